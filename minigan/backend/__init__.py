@@ -1,0 +1,18 @@
+"""Devices: NumPy and CuPy behind one small object, random streams, threads, memory.
+
+Read in this order: `base` (what a device offers), `registry` (the switch), `random` (streams),
+`geometry` (sizes of convolutions); `cpu` and `gpu` hold what each device does better.
+"""
+
+from minigan.backend.base import Array, Backend, BackendError
+from minigan.backend.cpu import NumpyBackend
+from minigan.backend.gpu import CupyBackend
+from minigan.backend.random import Stream, Streams, seed, stream
+from minigan.backend.registry import BY_TYPE, default, get, known, of, offer, use
+
+offer("numpy", NumpyBackend)
+offer("cupy", CupyBackend)
+get("numpy")
+
+__all__ = ["Array", "BY_TYPE", "Backend", "BackendError", "Stream", "Streams", "default", "get",
+           "known", "of", "offer", "seed", "stream", "use"]

@@ -1,0 +1,129 @@
+"""What a device offers: its array module, transfers, and the few primitives it may do better.
+
+Every op's forward receives a `Backend` as `xp` and writes `xp.exp(x)` or `xp.patches(x, geometry)`
+without asking where it runs. Attributes that are not defined here are those of the array module
+(NumPy, CuPy), looked up once and then kept on the object.
+
+The primitives below are the plain forms, written with nothing but the array module, so they run on
+every device; they are also the reference that a faster form is tested against.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from minigan.backend.geometry import Geometry
+
+Array = Any  # an array of whichever module computes: numpy.ndarray, cupy.ndarray, a stand-in
+
+
+class BackendError(RuntimeError):
+    """A backend is unknown, is not installed, or finds no device."""
+
+
+class Backend:
+    """One device: `xp.NAME` is the array module's NAME, unless a primitive below defines it."""
+
+    def __init__(self, device: str, module: ModuleType | Any, array_type: type) -> None:
+        self.device = device
+        self.module = module
+        self.array_type = array_type
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = getattr(self.module, name)
+        setattr(self, name, value)  # found at once the next time
+        return value
+
+    def __repr__(self) -> str:
+        return f"Backend({self.device!r})"
+
+    # Transfers: the only places where data changes its device.
+
+    def from_host(self, array: np.ndarray) -> Array:
+        """A NumPy array, copied to this device."""
+        return self.module.asarray(array)
+
+    def to_host(self, array: Array) -> np.ndarray:
+        """An array of this device, as a NumPy array."""
+        return np.asarray(array)
+
+    def synchronize(self) -> None:
+        """Wait until everything that was asked of the device is done."""
+
+    def describe(self) -> str:
+        """One line for people: what computes here."""
+        return self.device
+
+    def constant_index(self, index: Any) -> tuple[tuple[Any, ...], bool]:
+        """An index as a tuple whose arrays are copies, safe from later writes; has it arrays?"""
+        parts, arrays = [], False
+        for part in index if isinstance(index, tuple) else (index,):
+            if not (part is None or part is ... or isinstance(part, (int, slice, np.integer))):
+                if not isinstance(part, self.array_type):  # a tensor or a list
+                    part = getattr(part, "data", part)
+                    part = self.module.array(part) if isinstance(part, list) else part
+                if not isinstance(part, self.array_type) or part.dtype.kind not in "iub":
+                    raise TypeError(f"an index must be made of ints, slices, or integer or boolean "
+                                    f"arrays on {self.device}, got {part!r}")
+                part, arrays = part.copy(), True
+            parts.append(part)
+        return tuple(parts), arrays
+
+    # Primitives.
+
+    def total(self, x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Array:
+        """Sum over `axis` in x's own dtype."""
+        return self.module.sum(x, axis=axis, dtype=x.dtype, keepdims=keepdims)
+
+    def product(self, a: Array, b: Array) -> Array:
+        """Matrix product (..., M, K) @ (..., K, N)."""
+        return self.module.matmul(a, b)
+
+    def put_add(self, shape: tuple[int, ...], index: Any, values: Array, repeats: bool) -> Array:
+        """Zeros of `shape` with `values` added at `index`; the adjoint of `x[index]`.
+
+        repeats: whether an element can be named more than once (an index array, not a slice).
+        """
+        out = self.module.zeros(shape, values.dtype)
+        if repeats:
+            self.module.add.at(out, index, values)
+        else:
+            out[index] = values
+        return out
+
+    def patches(self, x: Array, g: Geometry) -> Array:
+        """Rows of receptive fields ("im2col"): (N, H, W, C) -> (N*OH*OW, KH*KW*C)."""
+        (top, bottom), (left, right) = g.pads
+        if top or bottom or left or right:
+            n, h, w, c = x.shape
+            padded = self.module.zeros((n, h + top + bottom, w + left + right, c), x.dtype)
+            padded[:, top:top + h, left:left + w] = x
+            x = padded
+        n, _, _, c = x.shape
+        (oh, ow), (kh, kw), (sh, sw), (dh, dw) = g.out_size, g.kernel, g.stride, g.dilation
+        by_n, by_h, by_w, by_c = x.strides
+        windows = self.module.lib.stride_tricks.as_strided(
+            x, (n, oh, ow, kh, kw, c), (by_n, sh * by_h, sw * by_w, dh * by_h, dw * by_w, by_c))
+        return windows.reshape(n * oh * ow, kh * kw * c)
+
+    def fold(self, rows: Array, g: Geometry, channels: int) -> Array:
+        """The adjoint of `patches` ("col2im"): rows added up into images (N, H, W, C)."""
+        (top, bottom), (left, right) = g.pads
+        (h, w), (oh, ow) = g.in_size, g.out_size
+        (kh, kw), (sh, sw), (dh, dw) = g.kernel, g.stride, g.dilation
+        n = rows.shape[0] // (oh * ow)
+        fields = rows.reshape(n, oh, ow, kh, kw, channels)
+        out = self.module.zeros((n, h + top + bottom, w + left + right, channels), rows.dtype)
+        for i in range(kh):
+            for j in range(kw):
+                out[:, i * dh:i * dh + sh * (oh - 1) + 1:sh,
+                    j * dw:j * dw + sw * (ow - 1) + 1:sw] += fields[:, :, :, i, j]
+        if top or bottom or left or right:
+            out = out[:, top:top + h, left:left + w].copy()
+        return out

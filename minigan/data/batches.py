@@ -1,0 +1,95 @@
+"""Batches without end, in an order that a seeded stream decides and a checkpoint can keep."""
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minigan.data.images import Images, to_model
+
+
+class Shuffler(Protocol):
+    """What is needed of a random stream."""
+
+    def permutation(self, n: int, /) -> NDArray[np.int64]:
+        """The numbers from 0 to n - 1 in random order, int64 (n,)."""
+
+
+class Batches:
+    """An endless iterator of batches: each epoch is one shuffle of the set, cut into batches.
+
+    What is left at an epoch's end and too small for a batch is dropped, so that batch norm's
+    statistics always come from the same number of images; the next shuffle mixes it in again.
+
+    Args:
+        images: the data set.
+        batch_size: images a batch, at least 1.
+        rng: the random stream; one permutation is drawn from it when an epoch begins, none before.
+
+    Yields:
+        (x, labels): float32 (batch_size, H, W, C) in [-1, 1], and int64 (batch_size,) or None.
+        Both are new arrays.
+
+    Raises:
+        ValueError: batch_size is below 1, or the set has fewer images than that.
+    """
+
+    def __init__(self, images: Images, batch_size: int, rng: Shuffler) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size: {batch_size}, expected at least 1")
+        if len(images) < batch_size:
+            raise ValueError(f"data: {len(images)} images, batch_size {batch_size}: "
+                             "a batch cannot be larger than the data set")
+        self.images = images
+        self.batch_size = batch_size
+        self._rng = rng
+        # An epoch used up: so the first batch is no special case, nor is a state saved before it.
+        self._order = np.arange(len(images), dtype=np.int64)
+        self._position = len(images)
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+        if self._position + self.batch_size > len(self.images):
+            self._order = self._rng.permutation(len(self.images))
+            self._position = 0
+        chosen = self._order[self._position:self._position + self.batch_size]
+        self._position += self.batch_size
+        labels = self.images.labels
+        return to_model(self.images.images[chosen]), None if labels is None else labels[chosen]
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches an epoch."""
+        return len(self.images) // self.batch_size
+
+    def state(self) -> dict[str, Any]:
+        """Where the epoch stands; with the stream's own state of the same moment it is everything.
+
+        Returns:
+            "permutation": int64 (N,), the epoch's order; "position": images of it already given.
+        """
+        return {"permutation": self._order.copy(), "position": self._position}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue where `state` was taken; the stream's state is loaded by its owner.
+
+        Args:
+            state: what `state()` returned, for a set of the same size.
+
+        Raises:
+            KeyError: an entry is missing.
+            ValueError: the order is none of this many images, or the position is outside it.
+        """
+        order = np.asarray(state["permutation"])
+        position = int(state["position"])
+        count = len(self.images)
+        if order.shape != (count,) or not np.array_equal(np.sort(order), np.arange(count)):
+            raise ValueError(f"state: its permutation, {order.shape}, is not one of the "
+                             f"{count} images of {self.images.name}")
+        if not 0 <= position <= count:
+            raise ValueError(f"state: position {position}, expected 0 to {count}")
+        self._order = order.astype(np.int64)
+        self._position = position

@@ -1,0 +1,594 @@
+"""The engine: tensors, ops, and the derivative of a derivative.
+
+If automatic differentiation is new to you, run `examples/01_scalar_graph.py` first: the same idea
+in 80 lines on plain numbers. Five ideas carry this file, each under a heading of its own below:
+
+1. One clock stamps recordings and writes, which orders the graph and exposes stale values.
+2. The array decides where it is computed; nothing moves between devices unasked.
+3. An op is a forward on raw arrays with its backward rules beside it; all ops are in one table.
+4. `grad(outputs, inputs)` is the primitive; it walks only the paths from outputs to inputs.
+5. A backward rule is written in differentiable ops, so derivatives of any order need no more code.
+
+    x = tensor([1.0, 2.0], requires_grad=True)
+    y = sum(x ** 3)
+    gx = grad(y, x, create_graph=True)      # 3 x^2
+    ggx = grad(sum(gx), x)                  # 6 x
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import math
+import numbers
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from minigan import errors
+from minigan.backend import BY_TYPE, Array, default, get, of
+
+Axis = int | tuple[int, ...] | None
+Rule = Callable[..., "Tensor"]
+
+# ---------------------------------------------------------------- 1. one clock
+
+_tick = itertools.count(1).__next__  # recording takes a tick, writing takes a tick
+
+
+class Memory:
+    """When a piece of memory was last written; views share their base's."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+
+# ---------------------------------------------------------------- 2. the tensor
+
+class Tensor:
+    """An array that remembers how it was computed.
+
+    data: the array, NumPy's or CuPy's: its device is the tensor's device.
+    requires_grad: whether a gradient can flow here; grad: what `backward` has accumulated.
+    name: for messages and pictures.
+
+    `t.data` and `t.numpy()` are the memory itself: who writes there calls `t.touch()` afterwards.
+    """
+
+    __array_ufunc__ = None  # ndarray + Tensor asks the Tensor, which refuses with a clear error
+
+    grad: Tensor | None = None
+    name = ""
+    op: Op | None = None  # what computed it, from which inputs, with which settings
+    inputs: tuple[Any, ...] = ()
+    settings: dict[str, Any] = {}
+    memory: Memory | None = None  # made when a view or a write first needs it
+
+    def __init__(self, data: Array, requires_grad: bool = False) -> None:
+        if type(data) not in BY_TYPE:
+            of(data)
+        if requires_grad and data.dtype.kind != "f":
+            raise TypeError(f"requires_grad: only float tensors have gradients, got {data.dtype}")
+        self.data = data
+        self.requires_grad = requires_grad
+        self.within = _within  # the op whose rule made this tensor, None in a forward pass
+        self.tick = _tick()
+
+    shape = property(lambda self: self.data.shape)
+    ndim = property(lambda self: self.data.ndim)
+    size = property(lambda self: self.data.size)
+    dtype = property(lambda self: self.data.dtype)
+    device = property(lambda self: of(self.data).device)
+    T = property(lambda self: transpose(self))
+
+    __add__ = lambda self, other: add(self, other)  # noqa: E731
+    __radd__ = lambda self, other: add(other, self)  # noqa: E731
+    __sub__ = lambda self, other: subtract(self, other)  # noqa: E731
+    __rsub__ = lambda self, other: subtract(other, self)  # noqa: E731
+    __mul__ = lambda self, other: multiply(self, other)  # noqa: E731
+    __rmul__ = lambda self, other: multiply(other, self)  # noqa: E731
+    __truediv__ = lambda self, other: divide(self, other)  # noqa: E731
+    __rtruediv__ = lambda self, other: divide(other, self)  # noqa: E731
+    __pow__ = lambda self, other: power(self, other)  # noqa: E731
+    __rpow__ = lambda self, other: power(other, self)  # noqa: E731
+    __matmul__ = lambda self, other: matmul(self, other)  # noqa: E731
+    __getitem__ = lambda self, index: getitem(self, index)  # noqa: E731
+    __neg__ = lambda self: negative(self)  # noqa: E731
+    __len__ = lambda self: len(self.data)  # noqa: E731
+    __bool__ = lambda self: bool(self.data)  # noqa: E731
+
+    def __repr__(self) -> str:
+        values = np.array2string(self.numpy(), separator=", ", threshold=20, prefix="tensor(")
+        grad = ", requires_grad=True" if self.requires_grad else ""
+        return f"tensor({values}, {self.dtype}, {self.device}{grad})"
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array: this tensor's own memory if it lives on the host."""
+        return of(self.data).to_host(self.data)
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        return self.data.item()
+
+    def detach(self) -> Tensor:
+        """The same memory without its history."""
+        alone = Tensor(self.data)
+        alone.memory = _memory(self)
+        return alone
+
+    def astype(self, dtype: Any) -> Tensor:
+        """These values in another dtype; differentiable between float32 and float64."""
+        return _astype(self, dtype=np.dtype(dtype))
+
+    def to(self, device: str) -> Tensor:
+        """These values on another device, "numpy" or "cupy"; differentiable."""
+        return self if device == self.device else _to(self, device=device)
+
+    def assign(self, value: Tensor | Array | float) -> None:
+        """Write new values of the same shape, dtype and device into this tensor's memory."""
+        new = value.data if isinstance(value, Tensor) else value
+        if not isinstance(new, (int, float)):
+            errors.check_alike("assign: value", new, self.data)
+        self.data[...] = new
+        self.touch()
+
+    def touch(self) -> None:
+        """Say that this tensor's memory was written: graphs that had read it become stale."""
+        _memory(self).written = _tick()
+
+    def backward(self, grad: Tensor | None = None) -> None:
+        """Add to `.grad` of every leaf below; calling it twice adds twice, as in PyTorch."""
+        _backward(self, grad)
+
+
+def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
+    """A tensor with its own copy of `data`, on the default device (see `minigan.use`).
+
+    data: numbers, nested lists, or an array of the default device, which keeps its dtype; Python
+    floats become float32, whole numbers int64.
+    """
+    array = data.data if isinstance(data, Tensor) else data
+    if type(array) in BY_TYPE and type(array) is not np.ndarray:  # it is on a device: stay there
+        return Tensor(of(array).array(array, dtype=dtype, copy=True), requires_grad)
+    if dtype is None and not hasattr(array, "dtype") and np.asarray(array).dtype.kind == "f":
+        dtype = np.float32
+    return Tensor(default().from_host(np.array(array, dtype=dtype)), requires_grad)
+
+
+def _memory(x: Tensor) -> Memory:
+    if x.memory is None:
+        x.memory = Memory()
+    return x.memory
+
+
+def called(x: Tensor) -> str:
+    """What to call a tensor in a message."""
+    return f"{x.name or (x.op.name if x.op else 'a tensor')} of shape {x.shape}"
+
+
+# ---------------------------------------------------------------- 3. ops
+
+OPS: dict[str, Op] = {}  # every op by name: tests and tools look here
+_recording = True  # False under no_grad, and in a gradient that will not be differentiated again
+_within: Op | None = None  # the op whose rule is running
+_hooks: list[Callable[[Op, Op | None, Callable[[], Tensor]], Tensor]] = []
+
+
+class Op:
+    """A forward on raw arrays and, for each input, the rule that carries a gradient back.
+
+    forward(xp, *arrays, **settings) -> array, with xp the backend of the arrays;
+    rule(gy, y, *inputs, **settings) -> Tensor, with gy the gradient with respect to the output y;
+    None in place of a rule where the derivative is zero everywhere. A `joint` rule serves all
+    inputs: it gets `wanted`, a tuple of bools, and returns a tuple.
+
+    view: the result may share the first input's memory. broadcasts: NumPy's broadcasting; rules
+    return gradients of the broadcast shape, the engine sums them. converts: the result may have
+    another dtype or device.
+    """
+
+    def __init__(self, forward: Callable[..., Array], *rules: Rule | None,
+                 joint: Callable[..., Sequence[Tensor | None]] | None = None, view: bool = False,
+                 broadcasts: bool = False, converts: bool = False) -> None:
+        self.name = forward.__name__.lstrip("_")
+        self.forward, self.rules, self.joint = forward, rules, joint
+        self.view, self.broadcasts, self.converts = view, broadcasts, converts
+        self.__doc__, signature = forward.__doc__, inspect.signature(forward)
+        self.__signature__ = signature.replace(parameters=[*signature.parameters.values()][1:])
+        OPS[self.name] = self
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __call__(self, *inputs: Any, **settings: Any) -> Tensor:
+        if not _hooks:
+            return self._run(inputs, settings)
+        run = functools.partial(self._run, inputs, settings)
+        for watch in _hooks:
+            run = functools.partial(watch, self, _within, run)
+        return run()
+
+    def carries(self, position: int) -> bool:
+        """Whether a gradient can flow to the input at that position."""
+        return self.joint is not None or self.rules[position] is not None
+
+    def _run(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
+        arrays, kind, dtype, lead, record, mixed = [], None, None, None, False, False
+        for position, x in enumerate(inputs):
+            if not isinstance(x, Tensor):
+                arrays.append(x if type(x) is float or type(x) is int else _number(self, x))
+                continue
+            data = x.data
+            arrays.append(data)
+            if lead is None:
+                lead, kind, dtype = x, type(data), data.dtype
+            elif type(data) is not kind:
+                raise errors.MixedDevicesError(
+                    self.name, sorted({x.device for x in inputs if isinstance(x, Tensor)}))
+            elif data.dtype is not dtype:
+                dtype, mixed = _common_dtype(self, dtype, data.dtype), True
+            if x.requires_grad and self.carries(position):
+                record = True
+        if kind is None or lead is None or dtype is None:
+            raise errors.OperandError(self.name, inputs[0] if inputs else None)
+        if mixed and self.broadcasts:  # integers beside floats are constants of the float type
+            arrays = [a.astype(dtype) if type(a) is kind else a for a in arrays]
+        try:
+            result = self.forward(BY_TYPE[kind], *arrays, **settings)
+        except (ValueError, IndexError) as error:
+            shapes = ", ".join(str(x.shape) for x in inputs if isinstance(x, Tensor))
+            raise ValueError(f"{self.name}: {error}; the operands have shapes {shapes}") from error
+        if isinstance(result, np.generic):
+            result = np.asarray(result)  # NumPy makes scalars of 0-d results
+        if result.dtype is not dtype and result.dtype != dtype and not self.converts:
+            raise errors.NotFloatError(self.name, dtype, result.dtype)
+        y = Tensor(result)
+        if self.view:
+            y.memory = _memory(lead)
+        if record and _recording and result.dtype.kind == "f":
+            y.requires_grad, y.op, y.inputs, y.settings = True, self, inputs, settings
+        return y
+
+
+def op(*rules: Rule | None, **flags: Any) -> Callable[[Callable[..., Array]], Op]:
+    """Make a forward an `Op`: `@op(rule_for_a, rule_for_b)` above `def f(xp, a, b): ...`."""
+    return lambda forward: Op(forward, *rules, **flags)
+
+
+def _number(op: Op, x: Any) -> int | float:
+    if not isinstance(x, numbers.Real):
+        raise errors.OperandError(op.name, x)
+    return int(x) if isinstance(x, numbers.Integral) else float(x)  # NumPy's own would be float64
+
+
+def _common_dtype(op: Op, a: np.dtype, b: np.dtype) -> np.dtype:
+    """The float dtype of a pair; integers and booleans are constants beside it."""
+    if a != b and a.kind == b.kind == "f":
+        raise errors.MixedDtypesError(op.name, a, b)
+    return a if a.kind == "f" or b.kind != "f" else b
+
+
+@contextmanager
+def _set_recording(flag: bool) -> Iterator[None]:
+    global _recording
+    before, _recording = _recording, flag
+    try:
+        yield
+    finally:
+        _recording = before
+
+
+def no_grad() -> Any:
+    """Compute without recording a graph: `with no_grad(): ...`, or as decorator `@no_grad()`."""
+    return _set_recording(False)
+
+
+@contextmanager
+def op_hook(watch: Callable[[Op, Op | None, Callable[[], Tensor]], Tensor]) -> Iterator[None]:
+    """Let `watch(op, within, run)` stand around every op; it returns what `run()` returned.
+
+    within: the op whose backward rule is running, None in a forward pass. Hooks nest.
+    """
+    _hooks.append(watch)
+    try:
+        yield
+    finally:
+        _hooks.remove(watch)
+
+
+# ---------------------------------------------------------------- 4. the gradient
+
+def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool = False,
+         unreached: str = "raise") -> Any:
+    """Gradients of outputs with respect to inputs: for each x, the sum over outputs of gy^T dy/dx.
+
+    Only the paths from the outputs to the inputs are walked, newest op first; `.grad` is left alone
+    and the graph is not consumed.
+
+    outputs, inputs: a Tensor or a sequence; an input may be any tensor of the graph.
+    grad_outputs: the cotangents gy, of the outputs' shapes; ones for scalars if left out.
+    create_graph: record the gradients too, so that they can be differentiated again.
+    unreached: "raise", or "zeros" for the inputs that no path leads to.
+
+    Returns a tuple of tensors that own their memory (a Tensor if `inputs` is a Tensor).
+
+    Raises:
+        UnreachedError: no path leads from the outputs to an input.
+        StaleGraphError: a value that a rule needs was overwritten after it was recorded.
+        NotScalarError: an output is not a scalar and has no cotangent.
+    """
+    outs, wanted = _tensors("outputs", outputs), _tensors("inputs", inputs)
+    if unreached not in ("raise", "zeros"):
+        raise ValueError(f"grad: unreached must be 'raise' or 'zeros', got {unreached!r}")
+    seeds = _cotangents(outs, grad_outputs)
+    targets, handed = {id(x) for x in wanted}, {id(gy) for gy in seeds}
+    gradients: dict[int, Tensor] = {}
+    results = []
+    with _set_recording(create_graph):
+        for y, gy in zip(outs, seeds):
+            _accumulate(gradients, y, gy)
+        path, reached = _path(outs, wanted)
+        for y in path:
+            found = gradients.get(id(y)) if id(y) in targets else gradients.pop(id(y), None)
+            for x, gx in _pull_back(y, found, reached) if found is not None else ():
+                _accumulate(gradients, x, gx)
+        for position, x in enumerate(wanted):
+            result = gradients.get(id(x)) if x.requires_grad else None
+            if result is None and unreached == "raise":
+                raise errors.UnreachedError(position, called(x), "is not reached from the outputs"
+                                            if x.requires_grad else "does not require a gradient")
+            if result is None:
+                result = Tensor(of(x.data).zeros(x.shape, x.dtype))
+            elif result.memory is not None or id(result) in handed:
+                result = _copy(result)  # results share memory with nothing
+            handed.add(id(result))
+            results.append(result)
+    return results[0] if isinstance(inputs, Tensor) else tuple(results)
+
+
+def _backward(y: Tensor, gy: Tensor | None) -> None:
+    leaves = [t for t in _ancestors([y], 0) if t.op is None]
+    for leaf, g in zip(leaves, grad([y], leaves, None if gy is None else [gy])):
+        leaf.grad = g if leaf.grad is None else Tensor(leaf.grad.data + g.data)
+
+
+def _tensors(name: str, given: Any) -> list[Tensor]:
+    listed = [given] if isinstance(given, Tensor) else list(given)
+    if not all(isinstance(t, Tensor) for t in listed):
+        raise TypeError(f"grad: {name} must be a tensor or a sequence of tensors, got {given!r}")
+    return listed
+
+
+def _cotangents(outs: list[Tensor], grad_outputs: Any) -> list[Tensor]:
+    if grad_outputs is None:
+        for y in outs:
+            if y.size != 1:
+                raise errors.NotScalarError(called(y))
+        return [Tensor(of(y.data).ones(y.shape, y.dtype)) for y in outs]
+    seeds = _tensors("grad_outputs", grad_outputs)
+    for y, gy in zip(outs, seeds, strict=True):
+        errors.check_alike("grad: grad_outputs", gy.data, y.data)
+    return seeds
+
+
+def _accumulate(gradients: dict[int, Tensor], x: Tensor, gx: Tensor) -> None:
+    so_far = gradients.get(id(x))
+    gradients[id(x)] = gx if so_far is None else add(so_far, gx)
+
+
+def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[Tensor]:
+    """Every tensor below that may carry a gradient and is not older than `oldest`, oldest first."""
+    seen: dict[int, Tensor] = {}
+    stack = list(outputs)
+    while stack:
+        y = stack.pop()
+        if y.requires_grad and y.tick >= oldest and id(y) not in seen:
+            seen[id(y)] = y
+            stack.extend(x for x in y.inputs if isinstance(x, Tensor))
+    return sorted(seen.values(), key=lambda t: t.tick)  # inputs are older than results
+
+
+def _path(outputs: list[Tensor], inputs: list[Tensor]) -> tuple[list[Tensor], set[int]]:
+    """The recorded tensors between inputs and outputs, newest first, and the ids of all of them."""
+    reached, path = {id(x) for x in inputs}, []
+    for y in _ancestors(outputs, min((x.tick for x in inputs), default=0)):
+        if y.op and any(id(x) in reached and y.op.carries(i) for i, x in enumerate(y.inputs)):
+            reached.add(id(y))
+            path.append(y)
+    return path[::-1], reached
+
+
+def _pull_back(y: Tensor, gy: Tensor, reached: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """From an op's output to those of its inputs that lie on a path: (input, gradient) pairs."""
+    global _within
+    op, inputs = y.op, y.inputs
+    assert op is not None
+    for x in (y, *inputs):
+        if isinstance(x, Tensor) and x.memory is not None and x.memory.written > y.tick:
+            raise errors.StaleGraphError(op.name, called(x))
+    wanted = tuple(id(x) in reached for x in inputs)
+    before, _within = _within, op
+    try:
+        gradients = op.joint(gy, y, *inputs, wanted=wanted, **y.settings) if op.joint else [
+            rule(gy, y, *inputs, **y.settings) if want and rule else None
+            for want, rule in zip(wanted, op.rules)]
+        for x, want, gx in zip(inputs, wanted, gradients):
+            if want and gx is not None:
+                yield x, gx if gx.data.shape == x.data.shape else _sum_to(op, gx, x.data.shape)
+    finally:
+        _within = before
+
+
+def _sum_to(op: Op, g: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Undo broadcasting: add up the axes along which a value of `shape` was repeated."""
+    lead = g.ndim - len(shape)
+    if not op.broadcasts or lead < 0:
+        raise ValueError(f"{op.name}: a rule made {g.shape} for an input of shape {shape}")
+    repeated = (i for i in range(g.ndim) if i < lead or g.shape[i] != shape[i - lead] == 1)
+    return reshape(sum(g, axis=tuple(repeated)), shape)
+
+
+# ---------------------------------------------------------------- 5. rules: arithmetic
+
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True)
+def add(xp, a, b):
+    """a + b, broadcast as NumPy does it."""
+    return xp.add(a, b)
+
+
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: negative(gy), broadcasts=True)
+def subtract(xp, a, b):
+    """a - b, broadcast as NumPy does it."""
+    return xp.subtract(a, b)
+
+
+@op(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a, broadcasts=True)
+def multiply(xp, a, b):
+    """a * b, element by element, broadcast as NumPy does it."""
+    return xp.multiply(a, b)
+
+
+@op(lambda gy, y, a, b: gy / b, lambda gy, y, a, b: negative(gy * y) / b, broadcasts=True)
+def divide(xp, a, b):
+    """a / b, element by element, broadcast as NumPy does it."""
+    return xp.divide(a, b)
+
+
+@op(lambda gy, y, x: negative(gy))
+def negative(xp, x):
+    """-x."""
+    return xp.negative(x)
+
+
+@op(lambda gy, y, x: gy / x)
+def log(xp, x):
+    """Natural logarithm of x."""
+    return xp.log(x)
+
+
+@op(lambda gy, y, x, n: gy * n * power(x, n - 1) if isinstance(n, Tensor) or n else gy * 0,
+    lambda gy, y, x, n: gy * y * (log(x) if isinstance(x, Tensor) else math.log(x)),
+    broadcasts=True)
+def power(xp, x, n):
+    """x ** n, element by element; the derivative with respect to a tensor n needs x > 0."""
+    return xp.multiply(x, x) if type(n) is int and n == 2 else xp.power(x, n)
+
+
+# ---------------------------------------------------------------- 5. rules: matrix product
+
+@op(lambda gy, y, a, b: _matmul(gy, _swap(b)), lambda gy, y, a, b: _matmul(_swap(a), gy),
+    broadcasts=True)
+def _matmul(xp, a, b):
+    return xp.product(a, b)
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Matrix product (..., M, K) @ (..., K, N) -> (..., M, N); vectors as NumPy treats them."""
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor) and a.ndim and b.ndim):
+        raise ValueError("matmul: both operands must be tensors with one axis or more")
+    if a.ndim > 1 and b.ndim > 1:
+        return _matmul(a, b)
+    y = _matmul(a if a.ndim > 1 else reshape(a, (1, -1)), b if b.ndim > 1 else reshape(b, (-1, 1)))
+    rows, columns = y.shape[-2:-1] if a.ndim > 1 else (), y.shape[-1:] if b.ndim > 1 else ()
+    return reshape(y, y.shape[:-2] + rows + columns)
+
+
+def _swap(x: Tensor) -> Tensor:
+    return _transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+# ---------------------------------------------------------------- 5. rules: sum and shape
+
+def axes_of(x: Tensor, axis: Axis) -> tuple[int, ...]:
+    """`axis` (int, tuple or None for all) as a sorted tuple of non-negative axes of x."""
+    return tuple(range(x.ndim) if axis is None else sorted(normalize_axis_tuple(axis, x.ndim)))
+
+
+@op(lambda gy, y, x, axis, keepdims: broadcast_to(
+    reshape(gy, tuple(1 if i in axis else n for i, n in enumerate(x.shape))), x.shape))
+def _sum(xp, x, axis, keepdims):
+    return xp.total(x, axis, keepdims)
+
+
+def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Sum over `axis` (int, tuple or None for all axes)."""
+    return _sum(x, axis=axes_of(x, axis), keepdims=keepdims)
+
+
+@op(lambda gy, y, x, shape: gy, broadcasts=True, view=True)
+def _broadcast_to(xp, x, shape):
+    return xp.broadcast_to(x, shape)
+
+
+def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """x repeated, without copying, to `shape`."""
+    return x if x.shape == shape else _broadcast_to(x, shape=tuple(shape))
+
+
+@op(lambda gy, y, x, shape: reshape(gy, x.shape), view=True)
+def _reshape(xp, x, shape):
+    return x.reshape(shape)
+
+
+def reshape(x: Tensor, shape: int | tuple[int, ...]) -> Tensor:
+    """The same elements, in C order, in another shape; one size may be -1."""
+    return x if x.shape == shape else _reshape(x, shape=shape)
+
+
+@op(lambda gy, y, x, axes: _transpose(gy, axes=tuple(axes.index(i) for i in range(len(axes)))),
+    view=True)
+def _transpose(xp, x, axes):
+    return x.transpose(axes)
+
+
+def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
+    """Axes in another order; reversed if `axes` is left out."""
+    order = range(x.ndim)[::-1] if axes is None else (a + x.ndim if a < 0 else a for a in axes)
+    return _transpose(x, axes=tuple(order))
+
+
+@op(lambda gy, y, x: gy)
+def _copy(xp, x):
+    return x.copy()
+
+
+@op(lambda gy, y, x, dtype: gy.astype(x.dtype), converts=True)
+def _astype(xp, x, dtype):
+    return x.astype(dtype)
+
+
+@op(lambda gy, y, x, device: gy.to(x.device), converts=True)
+def _to(xp, x, device):
+    return get(device).from_host(xp.to_host(x).copy())
+
+
+# ---------------------------------------------------------------- 5. rules: picking, putting back
+
+@op(lambda gy, y, x, index: _scatter_add(gy, index=index, shape=x.shape, repeats=False), view=True)
+def _slice(xp, x, index):
+    return x[index]
+
+
+@op(lambda gy, y, x, index: _scatter_add(gy, index=index, shape=x.shape, repeats=True))
+def _gather(xp, x, index):
+    return x[index]
+
+
+@op(lambda gy, y, values, index, shape, repeats: (_gather if repeats else _slice)(gy, index=index))
+def _scatter_add(xp, values, index, shape, repeats):
+    return xp.put_add(shape, index, values, repeats)
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """x[index] as in NumPy: ints, slices, None, Ellipsis, integer or boolean arrays."""
+    index, arrays = of(x.data).constant_index(index)
+    return (_gather if arrays else _slice)(x, index=index)
+
+
+def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
+    """Zeros of `shape` with values added at index, repeats summed: the adjoint of getitem."""
+    index, arrays = of(values.data).constant_index(index)
+    return _scatter_add(values, index=index, shape=tuple(shape), repeats=arrays)

@@ -1,0 +1,68 @@
+"""What can go wrong in a graph, one sentence each: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class StaleGraphError(RuntimeError):
+    """A gradient needs a value that was overwritten after the graph had recorded it."""
+
+    def __init__(self, op: str, value: str) -> None:
+        super().__init__(f"{op}: {value} was overwritten after this graph was recorded, so its "
+                         f"gradient would mix old and new values; compute the output again after "
+                         f"the update")
+
+
+class UnreachedError(ValueError):
+    """A gradient was asked with respect to a tensor that the outputs do not depend on."""
+
+    def __init__(self, position: int, value: str, why: str) -> None:
+        super().__init__(f"grad: inputs[{position}], {value}, {why}; unreached='zeros' would give "
+                         f"zeros")
+
+
+class MixedDevicesError(TypeError):
+    """Operands of one op live on different devices."""
+
+    def __init__(self, op: str, devices: list[str]) -> None:
+        super().__init__(f"{op} mixes tensors on {' and '.join(devices)}; nothing is moved "
+                         f"unasked, move one with to({devices[0]!r})")
+
+
+class MixedDtypesError(TypeError):
+    """Operands of one op have different float types."""
+
+    def __init__(self, op: str, a: Any, b: Any) -> None:
+        super().__init__(f"{op} mixes {a} and {b}; convert one with astype('{a}')")
+
+
+class NotFloatError(TypeError):
+    """An op that computes with floats was given integers or booleans."""
+
+    def __init__(self, op: str, given: Any, made: Any) -> None:
+        super().__init__(f"{op} needs a float tensor, got {given} and would make {made} of it; "
+                         f"convert first with astype('float32')")
+
+
+class OperandError(TypeError):
+    """An operand is neither a tensor nor a number."""
+
+    def __init__(self, op: str, operand: Any) -> None:
+        super().__init__(f"{op}: operands must be tensors or numbers, got "
+                         f"{type(operand).__name__}; wrap arrays in minigan.tensor(...)")
+
+
+class NotScalarError(ValueError):
+    """The gradient of a non-scalar was asked without saying in which direction."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(f"grad: the output, {value}, is not a scalar; give its cotangent, a "
+                         f"tensor of the same shape, as grad_outputs (in backward: as grad)")
+
+
+def check_alike(what: str, given: Any, due: Any) -> None:
+    """Raise a ValueError unless `given` has the device, shape and dtype of the array `due`."""
+    if (type(given), given.shape, given.dtype) != (type(due), due.shape, due.dtype):
+        raise ValueError(f"{what} is {type(given).__name__} {given.shape} {given.dtype}; needed is "
+                         f"{type(due).__name__} {due.shape} {due.dtype}")

@@ -1,0 +1,1 @@
+"""One paper, one file. The five papers: `gan` (more follow)."""

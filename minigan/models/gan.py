@@ -1,0 +1,160 @@
+"""GAN: Goodfellow et al. 2014, "Generative Adversarial Nets", https://arxiv.org/abs/1406.2661.
+
+Algorithm 1, with k = 1 step of the discriminator for each of the generator. G maps noise z to
+images, D says how likely an image is real; they play the game (eq. 1)
+
+    min over G, max over D of   E log D(x) + E log(1 - D(G(z))).
+
+Deviations from the paper, by preset:
+- all: images are in [-1, 1] instead of [0, 1]; one batch of noise serves both updates of a step.
+- `mlp`, `seed`: normal noise, Adam, LeakyReLU and tanh as became usual after DCGAN; `mlp` adds batch
+  norm in G, dropout in D and a moving average of G's weights, from which samples are drawn.
+- `paper`: the authors' published settings for MNIST. G's sigmoid is stretched to [-1, 1]; they
+  halve the rate over time more slowly than a short run can see, and their stopping rule is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from minigan import losses
+from minigan.engine import Tensor, grad, reshape
+from minigan.models.model import Model, setting
+from minigan.nn import (BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Module, ReLU, Reshape,
+                        Sequential, Sigmoid, Tanh, init)
+from minigan.ops import max
+from minigan.optim import EMA, SGD, Adam
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The hyper-parameters; each is an option of `minigan train gan`."""
+
+    networks: str = setting("mlp", "which networks", ("mlp", "seed", "paper"))
+    latent_size: int = setting(100, "numbers in a latent vector z")
+    loss: str = setting("non-saturating", "G's loss", ("non-saturating", "minimax"))
+    learning_rate: float = setting(2e-4, "learning rate of both optimizers")
+    beta1: float = setting(0.5, "Adam's decay of the mean (paper: momentum of SGD)")
+    beta2: float = setting(0.999, "Adam's decay of the square")
+    ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")
+
+
+class GAN(Model):
+    """The original GAN, on dense networks."""
+
+    name = "gan"
+    paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
+    normal_curve = ("normal: both losses settle and keep wobbling, D's a little under "
+                    "2 log 2 = 1.39, G's around 1; neither should go to 0")
+    Settings = Settings
+    presets = {
+        "mlp": Settings(),
+        "seed": Settings(networks="seed", ema=0.0),
+        "paper": Settings(networks="paper", learning_rate=0.1, ema=0.0),
+    }
+
+    def build(self) -> None:
+        s = self.settings
+        self.generator, self.discriminator = NETWORKS[s.networks](s.latent_size, self.shape,
+                                                                  self.streams)
+        if s.networks == "paper":
+            self.g_optimizer = SGD(self.generator.parameters(), s.learning_rate, s.beta1)
+            self.d_optimizer = SGD(self.discriminator.parameters(), s.learning_rate, s.beta1)
+        else:
+            betas = (s.beta1, s.beta2)
+            self.g_optimizer = Adam(self.generator.parameters(), s.learning_rate, betas)
+            self.d_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)
+        self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+        self.ema = EMA(self.generator, s.ema) if s.ema else None
+        self.generator_loss = {"non-saturating": losses.generator,
+                               "minimax": losses.generator_minimax}[s.loss]
+
+    def latent_from(self, stream, n: int) -> Tensor:
+        """z (n, latent_size): standard normal; uniform in [-1, 1] for the paper's networks."""
+        draw = stream.uniform if self.settings.networks == "paper" else stream.normal
+        return Tensor(draw((n, self.settings.latent_size), *(
+            (-1.0, 1.0) if self.settings.networks == "paper" else ())))
+
+    def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Algorithm 1, one pass through its loop. x: real images (m, H, W, C)."""
+        G, D = self.generator, self.discriminator
+
+        # Sample a minibatch of m noise vectors, and of m examples (x).
+        fake = G(self.latent(len(x)))
+
+        # Update D by ascending the gradient of  mean [log D(x) + log(1 - D(G(z)))].
+        d_loss = losses.discriminator(D(x), D(fake.detach()))
+        self.d_optimizer.step(grad(d_loss, D.parameters()))
+        d_loss = d_loss.detach()  # D's graph is freed here, before G's is built
+
+        # Update G by descending the gradient of  mean log(1 - D(G(z)))  or its alternative.
+        g_loss = self.generator_loss(D(fake))
+        self.g_optimizer.step(grad(g_loss, G.parameters()))
+        if self.ema:
+            self.ema.update()
+        return {"d_loss": d_loss, "g_loss": g_loss.detach()}
+
+
+# ---------------------------------------------------------------- networks
+
+def mlp(latent_size, shape, streams) -> tuple[Module, Module]:
+    """100 -> 256 -> 512 -> 784 with batch norm; 784 -> 512 -> 256 -> 1 with dropout."""
+    pixels, rng = math.prod(shape), streams["init"]
+    generator = Sequential(
+        Dense(latent_size, 256, rng=rng), BatchNorm(256), LeakyReLU(0.2),
+        Dense(256, 512, rng=rng), BatchNorm(512), LeakyReLU(0.2),
+        Dense(512, pixels, rng=rng), Tanh(), Reshape(*shape))
+    discriminator = Sequential(
+        Flatten(),
+        Dense(pixels, 512, rng=rng), LeakyReLU(0.2), Dropout(0.3, streams["dropout"]),
+        Dense(512, 256, rng=rng), LeakyReLU(0.2), Dropout(0.3, streams["dropout"]),
+        Dense(256, 1, rng=rng))
+    return generator, discriminator
+
+
+def seed(latent_size, shape, streams) -> tuple[Module, Module]:
+    """The smallest: 100 -> 128 -> 784 and 784 -> 128 -> 1."""
+    pixels, rng = math.prod(shape), streams["init"]
+    generator = Sequential(Dense(latent_size, 128, rng=rng), LeakyReLU(0.01),
+                           Dense(128, pixels, rng=rng), Tanh(), Reshape(*shape))
+    discriminator = Sequential(Flatten(), Dense(pixels, 128, rng=rng), LeakyReLU(0.01),
+                               Dense(128, 1, rng=rng))
+    return generator, discriminator
+
+
+class Maxout(Module):
+    """The largest of `pieces` dense layers, unit by unit (Goodfellow et al. 2013)."""
+
+    def __init__(self, n_in: int, n_out: int, pieces: int, **settings) -> None:
+        self.dense = Dense(n_in, n_out * pieces, **settings)
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dense(x)
+        return max(reshape(y, (*y.shape[:-1], -1, self.pieces)), axis=-1)
+
+
+class ToImages(Module):
+    """From [0, 1] to the images' range [-1, 1]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 - 1
+
+
+def paper(latent_size, shape, streams) -> tuple[Module, Module]:
+    """G: 1200-1200 ReLU, sigmoid, from U(-0.05, 0.05); D: maxout 240x5 twice, U(-0.005, 0.005)."""
+    pixels = math.prod(shape)
+    wide = {"weight_init": init.uniform(0.05), "rng": streams["init"]}
+    narrow = {"weight_init": init.uniform(0.005), "rng": streams["init"]}
+    generator = Sequential(Dense(latent_size, 1200, **wide), ReLU(), Dense(1200, 1200, **wide),
+                           ReLU(), Dense(1200, pixels, **wide), Sigmoid(), ToImages(),
+                           Reshape(*shape))
+    discriminator = Sequential(
+        Flatten(), Dropout(0.2, streams["dropout"]), Maxout(pixels, 240, 5, **narrow),
+        Dropout(0.5, streams["dropout"]), Maxout(240, 240, 5, **narrow),
+        Dropout(0.5, streams["dropout"]), Dense(240, 1, **narrow))
+    return generator, discriminator
+
+
+NETWORKS = {"mlp": mlp, "seed": seed, "paper": paper}

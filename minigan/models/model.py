@@ -1,0 +1,118 @@
+"""What every model is to the trainer: settings, two networks, their optimizers, and a step."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from minigan.backend import Streams
+from minigan.engine import Tensor, no_grad
+from minigan.nn import Module
+from minigan.optim import EMA, Optimizer
+
+Shape = tuple[int, int, int]
+
+
+def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
+    """A field of a model's settings: its default, and what the command line says about it."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+
+
+class Model:
+    """A generator and a discriminator that are trained against each other.
+
+    Subclasses set `Settings` (a frozen dataclass), `presets` and the texts below, build `generator`,
+    `discriminator`, `optimizers` and, if they want one, `ema` in `build`, and define `step`.
+    """
+
+    name: ClassVar[str]
+    paper: ClassVar[str]          # one line: authors, year, title
+    normal_curve: ClassVar[str]   # one line: what a healthy loss curve looks like
+    Settings: ClassVar[type]
+    presets: ClassVar[dict[str, Any]]
+
+    generator: Module
+    discriminator: Module
+    optimizers: dict[str, Optimizer]
+    ema: EMA | None = None
+
+    def __init__(self, preset: str | None = None, shape: Shape = (28, 28, 1),
+                 streams: Streams | int = 0, **settings: Any) -> None:
+        """Build the networks for images of `shape` = (H, W, C).
+
+        preset: a name in `presets`, by default the first. streams: the random streams to draw
+        from, or a seed. settings: replace single settings of the preset.
+        """
+        self.preset = preset or next(iter(self.presets))
+        if self.preset not in self.presets:
+            raise ValueError(f"preset {preset!r} of {self.name} is unknown; known are "
+                             f"{', '.join(self.presets)}")
+        known = [field.name for field in dataclasses.fields(self.Settings)]
+        for unknown in set(settings) - set(known):
+            raise ValueError(f"setting {unknown!r} of {self.name} is unknown; known are "
+                             f"{', '.join(known)}")
+        self.settings = dataclasses.replace(self.presets[self.preset], **settings)
+        for field in dataclasses.fields(self.Settings):
+            choices, value = field.metadata["choices"], getattr(self.settings, field.name)
+            if choices and value not in choices:
+                raise ValueError(f"setting {field.name} of {self.name} must be one of "
+                                 f"{', '.join(choices)}, got {value!r}")
+        self.shape = shape
+        self.streams = streams if isinstance(streams, Streams) else Streams(streams)
+        self.build()
+        self.generator.name_parameters("generator")
+        self.discriminator.name_parameters("discriminator")
+
+    def build(self) -> None:
+        """Make networks and optimizers from `self.settings` and `self.shape`."""
+        raise NotImplementedError
+
+    def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """One training step on real images x (N, H, W, C) in [-1, 1]; the losses, detached."""
+        raise NotImplementedError
+
+    def latent(self, n: int) -> Tensor:
+        """n latent vectors from the training stream."""
+        return self.latent_from(self.streams["latent"], n)
+
+    def latent_from(self, stream: Any, n: int) -> Tensor:
+        """n latent vectors z (n, latent_size), standard normal unless a model says otherwise."""
+        return Tensor(stream.normal((n, self.settings.latent_size)))
+
+    def sample(self, z: Tensor, labels: Any = None, raw: bool = False) -> Tensor:
+        """Images (N, H, W, C) in [-1, 1] from latent vectors, in evaluation mode, not recorded.
+
+        raw: use the generator's own weights where the model keeps their moving average.
+        """
+        network = self.generator if raw or self.ema is None else self.ema.network
+        mode = network.training
+        with no_grad():
+            try:
+                return network.eval()(z)
+            finally:
+                network.train(mode)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Everything that training changes, on the host, by name."""
+        parts: dict[str, Any] = {"generator": self.generator, "discriminator": self.discriminator,
+                                 **self.optimizers}
+        if self.ema is not None:
+            parts["ema"] = self.ema.network
+        state = {f"{part}/{name}": value for part, owner in parts.items()
+                 for name, value in owner.state_dict().items()}
+        if self.ema is not None:
+            state["ema.t"] = np.array(self.ema.t)
+        return state
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to a state that `state_dict` returned."""
+        parts: dict[str, Any] = {"generator": self.generator, "discriminator": self.discriminator,
+                                 **self.optimizers}
+        if self.ema is not None:
+            parts["ema"] = self.ema.network
+            self.ema.t = int(state["ema.t"])
+        for part, owner in parts.items():
+            owner.load_state_dict({name.removeprefix(f"{part}/"): value
+                                   for name, value in state.items() if name.startswith(f"{part}/")})

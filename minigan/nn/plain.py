@@ -1,0 +1,105 @@
+"""Layers without weights: activations, dropout, changes of shape and size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigan.backend import Stream, stream
+from minigan.engine import Tensor, reshape
+from minigan.nn.module import Module
+from minigan.ops import avg_pool2d, dropout, leaky_relu, relu, sigmoid, tanh, upsample_nearest
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(x)
+
+
+class LeakyReLU(Module):
+    """x where x > 0, else slope * x."""
+
+    def __init__(self, slope: float = 0.01) -> None:
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky_relu(x, self.slope)
+
+    def describe(self) -> str:
+        return str(self.slope)
+
+
+class Tanh(Module):
+    """Hyperbolic tangent."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tanh(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + e^-x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return sigmoid(x)
+
+
+class Dropout(Module):
+    """In training, zero a share `rate` of the elements and scale the rest by 1 / (1 - rate)."""
+
+    def __init__(self, rate: float, rng: Stream | None = None) -> None:
+        if not 0 <= rate < 1:
+            raise ValueError(f"Dropout: rate must be in [0, 1), got {rate!r}")
+        self.rate, self.rng = rate, rng or stream("dropout")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return dropout(x, self.rate, self.rng) if self.training and self.rate else x
+
+    def describe(self) -> str:
+        return str(self.rate)
+
+
+class Flatten(Module):
+    """(N, ...) -> (N, everything else)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return reshape(x, (x.shape[0], x.size // max(x.shape[0], 1)))
+
+
+class Reshape(Module):
+    """(N, ...) -> (N, *shape)."""
+
+    def __init__(self, *shape: int) -> None:
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return reshape(x, (x.shape[0], *self.shape))
+
+    def describe(self) -> str:
+        return ", ".join(map(str, self.shape))
+
+
+class Upsample(Module):
+    """Every pixel repeated `scale` times in both directions."""
+
+    def __init__(self, scale: int = 2) -> None:
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return upsample_nearest(x, self.scale)
+
+    def describe(self) -> str:
+        return str(self.scale)
+
+
+class AvgPool2d(Module):
+    """Mean of each window of `size`; stride is `size` if left out."""
+
+    def __init__(self, size: Any = 2, stride: Any = None) -> None:
+        self.size, self.stride = size, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return avg_pool2d(x, self.size, self.stride)
+
+    def describe(self) -> str:
+        return str(self.size)

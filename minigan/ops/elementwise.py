@@ -1,0 +1,158 @@
+"""Functions of each element by itself. At kinks and ties one choice each, stated in the docstring.
+
+A mask is an op whose rules are None: it is a constant for the gradient, and no path leads through
+it.
+"""
+
+from __future__ import annotations
+
+from minigan.backend import Stream, of
+from minigan.engine import Tensor, negative, op
+
+
+@op(lambda gy, y, x: gy * y)
+def exp(xp, x):
+    """e to the power of x."""
+    return xp.exp(x)
+
+
+@op(lambda gy, y, x: gy / (x + 1))
+def log1p(xp, x):
+    """log(1 + x), exact for small x."""
+    return xp.log1p(x)
+
+
+@op(lambda gy, y, x: gy / (y * 2))
+def sqrt(xp, x):
+    """Square root; its derivative at 0 is infinite, see `norm` for a safe form."""
+    return xp.sqrt(x)
+
+
+@op(lambda gy, y, x: gy * x * 2)
+def square(xp, x):
+    """x times x."""
+    return xp.multiply(x, x)
+
+
+@op(lambda gy, y, x: gy * _sign(x))
+def abs(xp, x):
+    """Absolute value; derivative 0 at 0."""
+    return xp.abs(x)
+
+
+@op(lambda gy, y, x: gy * (1 - square(y)))
+def tanh(xp, x):
+    """Hyperbolic tangent."""
+    return xp.tanh(x)
+
+
+@op(lambda gy, y, x: gy * y * (1 - y))
+def sigmoid(xp, x):
+    """1 / (1 + e^-x), without overflow and with full relative precision on both sides."""
+    return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
+
+
+@op(lambda gy, y, x: gy * sigmoid(x))
+def softplus(xp, x):
+    """log(1 + e^x), finite for every finite x."""
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """log(sigmoid(x)) = -softplus(-x), finite for every finite x."""
+    return negative(softplus(negative(x)))
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0); derivative 0 at 0."""
+    return _leaky_relu(x, slope=0.0)
+
+
+def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
+    """x where x > 0, else slope * x, with 0 <= slope <= 1; derivative `slope` at 0."""
+    if not 0 <= slope <= 1:
+        raise ValueError(f"leaky_relu: slope must be between 0 and 1, got {slope!r}")
+    return _leaky_relu(x, slope=float(slope))
+
+
+@op(lambda gy, y, x, slope: _gate(gy, x, slope=slope))
+def _leaky_relu(xp, x, slope):
+    return xp.maximum(x, x * slope) if slope else xp.maximum(x, 0)
+
+
+@op(lambda ggx, gx, gy, x, slope: _gate(ggx, x, slope=slope), None)
+def _gate(xp, gy, x, slope):
+    """gy where x > 0, else slope * gy: linear in gy, flat in x."""
+    if slope == 0:
+        return gy * (x > 0)
+    factor = (x > 0).astype(gy.dtype)
+    return xp.multiply(xp.maximum(factor, slope, out=factor), gy, out=factor)
+
+
+@op(lambda gy, y, x, low, high: gy * _inside(x, low=low, high=high))
+def _clip(xp, x, low, high):
+    return xp.clip(x, low, high)
+
+
+def clip(x: Tensor, low: float, high: float) -> Tensor:
+    """x limited to [low, high]; derivative 1 inside and on both bounds, 0 outside."""
+    if not low <= high:
+        raise ValueError(f"clip: low must not be above high, got {low!r} and {high!r}")
+    return _clip(x, low=float(low), high=float(high))
+
+
+@op(lambda gy, y, a, b: gy * _share(a, b), lambda gy, y, a, b: gy * _share(b, a), broadcasts=True)
+def maximum(xp, a, b):
+    """The larger of a and b, broadcast; equal ones share the gradient evenly."""
+    return xp.maximum(a, b)
+
+
+@op(lambda gy, y, a, b: gy * _share(b, a), lambda gy, y, a, b: gy * _share(a, b), broadcasts=True)
+def minimum(xp, a, b):
+    """The smaller of a and b, broadcast; equal ones share the gradient evenly."""
+    return xp.minimum(a, b)
+
+
+@op(None, lambda gy, y, c, a, b: gy * c, lambda gy, y, c, a, b: gy * _no(c), broadcasts=True)
+def _where(xp, condition, a, b):
+    return xp.where(condition != 0, a, b)
+
+
+def where(condition: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
+    """a where condition holds (a boolean tensor), else b, broadcast."""
+    return _where(condition, a, b)
+
+
+@op(None)
+def _sign(xp, x):
+    return xp.sign(x)
+
+
+@op(None, converts=True)
+def _no(xp, condition):
+    return condition == 0
+
+
+@op(None)
+def _inside(xp, x, low, high):
+    return ((x >= low) & (x <= high)).astype(x.dtype)
+
+
+@op(None, None, broadcasts=True)
+def _share(xp, a, b):
+    """1 where a > b, 1/2 where they are equal, else 0."""
+    dtype = getattr(a, "dtype", getattr(b, "dtype", None))
+    return (xp.greater(a, b).astype(dtype) + xp.greater_equal(a, b)) / 2
+
+
+def dropout(x: Tensor, rate: float, rng: Stream) -> Tensor:
+    """Zero a share `rate` of the elements and scale the rest by 1 / (1 - rate).
+
+    Source: Srivastava et al. 2014, in the form that leaves the network as it is at test time.
+    rng: the random stream that draws the mask, which is a constant for the gradient.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout: rate must be in [0, 1), got {rate!r}")
+    xp = of(x.data)
+    kept = rng.uniform(x.shape, dtype=x.dtype, xp=xp) >= rate
+    return x * Tensor(kept.astype(x.dtype) * (1 / (1 - rate)))

@@ -1,0 +1,89 @@
+"""Functions that fold axes away: `axis` is an int, a tuple, or None for all axes."""
+
+from __future__ import annotations
+
+import math
+
+from minigan.engine import Axis, Tensor, axes_of, broadcast_to, log, op, reshape, sum
+from minigan.ops.elementwise import exp, sqrt, square
+
+
+def _kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+
+
+def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Arithmetic mean over `axis`."""
+    count = math.prod(x.shape[i] for i in axes_of(x, axis))
+    return sum(x, axis, keepdims) / count
+
+
+def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Population variance over `axis` (ddof = 0, as NumPy): the mean of (x - mean)^2."""
+    return mean(square(x - mean(x, axis, keepdims=True)), axis, keepdims)
+
+
+@op(lambda gy, y, x, axes, sign: broadcast_to(reshape(gy, _kept(x, axes)), x.shape)
+    * _extreme(x, axes=axes, sign=sign))
+def _max(xp, x, axes, sign):
+    return (xp.max if sign > 0 else xp.min)(x, axis=axes)
+
+
+@op(None)
+def _extreme(xp, x, axes, sign):
+    """At the extreme elements one over their number, elsewhere 0."""
+    best = (x == (xp.max if sign > 0 else xp.min)(x, axis=axes, keepdims=True)).astype(x.dtype)
+    return best / best.sum(axis=axes, keepdims=True)
+
+
+def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Largest element over `axis`; equal ones share the gradient evenly."""
+    y = _max(x, axes=axes_of(x, axis), sign=1)
+    return reshape(y, _kept(x, axes_of(x, axis))) if keepdims else y
+
+
+def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Smallest element over `axis`; equal ones share the gradient evenly."""
+    y = _max(x, axes=axes_of(x, axis), sign=-1)
+    return reshape(y, _kept(x, axes_of(x, axis))) if keepdims else y
+
+
+@op(None)
+def _shift(xp, x, axes):
+    """The largest element over the axes, 0 where that is infinite: any constant is right here."""
+    top = xp.max(x, axis=axes, keepdims=True)
+    return xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+
+
+def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """log(sum(exp(x))) over `axis`, without overflow."""
+    axes = axes_of(x, axis)
+    shift = _shift(x, axes=axes)
+    y = log(sum(exp(x - shift), axes, keepdims=True)) + shift
+    return y if keepdims else reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
+def log_softmax(x: Tensor, axis: Axis = -1) -> Tensor:
+    """log(softmax(x)) over `axis`."""
+    return x - logsumexp(x, axis, keepdims=True)
+
+
+def softmax(x: Tensor, axis: Axis = -1) -> Tensor:
+    """exp(x) / sum(exp(x)) over `axis`."""
+    return exp(log_softmax(x, axis))
+
+
+@op(None)
+def _zero(xp, x):
+    return (x == 0).astype(x.dtype)
+
+
+def norm(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Euclidean norm sqrt(sum(x^2)) over `axis`.
+
+    The norm of a zero vector has gradient 0 and a finite second derivative: sqrt is taken of 1
+    there, and the result is set to 0. So a gradient penalty is finite where a critic is flat.
+    """
+    squares = sum(square(x), axis, keepdims)
+    zero = _zero(squares)
+    return sqrt(squares + zero) * (1 - zero)

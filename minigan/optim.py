@@ -1,0 +1,222 @@
+"""Optimizers: each class holds the textbook form of one rule, applied to one flat buffer.
+
+An optimizer packs its parameters into one buffer, of which every `p.data` becomes a view, so a step
+is a few passes over contiguous memory whatever the number of parameters. The rule runs over blocks
+that stay in the processor's cache; it is element by element, so the blocks change no bit.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import weakref
+from typing import Any, Iterable, Sequence
+
+import numpy as np
+
+from minigan.backend import Array, of
+from minigan.engine import Tensor
+
+ALIGNMENT = 64   # bytes between which slots of the buffer begin
+BLOCK = 16_384   # elements a block
+
+
+class Optimizer:
+    """Packs parameters and applies `rule` to them; subclasses define the rule.
+
+    parameters: tensors with `owner` and `data`, on one device, of one dtype; each may belong to one
+    optimizer at most.
+    """
+
+    slots: tuple[str, ...] = ()  # names of the running values, each a buffer like the parameters'
+
+    def __init__(self, parameters: Iterable[Any], lr: float) -> None:
+        self.parameters = list(parameters)
+        self.lr, self.t = lr, 0
+        if not self.parameters:
+            raise ValueError("parameters is empty: there is nothing to optimize")
+        if not lr > 0:
+            raise ValueError(f"lr must be above 0, got {lr!r}")
+        first = self.parameters[0]
+        self.xp = of(first.data)
+        for p in self.parameters:
+            if p.owner is not None and p.owner() is not None:
+                raise ValueError(f"parameter {p.name} of shape {p.shape} belongs to another "
+                                 f"optimizer already")
+            if (type(p.data), p.dtype) != (type(first.data), first.dtype):
+                raise ValueError(f"parameters must share a device and a dtype, got {first.dtype} "
+                                 f"on {first.device} and {p.dtype} on {p.device}")
+        step = ALIGNMENT // first.dtype.itemsize
+        starts = [0]
+        for p in self.parameters:
+            starts.append(starts[-1] + -(-p.size // step) * step)
+        self.values, self.gradient = self._buffer(starts[-1]), self._buffer(starts[-1])
+        self._views, self._gradients = [
+            [flat[start:start + p.size].reshape(p.shape)
+             for start, p in zip(starts, self.parameters)] for flat in (self.values, self.gradient)]
+        for p, view in zip(self.parameters, self._views):
+            view[...] = p.data
+            p.data, p.memory, p.owner = view, None, weakref.ref(self)
+        self.running = {name: self._buffer(starts[-1]) for name in self.slots}
+
+    def _buffer(self, size: int) -> Array:
+        return self.xp.zeros(size, self.parameters[0].dtype)
+
+    def rule(self, p: Array, g: Array, *running: Array) -> None:
+        """Change p, and the running values, in place; g is the gradient. All flat, of one size."""
+        raise NotImplementedError
+
+    def step(self, grads: Sequence[Tensor] | None = None) -> None:
+        """One update, with the given gradients or with each parameter's `.grad`."""
+        if grads is None:
+            grads = [p.grad for p in self.parameters]
+        if len(grads) != len(self.parameters):
+            raise ValueError(f"step: {len(grads)} gradients for {len(self.parameters)} parameters")
+        for p, g, view, slot in zip(self.parameters, grads, self._views, self._gradients):
+            if p.data is not view:
+                raise RuntimeError(f"parameter {p.name} of shape {p.shape} was moved out of its "
+                                   f"optimizer's buffer; move a network first, then optimize it")
+            if g is None or g.shape != p.shape:
+                raise ValueError(f"step: the gradient of parameter {p.name} of shape {p.shape} is "
+                                 f"{'missing' if g is None else f'of shape {g.shape}'}")
+            slot[...] = g.data
+        self.t += 1
+        self.prepare()
+        flat = [self.values, self.gradient, *self.running.values()]
+        for start in range(0, self.values.size, BLOCK):
+            self.rule(*(buffer[start:start + BLOCK] for buffer in flat))
+        for p in self.parameters:
+            p.touch()
+
+    def prepare(self) -> None:
+        """Compute the step's own numbers, once before the blocks."""
+
+    def zero_grad(self) -> None:
+        """Forget every parameter's `.grad`."""
+        for p in self.parameters:
+            p.grad = None
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """What a resumed run needs beside the parameters: step count and running values."""
+        state = {name: np.array(self.xp.to_host(flat)) for name, flat in self.running.items()}
+        return {"t": np.array(self.t), **state}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to a state that `state_dict` returned."""
+        due = {"t": (), **{name: flat.shape for name, flat in self.running.items()}}
+        given = {name: value.shape for name, value in state.items()}
+        if given != due:
+            raise ValueError(f"load_state_dict: {type(self).__name__} needs {due}, got {given}")
+        self.t = int(state["t"])
+        for name, flat in self.running.items():
+            flat[...] = self.xp.from_host(state[name])
+
+
+class SGD(Optimizer):
+    """p <- p - lr * m with m <- momentum * m + g."""
+
+    slots = ("m",)
+
+    def __init__(self, parameters: Iterable[Any], lr: float, momentum: float = 0.0) -> None:
+        super().__init__(parameters, lr)
+        self.momentum = momentum
+
+    def rule(self, p: Array, g: Array, *running: Array) -> None:
+        (m,) = running
+        m *= self.momentum
+        m += g
+        p -= self.lr * m
+
+
+class RMSprop(Optimizer):
+    """p <- p - lr * g / (sqrt(v) + eps) with v <- alpha * v + (1 - alpha) * g^2 (Hinton 2012)."""
+
+    slots = ("v",)
+
+    def __init__(self, parameters: Iterable[Any], lr: float, alpha: float = 0.99,
+                 eps: float = 1e-8) -> None:
+        super().__init__(parameters, lr)
+        self.alpha, self.eps = alpha, eps
+
+    def rule(self, p: Array, g: Array, *running: Array) -> None:
+        (v,) = running
+        v *= self.alpha
+        v += (1 - self.alpha) * g * g
+        p -= self.lr * g / (self.xp.sqrt(v) + self.eps)
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1), with exact bias correction.
+
+    m <- beta1 * m + (1 - beta1) * g;  v <- beta2 * v + (1 - beta2) * g^2
+    p <- p - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+    """
+
+    slots = ("m", "v")
+
+    def __init__(self, parameters: Iterable[Any], lr: float = 1e-3,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
+        super().__init__(parameters, lr)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must be in [0, 1), got {betas!r}")
+        self.betas, self.eps = betas, eps
+
+    def prepare(self) -> None:
+        beta1, beta2 = self.betas
+        self._root = math.sqrt(1 - beta2 ** self.t)          # both corrections, moved onto scalars
+        self._rate = self.lr * self._root / (1 - beta1 ** self.t)
+
+    def rule(self, p: Array, g: Array, *running: Array) -> None:
+        m, v = running
+        beta1, beta2 = self.betas
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        step = g * g
+        step *= 1 - beta2
+        v += step
+        self.xp.sqrt(v, out=step)
+        step += self.eps * self._root
+        self.xp.divide(m, step, out=step)
+        step *= self._rate
+        p -= step
+
+
+class EMA:
+    """A copy of a network whose parameters and buffers follow by exponential moving averages.
+
+    average <- average + (1 - decay) * (value - average), where the decay of update t is
+    min(decay, (1 + t) / (10 + t)), so that the first updates do not hold on to the initial weights.
+    The copy, `ema.network`, is in evaluation mode.
+    """
+
+    def __init__(self, network: Any, decay: float = 0.999) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"EMA: decay must be in [0, 1), got {decay!r}")
+        self.source, self.decay, self.t = network, decay, 0
+        self.network = copy.deepcopy(network).eval()
+        self._pairs = [(average, value) for (_, average), (_, value)
+                       in zip(self.network.named_tensors(), network.named_tensors())]
+
+    def update(self) -> None:
+        """Move the averages towards the network's present values."""
+        share = 1 - min(self.decay, (1 + self.t) / (10 + self.t))
+        self.t += 1
+        for average, value in self._pairs:
+            average.data += share * (value.data - average.data)
+            average.touch()
+
+
+def clip_weights(parameters: Iterable[Any], limit: float,
+                 roles: Sequence[str] = ("weight", "bias")) -> None:
+    """Limit parameters to [-limit, limit] in place (WGAN, Arjovsky et al. 2017, algorithm 1).
+
+    roles: what is clipped; gains of normalisations are left alone, as a gain near 0 would close its
+    channel.
+    """
+    if not limit > 0:
+        raise ValueError(f"clip_weights: limit must be above 0, got {limit!r}")
+    for p in parameters:
+        if p.role in roles:
+            of(p.data).clip(p.data, -limit, limit, out=p.data)
+            p.touch()
