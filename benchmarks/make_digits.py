@@ -12,6 +12,7 @@ The result holds `images`, uint8 (5000, 28, 28, 1), and `labels`, uint8 (5000,),
 same input gives the same bytes (fixed order, zip times and attributes), but for zlib: another
 implementation may compress otherwise, so the sum of the contents is printed too.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -211,12 +211,9 @@ class Op:
             run = functools.partial(watch, self, _within, run)
         return run()
 
-    def carries(self, position: int) -> bool:
-        """Whether a gradient can flow to the input at that position."""
-        return self.joint is not None or self.rules[position] is not None
-
     def _run(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
-        arrays, kind, dtype, lead, record, mixed = [], None, None, None, False, False
+        arrays: list[Any] = []
+        kind, dtype, lead, record, mixed = type(None), None, None, False, False
         for position, x in enumerate(inputs):
             if not isinstance(x, Tensor):
                 arrays.append(x if type(x) is float or type(x) is int else _number(self, x))
@@ -230,9 +227,9 @@ class Op:
                     self.name, sorted({x.device for x in inputs if isinstance(x, Tensor)}))
             elif data.dtype is not dtype:
                 dtype, mixed = _common_dtype(self, dtype, data.dtype), True
-            if x.requires_grad and self.carries(position):
+            if x.requires_grad and (self.joint or self.rules[position]):
                 record = True
-        if kind is None or lead is None or dtype is None:
+        if lead is None:
             raise errors.OperandError(self.name, inputs[0] if inputs else None)
         if mixed and self.broadcasts:  # integers beside floats are constants of the float type
             arrays = [a.astype(dtype) if type(a) is kind else a for a in arrays]
@@ -273,12 +270,12 @@ def _common_dtype(op: Op, a: np.dtype, b: np.dtype) -> np.dtype:
 
 @contextmanager
 def _set_recording(flag: bool) -> Iterator[None]:
-    global _recording
-    before, _recording = _recording, flag
+    global _recording, _within
+    before, _recording = (_recording, _within), flag
     try:
         yield
     finally:
-        _recording = before
+        _recording, _within = before
 
 
 def no_grad() -> Any:
@@ -320,6 +317,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
         StaleGraphError: a value that a rule needs was overwritten after it was recorded.
         NotScalarError: an output is not a scalar and has no cotangent.
     """
+    global _within
     outs, wanted = _tensors("outputs", outputs), _tensors("inputs", inputs)
     if unreached not in ("raise", "zeros"):
         raise ValueError(f"grad: unreached must be 'raise' or 'zeros', got {unreached!r}")
@@ -330,11 +328,12 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
     with _set_recording(create_graph):
         for y, gy in zip(outs, seeds):
             _accumulate(gradients, y, gy)
-        path, reached = _path(outs, wanted)
-        for y in path:
+        for y, positions in _path(outs, wanted):
             found = gradients.get(id(y)) if id(y) in targets else gradients.pop(id(y), None)
-            for x, gx in _pull_back(y, found, reached) if found is not None else ():
-                _accumulate(gradients, x, gx)
+            if found is not None:
+                _within = y.op
+                for x, gx in _pull_back(y, found, positions):
+                    _accumulate(gradients, x, gx)
         for position, x in enumerate(wanted):
             result = gradients.get(id(x)) if x.requires_grad else None
             if result is None and unreached == "raise":
@@ -391,35 +390,33 @@ def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[Tensor]:
     return sorted(seen.values(), key=lambda t: t.tick)  # inputs are older than results
 
 
-def _path(outputs: list[Tensor], inputs: list[Tensor]) -> tuple[list[Tensor], set[int]]:
-    """The recorded tensors between inputs and outputs, newest first, and the ids of all of them."""
+def _path(outputs: list[Tensor], inputs: list[Tensor]) -> list[tuple[Tensor, list[int]]]:
+    """What lies between inputs and outputs, newest first: tensors, and which of their inputs do."""
     reached, path = {id(x) for x in inputs}, []
     for y in _ancestors(outputs, min((x.tick for x in inputs), default=0)):
-        if y.op and any(id(x) in reached and y.op.carries(i) for i, x in enumerate(y.inputs)):
+        positions = [i for i, x in enumerate(y.inputs)
+                     if id(x) in reached and y.op and (y.op.joint or y.op.rules[i])]
+        if positions:
             reached.add(id(y))
-            path.append(y)
-    return path[::-1], reached
+            path.append((y, positions))
+    return path[::-1]
 
 
-def _pull_back(y: Tensor, gy: Tensor, reached: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
-    """From an op's output to those of its inputs that lie on a path: (input, gradient) pairs."""
-    global _within
-    op, inputs = y.op, y.inputs
+def _pull_back(y: Tensor, gy: Tensor, positions: list[int]) -> list[tuple[Tensor, Tensor]]:
+    """From an op's output to its inputs at those positions: (input, gradient) pairs."""
+    op, inputs, settings, pairs = y.op, y.inputs, y.settings, []
     assert op is not None
     for x in (y, *inputs):
         if isinstance(x, Tensor) and x.memory is not None and x.memory.written > y.tick:
             raise errors.StaleGraphError(op.name, called(x))
-    wanted = tuple(id(x) in reached for x in inputs)
-    before, _within = _within, op
-    try:
-        gradients = op.joint(gy, y, *inputs, wanted=wanted, **y.settings) if op.joint else [
-            rule(gy, y, *inputs, **y.settings) if want and rule else None
-            for want, rule in zip(wanted, op.rules)]
-        for x, want, gx in zip(inputs, wanted, gradients):
-            if want and gx is not None:
-                yield x, gx if gx.data.shape == x.data.shape else _sum_to(op, gx, x.data.shape)
-    finally:
-        _within = before
+    wanted = tuple(i in positions for i in range(len(inputs))) if op.joint else ()
+    joint = op.joint(gy, y, *inputs, wanted=wanted, **settings) if op.joint else ()
+    for i in positions:
+        gx = joint[i] if joint else op.rules[i](gy, y, *inputs, **settings)  # type: ignore[misc]
+        if gx is not None:
+            shape = inputs[i].data.shape
+            pairs.append((inputs[i], gx if gx.data.shape == shape else _sum_to(op, gx, shape)))
+    return pairs
 
 
 def _sum_to(op: Op, g: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -479,10 +476,14 @@ def power(xp, x, n):
 
 # ---------------------------------------------------------------- 5. rules: matrix product
 
-@op(lambda gy, y, a, b: _matmul(gy, _swap(b)), lambda gy, y, a, b: _matmul(_swap(a), gy),
-    broadcasts=True)
-def _matmul(xp, a, b):
-    return xp.product(a, b)
+# Transposes are flags: ta says that a is given as (K, M) and not (M, K), tb that b is (N, K).
+
+@op(lambda gy, y, a, b, ta, tb: _matmul(b, gy, ta=tb, tb=True) if ta else
+    _matmul(gy, b, ta=False, tb=not tb),
+    lambda gy, y, a, b, ta, tb: _matmul(gy, a, ta=True, tb=ta) if tb else
+    _matmul(a, gy, ta=not ta, tb=False), broadcasts=True)
+def _matmul(xp, a, b, ta, tb):
+    return xp.product(a.swapaxes(-1, -2) if ta else a, b.swapaxes(-1, -2) if tb else b)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -490,21 +491,20 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     if not (isinstance(a, Tensor) and isinstance(b, Tensor) and a.ndim and b.ndim):
         raise ValueError("matmul: both operands must be tensors with one axis or more")
     if a.ndim > 1 and b.ndim > 1:
-        return _matmul(a, b)
-    y = _matmul(a if a.ndim > 1 else reshape(a, (1, -1)), b if b.ndim > 1 else reshape(b, (-1, 1)))
+        return _matmul(a, b, ta=False, tb=False)
+    y = _matmul(a if a.ndim > 1 else reshape(a, (1, -1)),
+                b if b.ndim > 1 else reshape(b, (-1, 1)), ta=False, tb=False)
     rows, columns = y.shape[-2:-1] if a.ndim > 1 else (), y.shape[-1:] if b.ndim > 1 else ()
     return reshape(y, y.shape[:-2] + rows + columns)
-
-
-def _swap(x: Tensor) -> Tensor:
-    return _transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
 # ---------------------------------------------------------------- 5. rules: sum and shape
 
 def axes_of(x: Tensor, axis: Axis) -> tuple[int, ...]:
     """`axis` (int, tuple or None for all) as a sorted tuple of non-negative axes of x."""
-    return tuple(range(x.ndim) if axis is None else sorted(normalize_axis_tuple(axis, x.ndim)))
+    if axis is None:
+        return tuple(range(x.ndim))
+    return tuple(sorted(normalize_axis_tuple(axis, x.ndim)))
 
 
 @op(lambda gy, y, x, axis, keepdims: broadcast_to(

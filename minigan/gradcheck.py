@@ -57,7 +57,7 @@ def check_grads(f: Callable[..., Any], inputs: Sequence[Tensor], order: int = 2,
     for i, x in enumerate(inputs):
         if x.dtype.kind == "f" and x.dtype != np.float64:
             raise TypeError(f"check_grads: inputs[{i}] is {x.dtype}; checks need float64")
-    name = getattr(f, "__name__", None) or getattr(f, "name", "f")
+    name = str(getattr(f, "__name__", None) or getattr(f, "name", "f"))
     names = [x.name or f"argument {i}" for i, x in enumerate(inputs)]
     random = np.random.Generator(np.random.Philox(seed))
     checks = _check(f, list(inputs), names, name, order, 1, eps, random)

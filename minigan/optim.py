@@ -18,7 +18,7 @@ from minigan.backend import Array, of
 from minigan.engine import Tensor
 
 ALIGNMENT = 64   # bytes between which slots of the buffer begin
-BLOCK = 16_384   # elements a block
+BLOCK = 65_536   # elements a block
 
 
 class Optimizer:

@@ -65,19 +65,19 @@ class Backend:
         parts, arrays = [], False
         for part in index if isinstance(index, tuple) else (index,):
             if not (part is None or part is ... or isinstance(part, (int, slice, np.integer))):
-                if not isinstance(part, self.array_type):  # a tensor or a list
-                    part = getattr(part, "data", part)
-                    part = self.module.array(part) if isinstance(part, list) else part
-                if not isinstance(part, self.array_type) or part.dtype.kind not in "iub":
+                array = self.module.array(part) if isinstance(part, list) else part
+                if not isinstance(array, self.array_type):
+                    array = getattr(part, "data", None)  # a tensor's
+                if not isinstance(array, self.array_type) or array.dtype.kind not in "iub":
                     raise TypeError(f"an index must be made of ints, slices, or integer or boolean "
                                     f"arrays on {self.device}, got {part!r}")
-                part, arrays = part.copy(), True
+                part, arrays = array.copy(), True
             parts.append(part)
         return tuple(parts), arrays
 
     # Primitives.
 
-    def total(self, x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Array:
+    def total(self, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
         """Sum over `axis` in x's own dtype."""
         return self.module.sum(x, axis=axis, dtype=x.dtype, keepdims=keepdims)
 

@@ -60,7 +60,10 @@ class Stream:
         dtype = _float_dtype("uniform", dtype)
         values = self._unit(math.prod(shape), dtype).reshape(shape)
         if (low, high) != (0.0, 1.0):
-            values = values * dtype.type(high - low) + dtype.type(low)
+            if not low <= high:
+                raise ValueError(f"uniform: low must not be above high, got {low!r} and {high!r}")
+            below = np.nextafter(dtype.type(high), dtype.type(low))  # rounding must not reach high
+            values = np.minimum(values * dtype.type(high - low) + dtype.type(low), below)
         return (xp or registry.default()).from_host(values)
 
     def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0,

@@ -1,4 +1,5 @@
 """Batches without end, in an order that a seeded stream decides and a checkpoint can keep."""
+
 from __future__ import annotations
 
 from typing import Any, Protocol

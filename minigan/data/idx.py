@@ -4,6 +4,7 @@ A header of big-endian numbers (two zero bytes, the type, the number of dimensio
 as uint32), then the values, last dimension fastest. Source: Y. LeCun, C. Cortes, C. Burges, "The
 MNIST database of handwritten digits", section "File formats". Only type 8, bytes, is read.
 """
+
 from __future__ import annotations
 
 import gzip

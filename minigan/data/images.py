@@ -3,6 +3,7 @@
 Images are bytes, NHWC: MNIST's train part is 47 MB so and 188 MB as float32. They become float32
 in [-1, 1], the range of a tanh output, batch by batch.
 """
+
 from __future__ import annotations
 
 import numpy as np

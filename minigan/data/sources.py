@@ -1,4 +1,5 @@
 """Data sets by name: the digits in the package, and idx files that are on the disk already."""
+
 from __future__ import annotations
 
 import hashlib

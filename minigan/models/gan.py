@@ -7,10 +7,10 @@ images, D says how likely an image is real; they play the game (eq. 1)
 
 Deviations from the paper, by preset:
 - all: images are in [-1, 1] instead of [0, 1]; one batch of noise serves both updates of a step.
-- `mlp`, `seed`: normal noise, Adam, LeakyReLU and tanh as became usual after DCGAN; `mlp` adds batch
-  norm in G, dropout in D and a moving average of G's weights, from which samples are drawn.
-- `paper`: the authors' published settings for MNIST. G's sigmoid is stretched to [-1, 1]; they
-  halve the rate over time more slowly than a short run can see, and their stopping rule is left out.
+- `mlp`, `seed`: normal noise, Adam, LeakyReLU and tanh as became usual after DCGAN; `mlp` adds
+  batch norm in G, dropout in D and a moving average of G's weights, which draws the samples.
+- `paper`: the authors' published settings for MNIST. G's sigmoid is stretched to [-1, 1]; the slow
+  decay of their learning rate, the rise of their momentum and their stopping rule are left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from minigan.models.model import Model, setting
 from minigan.nn import (BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Module, ReLU, Reshape,
                         Sequential, Sigmoid, Tanh, init)
 from minigan.ops import max
-from minigan.optim import EMA, SGD, Adam
+from minigan.optim import EMA, SGD, Adam, Optimizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +47,7 @@ class GAN(Model):
     paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
     normal_curve = ("normal: both losses settle and keep wobbling, D's a little under "
                     "2 log 2 = 1.39, G's around 1; neither should go to 0")
+    default_steps = 9_000
     Settings = Settings
     presets = {
         "mlp": Settings(),
@@ -58,17 +59,18 @@ class GAN(Model):
         s = self.settings
         self.generator, self.discriminator = NETWORKS[s.networks](s.latent_size, self.shape,
                                                                   self.streams)
-        if s.networks == "paper":
-            self.g_optimizer = SGD(self.generator.parameters(), s.learning_rate, s.beta1)
-            self.d_optimizer = SGD(self.discriminator.parameters(), s.learning_rate, s.beta1)
-        else:
-            betas = (s.beta1, s.beta2)
-            self.g_optimizer = Adam(self.generator.parameters(), s.learning_rate, betas)
-            self.d_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)
+        self.g_optimizer = self._optimizer(self.generator)
+        self.d_optimizer = self._optimizer(self.discriminator)
         self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
         self.generator_loss = {"non-saturating": losses.generator,
                                "minimax": losses.generator_minimax}[s.loss]
+
+    def _optimizer(self, network: Module) -> Optimizer:
+        s = self.settings
+        if s.networks == "paper":
+            return SGD(network.parameters(), s.learning_rate, s.beta1)
+        return Adam(network.parameters(), s.learning_rate, (s.beta1, s.beta2))
 
     def latent_from(self, stream, n: int) -> Tensor:
         """z (n, latent_size): standard normal; uniform in [-1, 1] for the paper's networks."""

@@ -23,8 +23,8 @@ def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
 class Model:
     """A generator and a discriminator that are trained against each other.
 
-    Subclasses set `Settings` (a frozen dataclass), `presets` and the texts below, build `generator`,
-    `discriminator`, `optimizers` and, if they want one, `ema` in `build`, and define `step`.
+    Subclasses set `Settings` (a frozen dataclass), `presets` and the texts below, make `generator`,
+    `discriminator`, `optimizers` and perhaps `ema` in `build`, and define `step`.
     """
 
     name: ClassVar[str]
@@ -32,6 +32,7 @@ class Model:
     normal_curve: ClassVar[str]   # one line: what a healthy loss curve looks like
     Settings: ClassVar[type]
     presets: ClassVar[dict[str, Any]]
+    default_steps: ClassVar[int]  # of the command line, for the first preset
 
     generator: Module
     discriminator: Module

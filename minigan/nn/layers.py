@@ -18,6 +18,10 @@ def _positive(name: str, value: Any) -> int:
     return value
 
 
+def _bias_note(layer: Any) -> str:
+    return "" if layer.bias is not None else ", no bias"
+
+
 class Dense(Module):
     """y = x W + b. x: (..., n_in); weight: (n_in, n_out); bias: (n_out,); y: (..., n_out)."""
 
@@ -34,7 +38,7 @@ class Dense(Module):
         return y if self.bias is None else y + self.bias
 
     def describe(self) -> str:
-        return " -> ".join(map(str, self.weight.shape)) + ("" if self.bias is not None else ", no bias")
+        return " -> ".join(map(str, self.weight.shape)) + _bias_note(self)
 
 
 class _Conv(Module):
@@ -62,7 +66,7 @@ class _Conv(Module):
 
     def describe(self) -> str:
         return (f"{self.n_in} -> {self.n_out}, kernel {self.weight.shape[:2]}, stride "
-                f"{self.stride}, padding {self.padding!r}" + ("" if self.bias is not None else ", no bias"))
+                f"{self.stride}, padding {self.padding!r}{_bias_note(self)}")
 
 
 class Conv2d(_Conv):

@@ -12,6 +12,7 @@ Shapes: x (N, H, W, C_in), w (KH, KW, C_in, C_out), y (N, OH, OW, C_out). All th
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigan.backend import of
@@ -105,9 +106,9 @@ def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, paddi
 
 # ---------------------------------------------------------------- pooling: windows without weights
 
-@op(lambda gy, y, x, g: _unwindow(gy, g=g))
+@op(lambda gy, y, x, g: _unwindow(gy, g=g), view=True)
 def _windows(xp, x, g):
-    return xp.patches(x, g).reshape(x.shape[0], *g.out_size, -1, x.shape[-1])
+    return xp.patches(x, g).reshape(x.shape[0], *g.out_size, math.prod(g.kernel), x.shape[-1])
 
 
 @op(lambda gx, x, y, g: _windows(gx, g=g))

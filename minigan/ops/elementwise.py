@@ -85,7 +85,7 @@ def _gate(xp, gy, x, slope):
     """gy where x > 0, else slope * gy: linear in gy, flat in x."""
     if slope == 0:
         return gy * (x > 0)
-    factor = (x > 0).astype(gy.dtype)
+    factor = xp.asarray(x > 0).astype(gy.dtype)
     return xp.multiply(xp.maximum(factor, slope, out=factor), gy, out=factor)
 
 
@@ -113,7 +113,8 @@ def minimum(xp, a, b):
     return xp.minimum(a, b)
 
 
-@op(None, lambda gy, y, c, a, b: gy * c, lambda gy, y, c, a, b: gy * _no(c), broadcasts=True)
+@op(None, lambda gy, y, c, a, b: gy * _no(_no(c)), lambda gy, y, c, a, b: gy * _no(c),
+    broadcasts=True)
 def _where(xp, condition, a, b):
     return xp.where(condition != 0, a, b)
 
@@ -154,5 +155,5 @@ def dropout(x: Tensor, rate: float, rng: Stream) -> Tensor:
     if not 0 <= rate < 1:
         raise ValueError(f"dropout: rate must be in [0, 1), got {rate!r}")
     xp = of(x.data)
-    kept = rng.uniform(x.shape, dtype=x.dtype, xp=xp) >= rate
-    return x * Tensor(kept.astype(x.dtype) * (1 / (1 - rate)))
+    kept = xp.asarray(rng.uniform(x.shape, dtype=x.dtype, xp=xp) >= rate)
+    return x * (Tensor(kept.astype(x.dtype)) / (1 - rate))

@@ -7,6 +7,14 @@ from minigan.ops.elementwise import sqrt, square
 from minigan.ops.reductions import mean
 
 
+def _check(op: str, x: Tensor, gamma: Tensor, beta: Tensor) -> None:
+    for name, other in (("gamma", gamma), ("beta", beta)):
+        if other.ndim > x.ndim or any(n not in (1, m) for n, m in zip(other.shape[::-1],
+                                                                      x.shape[::-1])):
+            raise ValueError(f"{op}: {name} of shape {other.shape} does not broadcast against x of "
+                             f"shape {x.shape}")
+
+
 def moments(x: Tensor, axes: Axis) -> tuple[Tensor, Tensor]:
     """Mean and population variance over `axes`, which are kept with size 1."""
     average = mean(x, axes, keepdims=True)
@@ -24,6 +32,7 @@ def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Ten
 
     x: (N, ..., C), statistics over all axes but the last; gamma, beta: (C,).
     """
+    _check("batch_norm", x, gamma, beta)
     return normalize(x, *moments(x, tuple(range(x.ndim - 1))), gamma, beta, eps)
 
 
@@ -33,6 +42,7 @@ def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor, axes: Axis = (-1,),
 
     gamma, beta: any shape that broadcasts against x, such as (C,).
     """
+    _check("layer_norm", x, gamma, beta)
     return normalize(x, *moments(x, axes_of(x, axes)), gamma, beta, eps)
 
 
@@ -43,4 +53,5 @@ def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> 
     """
     if x.ndim != 4:
         raise ValueError(f"instance_norm: x has shape {x.shape}; images are (N, H, W, C)")
+    _check("instance_norm", x, gamma, beta)
     return normalize(x, *moments(x, (1, 2)), gamma, beta, eps)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from minigan.backend import of
 from minigan.engine import Tensor, broadcast_to, getitem, op, reshape, scatter_add
+from minigan.ops.elementwise import where
 
 
 def _positive(axis: int, ndim: int) -> int:
@@ -51,16 +53,25 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 
 def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """Tensors of one shape along a new axis."""
+    if len({t.shape for t in tensors}) != 1:
+        raise ValueError(f"stack: tensors must be one or more of one shape, got the shapes "
+                         f"{[t.shape for t in tensors]}")
     return concatenate([expand_dims(t, axis) for t in tensors], axis)
 
 
 def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
     """x with `widths[i]` = (before, after) constant elements added along axis i."""
     if len(widths) != x.ndim or any(before < 0 or after < 0 for before, after in widths):
-        raise ValueError(f"pad: widths must be {x.ndim} pairs of ints, 0 or more, got {widths!r}")
+        raise ValueError(f"pad: widths must be {x.ndim} pairs of ints, 0 or more, for a tensor of "
+                         f"shape {x.shape}, got {widths!r}")
     shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths))
     inside = tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths))
-    return scatter_add(x - value, inside, shape) + value if value else scatter_add(x, inside, shape)
+    padded = scatter_add(x, inside, shape)
+    if not value:
+        return padded
+    outside = of(x.data).ones(shape, bool)
+    outside[inside] = False
+    return where(Tensor(outside), value, padded)
 
 
 def embedding(ids: Any, table: Tensor) -> Tensor:

@@ -1,0 +1,477 @@
+"""Pictures: arrays and layouts in, a Figure or pixels out.
+
+    save(tile(images, columns=10), "samples.png")            # uint8 pixels, written exactly
+    save(lines({"f": (xs, ys)}, title="f"), "f.png")         # a matplotlib Figure
+
+This is the only file that imports matplotlib, inside its functions, so that pixels are written
+without it. It never touches pyplot, the backend or global settings, and never shows anything: every
+function returns a Figure, which a notebook displays by itself and `save` writes. Functions with an
+argument `on` also draw onto an Axes of `panels`, to put several plots into one picture.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import textwrap
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Series = Mapping[str, tuple[Any, Any]]  # name -> (x, y), two vectors of one length
+
+INK, MUTED, FAINT, PAPER = "#1f2933", "#66717d", "#e4e7eb", "#ffffff"
+COLOURS = ("#2563a8", "#d9622b", "#2e8b6f", "#8a4fa3", "#b8860b", "#5b6770")
+DPI = 150
+
+
+# ---------------------------------------------------------------- pixels
+
+def tile(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """Pictures side by side, row by row, as one picture.
+
+    images: uint8 (N, H, W) or (N, H, W, C) with C = 1 or 3. columns: about a square if left out.
+    gap: white pixels between pictures, none around.
+    Returns uint8 (rows * (H + gap) - gap, columns * (W + gap) - gap), with a last axis 3 if C = 3.
+    """
+    images = np.asarray(images)
+    images = images[..., None] if images.ndim == 3 else images
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or not (
+            images.size):
+        raise ValueError(f"tile: images must be uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), one "
+                         f"or more, got {images.dtype} {images.shape}")
+    n, h, w, c = images.shape
+    columns = int(np.ceil(np.sqrt(n))) if columns is None else columns
+    if columns < 1 or gap < 0:
+        raise ValueError(f"tile: columns must be 1 or more and gap 0 or more, got {columns} and "
+                         f"{gap}")
+    rows = -(-n // columns)
+    sheet = np.full((rows, h + gap, columns, w + gap, c), 255, np.uint8)
+    for i, image in enumerate(images):
+        sheet[i // columns, :h, i % columns, :w] = image
+    sheet = sheet.reshape(rows * (h + gap), columns * (w + gap), c)
+    sheet = sheet[:rows * (h + gap) - gap, :columns * (w + gap) - gap]
+    return np.ascontiguousarray(sheet[:, :, 0] if c == 1 else sheet)
+
+
+def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int = 1) -> Path:
+    """Write a Figure, or a uint8 array (H, W) or (H, W, 3) pixel by pixel, as a PNG file.
+
+    scale: how many pixels wide and high each pixel of an array becomes. Folders are made. The file
+    gets its name when it is complete, so nobody ever sees half a picture. Returns the path.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"save: the path must end in .png, got {str(path)!r}")
+    if isinstance(picture, np.ndarray):
+        content = _png(picture, scale)
+    else:
+        drawn = BytesIO()
+        picture.savefig(drawn, format="png", dpi=picture.dpi, metadata={"Software": None})
+        content = drawn.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _png(pixels: np.ndarray, scale: int) -> bytes:
+    """The PNG file of a grey or a colour picture (ISO/IEC 15948: signature, IHDR, IDAT, IEND)."""
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.dtype != np.uint8 or pixels.shape[2:] not in ((), (3,)) or not pixels.size:
+        raise ValueError(f"save: pixels must be uint8 (H, W) or (H, W, 3), got {pixels.dtype} "
+                         f"{pixels.shape}")
+    if not isinstance(scale, int) or scale < 1:
+        raise ValueError(f"save: scale must be an int of 1 or more, got {scale!r}")
+    pixels = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+    h, w = pixels.shape[:2]
+    rows = np.zeros((h, 1 + pixels[0].size), np.uint8)  # a leading 0: the row is not filtered
+    rows[:, 1:] = pixels.reshape(h, -1)
+    header = struct.pack(">IIBBBBB", w, h, 8, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks)
+
+
+# ---------------------------------------------------------------- pictures as figures
+
+def image_grid(images: np.ndarray, columns: int | None = None, labels: Sequence[Any] | None = None,
+               gap: int = 2, scale: int = 1) -> Figure:
+    """The picture of `tile` as a Figure, pixel by pixel, with a label over each column.
+
+    images, columns, gap: as in `tile`; scale: screen pixels a pixel; labels: one a column.
+    """
+    pixels = tile(images, columns, gap)
+    h, w = pixels.shape[0] * scale, pixels.shape[1] * scale
+    head = 0 if labels is None else 24
+    figure = _figure(w / 100, (h + head) / 100, dpi=100)
+    ax = figure.add_axes((0, 0, 1, h / (h + head)))
+    ax.set_axis_off()
+    ax.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    width = np.asarray(images).shape[2]
+    count = (pixels.shape[1] + gap) // (width + gap)
+    if labels is not None and len(labels) != count:
+        raise ValueError(f"image_grid: {count} columns have {len(labels)} labels")
+    for i, label in enumerate(labels or ()):
+        middle = (i * (width + gap) + width / 2) / pixels.shape[1]
+        figure.text(middle, (h + 8) / (h + head), str(label), ha="center", va="baseline", size=9,
+                    color=INK)
+    return figure
+
+
+def strip(pictures: Sequence[np.ndarray], captions: Sequence[str] = (), title: str = "",
+          caption: str = "", height: float = 2.2) -> Figure:
+    """Pictures of one height side by side, each with a line under it.
+
+    pictures: uint8 (H, W) or (H, W, 3), shown as they are, or a float matrix (H, W), shown in
+    colours that have white at 0, blue above and orange below. height: inches.
+    """
+    shapes = [p.shape[1] / p.shape[0] for p in pictures]
+    gap, foot = 0.25, 0.16 * (1 + max((c.count("\n") for c in captions), default=0)) + 0.1
+    total_w = height * sum(shapes) + gap * (len(pictures) + 1)
+    head = gap if not title else 0.5
+    below = _wrapped(caption, total_w)
+    total_h = head + height + (foot if captions else 0.1) + 0.17 * len(below) + 0.12 * bool(below)
+    figure, left = _figure(total_w, total_h), gap
+    for i, (p, shape) in enumerate(zip(pictures, shapes)):
+        ax = figure.add_axes((left / total_w, 1 - (head + height) / total_h,
+                              height * shape / total_w, height / total_h))
+        _show(ax, p)
+        if i < len(captions):
+            figure.text(left / total_w, 1 - (head + height + 0.19) / total_h, captions[i],
+                        va="baseline", size=8.5, color=MUTED, linespacing=1.35)
+        left += height * shape + gap
+    if title:
+        figure.text(gap / total_w, 1 - 0.31 / total_h, title, size=11, weight="bold", color=INK)
+    figure.text(gap / total_w, 0.1 / total_h, "\n".join(below), size=8.5, color=MUTED)
+    return figure
+
+
+def _show(ax: Axes, picture: np.ndarray) -> None:
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set(color=FAINT, linewidth=0.8)
+    if picture.dtype == np.uint8:
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+        return
+    h, w = picture.shape
+    top = float(np.abs(picture).max()) or 1.0
+    ax.imshow(picture, cmap=_diverging(), vmin=-top, vmax=top, interpolation="nearest",
+              aspect="auto")
+    if h * w <= 2500:  # few enough cells to outline each
+        ax.set_xticks(np.arange(0.5, w - 1), minor=True)
+        ax.set_yticks(np.arange(0.5, h - 1), minor=True)
+        ax.grid(which="minor", color=PAPER, linewidth=0.8)
+        ax.tick_params(which="minor", length=0)
+
+
+def _diverging() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+    return LinearSegmentedColormap.from_list(
+        "minigan", ["#8c3b12", COLOURS[1], "#f7d3bd", PAPER, "#c3d7ec", COLOURS[0], "#123a66"])
+
+
+# ---------------------------------------------------------------- curves
+
+def panels(count: int, width: float = 3.2, height: float | None = None, title: str = "",
+           caption: str = "") -> tuple[Figure, list[Axes]]:
+    """A Figure with `count` empty Axes side by side, for the functions that take `on`.
+
+    width, height: inches a panel.
+    """
+    height = height or width + 0.45 * bool(title) + 0.35 * bool(caption)  # a square fits
+    figure = _figure(width * count, height, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr]
+    axes = [figure.add_subplot(1, count, i + 1) for i in range(count)]
+    if title:
+        figure.suptitle(title, x=0.012, ha="left", size=11, weight="bold", color=INK)
+    if caption:
+        figure.supxlabel("\n".join(_wrapped(caption, width * count)), x=0.012, ha="left", size=8.5,
+                         color=MUTED)
+    return figure, axes
+
+
+def lines(series: Series, title: str = "", caption: str = "", x_label: str = "", y_label: str = "",
+          dots: Series | None = None, log: bool = False, on: Axes | None = None) -> Figure:
+    """Curves by name, each labelled at its right end.
+
+    series: name -> (x, y). dots: the same, drawn as points, in the colour of the curve of that name
+    if there is one. log: a logarithmic y axis. caption: one line under the plot. on: an Axes of
+    `panels`.
+    """
+    figure, ax = _plot(on, title, caption, x_label, y_label)
+    if log:
+        ax.set_yscale("log")
+    ends = []
+    colours = dict(zip(dict.fromkeys([*series, *(dots or ())]), COLOURS * 9))
+    for name, (x, y) in series.items():
+        ax.plot(x, y, color=colours[name], linewidth=1.8)
+        ends.append((name, colours[name], np.asarray(y, float)))
+    for name, (x, y) in (dots or {}).items():
+        ax.plot(x, y, linestyle="none", marker="o", markersize=4.4, markerfacecolor=PAPER,
+                markeredgecolor=colours[name], markeredgewidth=1.2, zorder=3, clip_on=False)
+        if name not in series:
+            ends.append((name, colours[name], np.asarray(y, float)))
+    _name_ends(ax, ends)
+    return figure
+
+
+def loss_curves(series: Series, caption: str = "", title: str = "", x_label: str = "step",
+                on: Axes | None = None) -> Figure:
+    """Losses over steps: every value thin, the running median (a 30th of the run) bold.
+
+    series: name -> (steps, values). caption: one line under the plot that says what a normal curve
+    looks like. A few outliers do not set the scale, values that are not finite are left out.
+    """
+    figure, ax = _plot(on, title, caption, x_label, "")
+    ends, shown = [], []
+    for i, (name, (steps, values)) in enumerate(series.items()):
+        x, y = np.asarray(steps, float), np.asarray(values, float)
+        x, y, colour = x[np.isfinite(y)], y[np.isfinite(y)], COLOURS[i % len(COLOURS)]
+        middle = _running_median(y, len(y) // 30)
+        ax.plot(x, y, color=colour, linewidth=0.6, alpha=0.28)
+        ax.plot(x, middle, color=colour, linewidth=1.9, zorder=3)
+        ends.append((name, colour, middle))
+        shown.extend([np.percentile(y, (1, 99)), middle] if len(y) else [])
+    if shown:
+        low, high = min(s.min() for s in shown), max(s.max() for s in shown)
+        room = 0.06 * (high - low or abs(high) or 1)
+        ax.set_ylim(low - room, high + room)
+    _name_ends(ax, ends)
+    return figure
+
+
+def _running_median(y: np.ndarray, half: int) -> np.ndarray:
+    """The median of up to 2 * half + 1 values around each, the window cut at both ends."""
+    if not half or not len(y):
+        return y
+    padded = np.pad(y, half, constant_values=np.nan)
+    return np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
+
+
+def histogram(values: Mapping[str, Any], bins: int = 50, title: str = "", caption: str = "",
+              x_label: str = "", on: Axes | None = None) -> Figure:
+    """Distributions of one or several named vectors over common bins, as shares a bin."""
+    figure, ax = _plot(on, title, caption, x_label, "")
+    arrays = [np.ravel(np.asarray(v, float)) for v in values.values()]
+    edges = np.histogram_bin_edges(np.concatenate(arrays), bins)
+    for i, (name, v) in enumerate(zip(values, arrays)):
+        heights, colour = np.histogram(v, edges)[0] / max(len(v), 1), COLOURS[i % len(COLOURS)]
+        ax.stairs(heights, edges, fill=True, color=colour, alpha=0.18)
+        ax.stairs(heights, edges, color=colour, linewidth=1.5, label=name)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    _legend(ax, len(values))
+    return figure
+
+
+def scatter(points: Mapping[str, np.ndarray], limit: float | None = None, title: str = "",
+            caption: str = "", on: Axes | None = None) -> Figure:
+    """Clouds of points in the plane by name, later ones on top; (N, 2) each.
+
+    limit: the axes go from -limit to limit, so that pictures over time can be compared.
+    """
+    figure, ax = _plot(on, title, caption, "", "", square=True)
+    for i, (name, xy) in enumerate(points.items()):
+        ax.scatter(xy[:, 0], xy[:, 1], s=7, linewidths=0, alpha=0.55, label=name,
+                   color=COLOURS[i % len(COLOURS)])
+    if limit:
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+    _legend(ax, len(points))
+    return figure
+
+
+def level_sets(xx: np.ndarray, yy: np.ndarray, zz: np.ndarray, points: np.ndarray | None = None,
+               title: str = "", caption: str = "", on: Axes | None = None) -> Figure:
+    """A function of the plane as filled levels: xx, yy, zz (H, W); points (N, 2) drawn on top."""
+    figure, ax = _plot(on, title, caption, "", "", square=True)
+    top = float(np.abs(zz - np.median(zz)).max()) or 1.0
+    levels = np.median(zz) + np.linspace(-top, top, 22)
+    ax.contourf(xx, yy, zz, levels=levels, cmap=_diverging(), alpha=0.75)
+    ax.contour(xx, yy, zz, levels=levels, colors=PAPER, linewidths=0.5,
+               linestyles="solid")
+    if points is not None:
+        ax.scatter(points[:, 0], points[:, 1], s=6, linewidths=0, alpha=0.6, color=INK)
+        ax.set(xlim=(xx.min(), xx.max()), ylim=(yy.min(), yy.max()))
+    return figure
+
+
+def _figure(width: float, height: float, dpi: int = DPI, layout: Any = None) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    figure = Figure((width, height), dpi=dpi, facecolor=PAPER, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _plot(on: Axes | None, title: str, caption: str, x_label: str, y_label: str,
+          square: bool = False) -> tuple[Figure, Axes]:
+    """An Axes in the house's style: no box, faint lines at the ticks, the title at the left."""
+    if on is None:
+        figure, axes = panels(1, *((4.2, 4.2) if square else (7.2, 4.0)), caption=caption)
+        ax = axes[0]
+    else:
+        ax, figure = on, on.figure  # type: ignore[assignment]
+    ax.set_title(title, loc="left", size=11 if on is None else 9.5, weight="bold", color=INK, pad=9)
+    ax.set_xlabel("\n".join(filter(None, [x_label, caption if on is not None else ""])), size=8.5,
+                  color=MUTED)
+    ax.set_ylabel(y_label, size=8.5, color=MUTED)
+    ax.tick_params(length=0, labelsize=8.5, labelcolor=MUTED, pad=5)
+    for side, spine in ax.spines.items():
+        spine.set(visible=square or side == "bottom", color=FAINT if square else "#b5bdc6",
+                  linewidth=0.9)
+    if square:
+        ax.set_aspect("equal")
+        ax.set(xticks=[], yticks=[])
+    else:
+        ax.grid(axis="y", color=FAINT, linewidth=0.8)
+        ax.set_axisbelow(True)
+        ax.margins(x=0.01)
+    return figure, ax
+
+
+def _name_ends(ax: Axes, ends: list[tuple[str, str, np.ndarray]]) -> None:
+    """Names at the right ends of curves, in their colours, moved apart where they would collide."""
+    ax.get_ylim()  # fixes the scale, which the next line reads
+    to_axes = ax.transScale + ax.transLimits  # ends as shares of the axes' height
+    heights = [float(np.clip(to_axes.transform((0 if ax.get_xscale() == "linear" else 1, y[-1]))[1],
+                             0, 1)) for _, _, y in ends if len(y)]
+    named = [(name, colour) for name, colour, y in ends if len(y)]
+    for place, i in zip(_apart(sorted(heights), 0.062), np.argsort(heights, kind="stable")):
+        ax.text(1.012, place, named[i][0], transform=ax.transAxes, size=9, va="center",
+                weight="bold", color=named[i][1])
+
+
+def _apart(places: list[float], distance: float) -> list[float]:
+    """Sorted places, moved as little as possible (least squares) until `distance` apart."""
+    blocks: list[list[float]] = []  # [sum, count] of places that touch, less their offsets
+    for i, place in enumerate(places):
+        blocks.append([place - i * distance, 1])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            total, count = blocks.pop()
+            blocks[-1] = [blocks[-1][0] + total, blocks[-1][1] + count]
+    means = [total / count for total, count in blocks for _ in range(int(count))]
+    return [mean + i * distance for i, mean in enumerate(means)]
+
+
+def _legend(ax: Axes, count: int) -> None:
+    if count > 1:
+        ax.legend(loc="best", frameon=False, fontsize=8.5, labelcolor=INK, handlelength=1,
+                  borderaxespad=0.2)
+
+
+def _wrapped(text: str, width: float) -> list[str]:
+    """A caption in lines that fit `width` inches."""
+    return textwrap.wrap(text, max(20, int(width * 14.5)))
+
+
+# ---------------------------------------------------------------- graphs
+
+FILL = {"leaf": PAPER, "parameter": "#e3f3ec", "op": "#e7eff8", "gradient": "#fdece2"}
+EDGE = {"leaf": MUTED, "parameter": COLOURS[2], "op": COLOURS[0], "gradient": COLOURS[1]}
+MEANING = {"leaf": "input or constant", "parameter": "parameter", "op": "forward",
+           "gradient": "backward"}
+EM = 8.5 / 72  # inches: the unit of a layout is one em of its text
+LARGEST = 40.0  # inches
+
+
+def graph(*layouts: Any, titles: Sequence[str] = (), caption: str = "") -> Figure:
+    """One or several layouts of `minigan.graph` in one picture, with a key to the colours.
+
+    A layout has nodes (label, detail, kind, gradient, members, x, y, width, height), edges
+    (gradient, points), a size (width, height) in ems, y downwards, and a direction: those that
+    point down stand side by side, those that point right one under another. A picture of more
+    than 40 inches is drawn smaller.
+    """
+    margin, head, between = 1.7, 3.0 if any(titles) else 0.0, 4.6
+    named = [*titles, *[""] * (len(layouts) - len(titles))]
+    wide = [max(g.width, 0.8 * len(t)) for g, t in zip(layouts, named)]
+    beside = layouts[0].direction == "down"
+    corners, x, y = [], margin, margin
+    for g, w in zip(layouts, wide):
+        corners.append((x, y))
+        x, y = (x + w + between, y) if beside else (x, y + head + g.height + between / 2)
+    kinds = {_kind(node) for g in layouts for node in g.nodes}
+    key = [(kind, words, 2.9 + 0.52 * len(words)) for kind, words in MEANING.items()
+           if kind in kinds]
+    width = max(x - between if beside else max(wide) + margin, sum(k[2] for k in key) + margin)
+    width, below = width + margin, _wrapped(caption, width * EM)
+    bottom = max(y + head + g.height for (_, y), g in zip(corners, layouts)) + 1.8
+    height = bottom + 2.6 + 1.5 * len(below) + 0.5 * bool(below)
+    unit = min(EM, LARGEST / width, LARGEST / height)
+    figure, font = _figure(width * unit, height * unit), 72 * unit
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    ax.set_axis_off()
+    for g, title, (x, y) in zip(layouts, named, corners):
+        ax.text(x, y + 0.2, title, size=1.25 * font, weight="bold", color=INK, va="center")
+        _draw_edges(ax, g, x, y + head, font)
+        for node in g.nodes:
+            _draw_node(ax, node, x, y + head, font)
+    for x, y in corners[1:] if beside else ():
+        ax.plot([x - between / 2] * 2, [y, bottom - 1.8], color=FAINT, linewidth=0.12 * font)
+    x = margin
+    for kind, words, room in key:
+        _box(ax, x, bottom, 1.5, 1.0, kind, font)
+        ax.text(x + 2.0, bottom + 0.52, words, size=0.9 * font, color=MUTED, va="center_baseline")
+        x += room
+    for i, line in enumerate(below):
+        ax.text(margin, bottom + 2.8 + 1.5 * i, line, size=font, color=MUTED, va="center_baseline")
+    return figure
+
+
+def _kind(node: Any) -> str:
+    return {"output": "gradient" if node.gradient else "op"}.get(node.kind, node.kind)
+
+
+def _box(ax: Axes, x: float, y: float, width: float, height: float, kind: str, font: float,
+         strong: bool = False) -> None:
+    from matplotlib.patches import FancyBboxPatch
+    radius = min(height / 2, 1.1) if kind == "leaf" else 0.35
+    ax.add_patch(FancyBboxPatch(
+        (x + radius, y + radius), max(width - 2 * radius, 0.01), max(height - 2 * radius, 0.01),
+        boxstyle=f"round,pad={radius}", facecolor=EDGE[kind] if strong else FILL[kind],
+        edgecolor=EDGE[kind], linewidth=0.12 * font, zorder=2))
+
+
+def _draw_node(ax: Axes, node: Any, left: float, top: float, font: float) -> None:
+    kind, strong, x, y = _kind(node), node.kind == "output", left + node.x, top + node.y
+    for behind in range(2 if node.members > 1 else 0, -1, -1):  # a pile stands for several nodes
+        _box(ax, x - node.width / 2 + 0.3 * behind, y - node.height / 2 + 0.3 * behind, node.width,
+             node.height, kind, font, strong)
+    signs = {"*": "\u00d7", "-": "\u2212", "/": "\u00f7", "**": "^"}
+    words = " ".join(signs.get(word, word) for word in node.label.split(" "))
+    ax.text(x, y - 0.52 if node.detail else y, words, size=font, ha="center", zorder=3,
+            va="center_baseline" if not node.detail else "center", color=PAPER if strong else INK)
+    if node.detail:
+        ax.text(x, y + 0.62, node.detail, size=0.8 * font, ha="center", va="center", zorder=3,
+                color=PAPER if strong else MUTED)
+
+
+def _draw_edges(ax: Axes, layout: Any, left: float, top: float, font: float) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Outline
+    for edge in layout.edges:
+        points = [(left + x, top + y) for x, y in edge.points]
+        corners, codes = [points[0]], [Outline.MOVETO]
+        for (x0, y0), (x1, y1) in zip(points, points[1:]):
+            bend = ((x0, (y0 + y1) / 2), (x1, (y0 + y1) / 2)) if layout.direction == "down" else (
+                ((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1))
+            corners += [*bend, (x1, y1)]
+            codes += [Outline.CURVE4] * 3
+        ax.add_patch(FancyArrowPatch(
+            path=Outline(corners, codes), arrowstyle="-|>,head_length=0.35,head_width=0.18",
+            mutation_scale=font, linewidth=0.1 * font, shrinkA=0, shrinkB=0, zorder=1,
+            color="#e0a98a" if edge.gradient else "#9db2c8", joinstyle="round"))

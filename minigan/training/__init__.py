@@ -1,0 +1,7 @@
+"""Training: the loop, the run folder, checkpoints, and loading what was trained."""
+
+from minigan.training.folder import RunFolder, new_run, open_run
+from minigan.training.loading import Loaded, load
+from minigan.training.trainer import Trainer
+
+__all__ = ["Loaded", "RunFolder", "Trainer", "load", "new_run", "open_run"]

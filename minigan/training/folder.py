@@ -1,0 +1,106 @@
+"""The run folder: where a training run writes, and how it gets its place.
+
+    config.json      what was run: model, settings, data, seed, versions
+    metrics.jsonl    one JSON object a line: step, losses, seconds
+    samples/         000000.png, 000100.png, ... from fixed latents; latest.png
+    losses.png       the loss curves
+    checkpoint.npz   everything that training changed, and the config
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from minigan.training.archive import replacing
+
+
+class RunFolder:
+    """Paths of one run, and the files that are written a line or a picture at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.json"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples"
+        self.losses = path / "losses.png"
+        self.checkpoint = path / "checkpoint.npz"
+
+    def __str__(self) -> str:
+        return self.path.as_posix()
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write config.json."""
+        with replacing(self.config) as file:
+            file.write(json.dumps(config, indent=1).encode())
+
+    def append_metrics(self, record: dict[str, Any]) -> None:
+        """Add one line to metrics.jsonl."""
+        with open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """All lines of metrics.jsonl."""
+        if not self.metrics.is_file():
+            return []
+        with open(self.metrics, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+
+def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bool = False,
+            root: str | os.PathLike[str] = "runs") -> RunFolder:
+    """A fresh folder: `out`, or the next free one of root/MODEL-001, -002, ...
+
+    overwrite: if `out` exists and holds a config.json of minigan, it is renamed to OUT.old first.
+
+    Raises:
+        FileExistsError: `out` exists, and overwrite is not given or would not be safe.
+    """
+    if out is None:
+        root = Path(root)
+        taken = [int(tail) for path in (root.iterdir() if root.is_dir() else ())
+                 if (tail := path.name.removeprefix(f"{model}-")).isdigit()
+                 and path.name.startswith(f"{model}-")]
+        path = root / f"{model}-{max(taken, default=0) + 1:03d}"
+    else:
+        path = Path(out)
+        if path.exists() or path.is_symlink():
+            _make_way(path, overwrite)
+    (path / "samples").mkdir(parents=True)
+    return RunFolder(path)
+
+
+def _make_way(path: Path, overwrite: bool) -> None:
+    if not overwrite:
+        raise FileExistsError(f"--out: {path} exists; choose another name, or add --overwrite to "
+                              f"replace a run folder (the old one is kept as {path.name}.old)")
+    if not _is_run(path):
+        raise FileExistsError(f"--overwrite: {path} is not a run folder of minigan (it has no "
+                              f"config.json of minigan), so it is left alone")
+    old, n = path.with_name(path.name + ".old"), 1
+    while old.exists():
+        n += 1
+        old = path.with_name(f"{path.name}.old{n}")
+    path.rename(old)
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return "minigan" in json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def open_run(path: str | os.PathLike[str]) -> RunFolder:
+    """An existing run folder.
+
+    Raises:
+        FileNotFoundError: there is none at that path.
+    """
+    folder = Path(path)
+    if not _is_run(folder):
+        raise FileNotFoundError(f"run: {folder} is not a run folder of minigan (it has no "
+                                f"config.json of minigan)")
+    return RunFolder(folder)

@@ -1,0 +1,54 @@
+"""From a file to pictures in two lines: `minigan.load("runs/gan-001").sample(16)`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigan.backend import Stream
+from minigan.data import to_bytes
+from minigan.models.catalog import find
+from minigan.models.model import Model
+from minigan.training import archive
+from minigan.training.folder import open_run
+
+
+class Loaded:
+    """A trained model with the config of its run."""
+
+    def __init__(self, model: Model, config: dict[str, Any]) -> None:
+        self.model, self.config = model, config
+
+    def __repr__(self) -> str:
+        return (f"<{self.config['model']} {self.config['preset']} trained on "
+                f"{self.config['data']}, step {self.config['step']}>")
+
+    def sample(self, n: int = 64, labels: Any = None, seed: int = 0,
+               raw: bool = False) -> np.ndarray:
+        """n generated images, u8 (n, H, W, C); the same seed gives the same images.
+
+        labels: for conditional models, n integers. raw: the generator's own weights, where the
+        model also keeps their moving average.
+        """
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(f"n must be a whole number of 1 or more, got {n!r}")
+        z = self.model.latent_from(Stream(seed, "sample"), int(n))
+        return to_bytes(self.model.sample(z, labels=labels, raw=raw).numpy())
+
+
+def load(path: str | os.PathLike[str]) -> Loaded:
+    """The model of a run folder or of a checkpoint file, on the default backend.
+
+    Raises:
+        FileNotFoundError: there is nothing at that path, or the run has saved nothing yet.
+        ValueError: the file is damaged, foreign, or of another layout.
+    """
+    file = open_run(path).checkpoint if Path(path).is_dir() else Path(path)
+    arrays, config = archive.load(file)
+    shape = tuple(config["shape"])
+    model = find(config["model"])(config["preset"], shape, config["seed"], **config["settings"])
+    model.load_state_dict(arrays)
+    return Loaded(model, config)

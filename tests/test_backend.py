@@ -1,0 +1,192 @@
+"""The backend switch: what is known, what is the default, and what is said when there is no GPU."""
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import stand_in
+
+import minigan as mg
+from minigan.backend import get, known, of, registry
+from minigan.backend.gpu import CupyBackend
+
+ROOT = Path(__file__).resolve().parents[1]
+QUIET_MODULES = {"cupy", "cupyx", "matplotlib", "tqdm", "threadpoolctl", "torch", "PIL", "scipy"}
+
+
+def python(code, **environment):
+    """What a fresh interpreter prints when it runs `code`."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env=environment, timeout=60)
+    assert not done.returncode, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(autouse=True)
+def _default_again(monkeypatch):
+    """Whatever a test sets, the next one starts with no default and no MINIGAN_BACKEND."""
+    monkeypatch.delenv("MINIGAN_BACKEND", raising=False)
+    monkeypatch.setattr(registry, "_default", None)
+
+
+# The switch.
+
+def test_the_default_is_numpy():
+    assert registry.default() is get("numpy")
+    assert mg.tensor([1.0]).device == "numpy"
+
+
+def test_use_as_a_call_holds_from_then_on():
+    mg.use("stand-in")
+    assert mg.tensor([1.0]).device == "stand-in"
+    mg.use("numpy")
+    assert mg.tensor([1.0]).device == "numpy"
+
+
+def test_use_as_a_block_holds_inside():
+    with mg.use("stand-in") as xp:
+        assert xp is get("stand-in") and mg.tensor(1.0).device == "stand-in"
+        with mg.use("numpy"):
+            assert mg.tensor(1.0).device == "numpy"
+        assert mg.tensor(1.0).device == "stand-in"
+    assert mg.tensor(1.0).device == "numpy"
+    with pytest.raises(ZeroDivisionError), mg.use("stand-in"):
+        1 / 0
+    assert mg.tensor(1.0).device == "numpy"
+
+
+@pytest.mark.parametrize("name", ["torch", "", "CuPy", None, 3])
+def test_an_unknown_backend_is_told_the_known_ones(name):
+    with mg.use("stand-in"):
+        with pytest.raises(mg.BackendError, match=f"backend {name!r} is unknown.* numpy, cupy"):
+            mg.use(name)
+        assert mg.tensor(1.0).device == "stand-in"  # the switch stays where it was
+
+
+def test_the_variable_is_read_when_nothing_else_was_said(monkeypatch):
+    monkeypatch.setenv("MINIGAN_BACKEND", "stand-in")
+    assert mg.tensor(1.0).device == "stand-in"
+    mg.use("numpy")
+    assert mg.tensor(1.0).device == "numpy"
+    monkeypatch.setattr(registry, "_default", None)
+    monkeypatch.setenv("MINIGAN_BACKEND", "abacus")
+    with pytest.raises(mg.BackendError, match="'abacus' is unknown"):
+        mg.tensor(1.0)
+    with mg.use("numpy"):
+        assert mg.tensor(1.0).device == "numpy"
+
+
+@pytest.mark.parametrize("value, says", [("numpy", "numpy"), ("", "numpy"), ("abacus", "unknown")])
+def test_the_variable_in_a_fresh_process(value, says):
+    assert says in python("import minigan as mg\n"
+                          "try: print(mg.tensor([1.0]).device)\n"
+                          "except mg.BackendError as error: print(error)", MINIGAN_BACKEND=value)
+
+
+def test_an_array_knows_its_backend():
+    assert of(np.ones(2)) is get("numpy") and "numpy" in repr(get("numpy"))
+    assert np.__version__ in get("numpy").describe()
+    for other in ([1.0], 1.0, np.float32(1), None):
+        with pytest.raises(TypeError, match="array of a known backend .*numpy"):
+            of(other)
+
+
+def test_a_backend_is_made_when_it_is_first_asked_for(monkeypatch):
+    made = []
+    monkeypatch.setattr(registry, "_makers", dict(registry._makers))
+    monkeypatch.setattr(registry, "_made", dict(registry._made))
+
+    def make():
+        made.append(1)
+        return stand_in.StandIn()
+
+    registry.offer("another", make)
+    assert not made
+    assert get("another") is get("another") and made == [1]
+
+
+@pytest.mark.parametrize("xp", [get("numpy"), get("stand-in")], ids=repr)
+def test_the_primitives(xp):
+    host = np.random.default_rng(0).standard_normal((4, 3, 2))
+    x = xp.from_host(host.copy())
+    for axis in ((), (0,), (1,), (0, 1), (1, 2), (0, 1, 2)):
+        for keep in (False, True):
+            total = xp.to_host(xp.total(x, axis, keep))
+            np.testing.assert_allclose(total, host.sum(axis=axis, keepdims=keep), rtol=1e-13)
+    product = xp.product(x, xp.from_host(host[0].T.copy()))
+    np.testing.assert_allclose(xp.to_host(product), host @ host[0].T, rtol=1e-13)
+    outer = xp.product(x[:, :, :1], x[:, :1, :])
+    np.testing.assert_allclose(xp.to_host(outer), host[:, :, :1] @ host[:, :1, :], rtol=1e-13)
+    one = xp.from_host(np.full((1, 1), 2.5))
+    for shape in ((3, 2), (2, 1, 1), (1, 1), (0, 4)):
+        np.testing.assert_array_equal(xp.to_host(xp.broadcast_to(one, shape)), np.full(shape, 2.5))
+    for shape in ((), (3,)):
+        with pytest.raises(ValueError):
+            xp.broadcast_to(one, shape)
+    back = xp.to_host(x)
+    assert type(back) is np.ndarray and back.dtype == host.dtype
+
+
+# No GPU, or none that works.
+
+def fake_cupy(count):
+    """A cupy that is installed; `count` says how many devices, or raises."""
+    module = ModuleType("cupy")
+    module.__version__ = "14.0"  # type: ignore[attr-defined]
+    module.cuda = SimpleNamespace(  # type: ignore[attr-defined]
+        runtime=SimpleNamespace(getDeviceCount=count))
+    return module
+
+
+def no_driver():
+    raise RuntimeError("cudaErrorInsufficientDriver")
+
+
+@pytest.mark.parametrize("module, missing, install", [
+    (None, "package cupy cannot be imported",
+     ['pip install "cupy-cuda12x[ctk]', 'pip install "cupy-cuda13x[ctk]']),
+    (fake_cupy(no_driver), "driver .*cudaErrorInsufficientDriver", ["driver"]),
+    (fake_cupy(lambda: 0), "no NVIDIA GPU", []),
+], ids=["not installed", "no driver", "no device"])
+@pytest.mark.parametrize("ask", [
+    lambda: mg.use("cupy"), lambda: mg.tensor([1.0]).to("cupy"), CupyBackend])
+def test_asking_for_cupy_where_there_is_none(monkeypatch, module, missing, install, ask):
+    monkeypatch.setitem(sys.modules, "cupy", module)  # None: importing it raises ImportError
+    monkeypatch.delitem(registry._made, "cupy", raising=False)
+    for _ in range(2):  # it is said every time
+        with pytest.raises(mg.BackendError, match=missing) as caught:
+            ask()
+    sentence = str(caught.value)
+    assert all(words in sentence for words in install)
+    assert sentence.startswith('backend "cupy"') and 'the backend "numpy"' in sentence
+    assert "\n" not in sentence
+    assert registry.default() is get("numpy")
+    assert known()["numpy"] is get("numpy") and known()["cupy"] == sentence
+
+
+def test_the_variable_asks_for_cupy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.delitem(registry._made, "cupy", raising=False)
+    monkeypatch.setenv("MINIGAN_BACKEND", "cupy")
+    with pytest.raises(mg.BackendError, match="cupy-cuda12x"):
+        mg.tensor([1.0])
+
+
+def test_what_import_minigan_brings_along_and_how_long_it_takes(record_property):
+    code = ("import sys, time, numpy\n"
+            "start = time.perf_counter()\n"
+            "import minigan\n"
+            "print(time.perf_counter() - start, *{name.partition('.')[0] for name in sys.modules})")
+    runs = [python(code).split() for _ in range(3)]
+    assert not QUIET_MODULES & set(runs[0])
+    assert "minigan" in runs[0]
+    seconds = statistics.median(float(run[0]) for run in runs)
+    print(f"import minigan: {seconds:.3f} s after numpy")
+    assert seconds < 0.3
