@@ -12,8 +12,8 @@ import minigan as mg
 from minigan import ops, plot
 
 
-# %% One call computes f' at all points: each y depends on its own x only, so the gradient of the sum
-# of all y holds the derivatives.
+# %% One call computes f' at all points: each y depends on its own x only, so the gradient of the
+# sum of all y holds the derivatives.
 def f(x):
     return x * ops.tanh(x * x)
 
@@ -42,8 +42,8 @@ def timed(function, points):
     return function(points), time.perf_counter() - start
 
 
-# %% Broadcasting: (4, 1) * (3,) repeats both to (4, 3), so each gradient is a sum over the axis along
-# which its tensor was repeated. `backward` adds to `.grad` of the leaves; `grad` leaves it alone.
+# %% Broadcasting: (4, 1) * (3,) repeats both to (4, 3), so each gradient is a sum over the axis
+# along which its tensor was repeated. `backward` adds to `.grad` of leaves; `grad` leaves it alone.
 def broadcasting():
     column = mg.tensor([[1.0], [2.0], [3.0], [4.0]], requires_grad=True)
     row = mg.tensor([10.0, 20.0, 30.0], requires_grad=True)

@@ -24,14 +24,13 @@ def critic(x, w0, b0, w1, b1):
     return ops.tanh(x @ w0 + b0) @ w1 + b1                                          # (N, 1)
 
 
-# %% Its slope at each x. Outputs do not see other rows' inputs, so the gradient of the sum is enough.
+# %% Its slope at each x. No output sees the other rows' inputs: the gradient of the sum is enough.
 def slope(x, weights, create_graph):
     gx = mg.grad(ops.sum(critic(x, *weights)), x, create_graph=create_graph)        # (N, 2)
     return ops.norm(gx, axis=1)                                                     # (N,)
 
 
-# %% The penalty by hand, in 8 lines: Gulrajani et al. 2017, equation 3, at points between real and
-# generated samples.
+# %% The penalty by hand, in 8 lines (Gulrajani et al. 2017, equation 3, without the first terms).
 def gradient_penalty(weights, real, fake, random):
     share = mg.tensor(random.uniform(size=(len(real), 1)))                          # one a sample
     between = share * real + (1 - share) * fake

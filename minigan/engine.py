@@ -42,8 +42,7 @@ _tick = itertools.count(1).__next__  # recording takes a tick, writing takes a t
 class Memory:
     """When a piece of memory was last written; views share their base's."""
 
-    def __init__(self) -> None:
-        self.written = 0
+    written = 0
 
 
 # ---------------------------------------------------------------- 2. the tensor
@@ -102,8 +101,7 @@ class Tensor:
 
     def __repr__(self) -> str:
         values = np.array2string(self.numpy(), separator=", ", threshold=20, prefix="tensor(")
-        grad = ", requires_grad=True" if self.requires_grad else ""
-        return f"tensor({values}, {self.dtype}, {self.device}{grad})"
+        return f"tensor({values}, {self.dtype}, {self.device}{', grad' * self.requires_grad})"
 
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array: this tensor's own memory if it lives on the host."""
@@ -212,8 +210,8 @@ class Op:
         return run()
 
     def _run(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
-        arrays: list[Any] = []
-        kind, dtype, lead, record, mixed = type(None), None, None, False, False
+        lead = kind = dtype = None  # type: Any  # the first tensor, its device, the float type
+        arrays, record, mixed = list[Any](), False, False
         for position, x in enumerate(inputs):
             if not isinstance(x, Tensor):
                 arrays.append(x if type(x) is float or type(x) is int else _number(self, x))
@@ -223,12 +221,10 @@ class Op:
             if lead is None:
                 lead, kind, dtype = x, type(data), data.dtype
             elif type(data) is not kind:
-                raise errors.MixedDevicesError(
-                    self.name, sorted({x.device for x in inputs if isinstance(x, Tensor)}))
+                raise errors.MixedDevicesError(self.name, inputs)
             elif data.dtype is not dtype:
                 dtype, mixed = _common_dtype(self, dtype, data.dtype), True
-            if x.requires_grad and (self.joint or self.rules[position]):
-                record = True
+            record = record or (x.requires_grad and bool(self.joint or self.rules[position]))
         if lead is None:
             raise errors.OperandError(self.name, inputs[0] if inputs else None)
         if mixed and self.broadcasts:  # integers beside floats are constants of the float type
@@ -236,15 +232,13 @@ class Op:
         try:
             result = self.forward(BY_TYPE[kind], *arrays, **settings)
         except (ValueError, IndexError) as error:
-            shapes = ", ".join(str(x.shape) for x in inputs if isinstance(x, Tensor))
-            raise ValueError(f"{self.name}: {error}; the operands have shapes {shapes}") from error
+            raise errors.ShapesError(self.name, error, inputs) from error
         if isinstance(result, np.generic):
             result = np.asarray(result)  # NumPy makes scalars of 0-d results
         if result.dtype is not dtype and result.dtype != dtype and not self.converts:
             raise errors.NotFloatError(self.name, dtype, result.dtype)
         y = Tensor(result)
-        if self.view:
-            y.memory = _memory(lead)
+        y.memory = _memory(lead) if self.view else None
         if record and _recording and result.dtype.kind == "f":
             y.requires_grad, y.op, y.inputs, y.settings = True, self, inputs, settings
         return y
@@ -337,12 +331,11 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
         for position, x in enumerate(wanted):
             result = gradients.get(id(x)) if x.requires_grad else None
             if result is None and unreached == "raise":
-                raise errors.UnreachedError(position, called(x), "is not reached from the outputs"
-                                            if x.requires_grad else "does not require a gradient")
+                raise errors.UnreachedError(position, called(x), x.requires_grad)
             if result is None:
                 result = Tensor(of(x.data).zeros(x.shape, x.dtype))
             elif result.memory is not None or id(result) in handed:
-                result = _copy(result)  # results share memory with nothing
+                result = result * 1  # results share memory with nothing
             handed.add(id(result))
             results.append(result)
     return results[0] if isinstance(inputs, Tensor) else tuple(results)
@@ -350,7 +343,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
 
 def _backward(y: Tensor, gy: Tensor | None) -> None:
     leaves = [t for t in _ancestors([y], 0) if t.op is None]
-    for leaf, g in zip(leaves, grad([y], leaves, None if gy is None else [gy])):
+    for leaf, g in zip(leaves, grad([y], leaves or [y], None if gy is None else [gy])):
         leaf.grad = g if leaf.grad is None else Tensor(leaf.grad.data + g.data)
 
 
@@ -502,9 +495,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 
 def axes_of(x: Tensor, axis: Axis) -> tuple[int, ...]:
     """`axis` (int, tuple or None for all) as a sorted tuple of non-negative axes of x."""
-    if axis is None:
-        return tuple(range(x.ndim))
-    return tuple(sorted(normalize_axis_tuple(axis, x.ndim)))
+    return tuple(range(x.ndim) if axis is None else sorted(normalize_axis_tuple(axis, x.ndim)))
 
 
 @op(lambda gy, y, x, axis, keepdims: broadcast_to(
@@ -548,11 +539,6 @@ def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
     """Axes in another order; reversed if `axes` is left out."""
     order = range(x.ndim)[::-1] if axes is None else (a + x.ndim if a < 0 else a for a in axes)
     return _transpose(x, axes=tuple(order))
-
-
-@op(lambda gy, y, x: gy)
-def _copy(xp, x):
-    return x.copy()
 
 
 @op(lambda gy, y, x, dtype: gy.astype(x.dtype), converts=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 
 class StaleGraphError(RuntimeError):
@@ -17,7 +17,9 @@ class StaleGraphError(RuntimeError):
 class UnreachedError(ValueError):
     """A gradient was asked with respect to a tensor that the outputs do not depend on."""
 
-    def __init__(self, position: int, value: str, why: str) -> None:
+    def __init__(self, position: int, value: str, differentiable: bool) -> None:
+        why = ("is not reached from the outputs" if differentiable else
+               "does not require a gradient")
         super().__init__(f"grad: inputs[{position}], {value}, {why}; unreached='zeros' would give "
                          f"zeros")
 
@@ -25,9 +27,18 @@ class UnreachedError(ValueError):
 class MixedDevicesError(TypeError):
     """Operands of one op live on different devices."""
 
-    def __init__(self, op: str, devices: list[str]) -> None:
+    def __init__(self, op: str, operands: Sequence[Any]) -> None:
+        devices = sorted({x.device for x in operands if hasattr(x, "device")})
         super().__init__(f"{op} mixes tensors on {' and '.join(devices)}; nothing is moved "
                          f"unasked, move one with to({devices[0]!r})")
+
+
+class ShapesError(ValueError):
+    """The operands' shapes, or an index, do not fit the op."""
+
+    def __init__(self, op: str, why: Exception, operands: Sequence[Any]) -> None:
+        shapes = ", ".join(str(x.shape) for x in operands if hasattr(x, "shape"))
+        super().__init__(f"{op}: {why}; the operands have shapes {shapes}")
 
 
 class MixedDtypesError(TypeError):

@@ -172,10 +172,12 @@ def _nodes(tensors: list[Tensor], outputs: set[int], stops: set[int],
 
 
 def _label(t: Tensor) -> str:
-    """The op as Python writes it, with its plain numbers: "* 2", "1 -", "leaky_relu 0.2"."""
+    """The op as Python writes it, with plain numbers: "* 2", "1 -", "@ .T", "leaky_relu 0.2"."""
     assert t.op is not None
     symbol = SYMBOLS.get(t.op.name)
     numbers = ["" if isinstance(x, Tensor) else f"{x:.4g}" for x in t.inputs]
+    if t.op.name == "matmul":
+        numbers = [".T" if t.settings.get(flag) else "" for flag in ("ta", "tb")]
     if symbol and len(numbers) == 2:
         return " ".join(filter(None, [numbers[0], symbol, numbers[1]]))
     numbers += [f"{v:.4g}" for v in t.settings.values() if type(v) in (int, float)]
@@ -240,7 +242,7 @@ def _box(nodes: list[Node], inside: list[int]) -> Node:
     ops = [nodes[i] for i in inside if not _is_leaf(nodes[i])]
     if any(n.kind == "output" for n in ops):  # an output and its constants
         return next(n for n in ops if n.kind == "output")
-    words = [{"@": "matmul"}.get(n.label, n.label).split(" ")[0] for n in ops]
+    words = ["matmul" if "@" in n.label else n.label.split(" ")[0] for n in ops]
     words = list(dict.fromkeys(w for w in words if w[0].isalpha())) or ["arithmetic"]
     listed, count = ", ".join(words[:3] + ["..."] * (len(words) > 3)), f"{len(ops)} op"
     count += "s" * (len(ops) > 1)
@@ -445,6 +447,7 @@ def _straighten(rows: list[list[int]], bends: list[list[int]], sizes: list[float
         for passed in bends:
             run: list[int] = []
             low, high = -math.inf, math.inf
+            slot: int | None
             for slot in [*passed, None]:
                 a, b = room(slot) if slot is not None else (math.inf, -math.inf)
                 if max(low, a) > min(high, b) and run:  # no place suits one more: a run ends

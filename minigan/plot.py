@@ -150,9 +150,9 @@ def strip(pictures: Sequence[np.ndarray], captions: Sequence[str] = (), title: s
         ax = figure.add_axes((left / total_w, 1 - (head + height) / total_h,
                               height * shape / total_w, height / total_h))
         _show(ax, p)
-        if i < len(captions):
-            figure.text(left / total_w, 1 - (head + height + 0.19) / total_h, captions[i],
-                        va="baseline", size=8.5, color=MUTED, linespacing=1.35)
+        for j, line in enumerate(captions[i].split("\n") if i < len(captions) else ()):
+            figure.text(left / total_w, 1 - (head + height + 0.19 + 0.16 * j) / total_h, line,
+                        size=8.5, color=MUTED)
         left += height * shape + gap
     if title:
         figure.text(gap / total_w, 1 - 0.31 / total_h, title, size=11, weight="bold", color=INK)
@@ -194,7 +194,7 @@ def panels(count: int, width: float = 3.2, height: float | None = None, title: s
     """
     height = height or width + 0.45 * bool(title) + 0.35 * bool(caption)  # a square fits
     figure = _figure(width * count, height, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr]
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore
     axes = [figure.add_subplot(1, count, i + 1) for i in range(count)]
     if title:
         figure.suptitle(title, x=0.012, ha="left", size=11, weight="bold", color=INK)
@@ -241,9 +241,9 @@ def loss_curves(series: Series, caption: str = "", title: str = "", x_label: str
     for i, (name, (steps, values)) in enumerate(series.items()):
         x, y = np.asarray(steps, float), np.asarray(values, float)
         x, y, colour = x[np.isfinite(y)], y[np.isfinite(y)], COLOURS[i % len(COLOURS)]
-        middle = _running_median(y, len(y) // 30)
+        at, middle = _running_median(y, len(y) // 60)
         ax.plot(x, y, color=colour, linewidth=0.6, alpha=0.28)
-        ax.plot(x, middle, color=colour, linewidth=1.9, zorder=3)
+        ax.plot(x[at], middle, color=colour, linewidth=1.9, zorder=3)
         ends.append((name, colour, middle))
         shown.extend([np.percentile(y, (1, 99)), middle] if len(y) else [])
     if shown:
@@ -254,12 +254,10 @@ def loss_curves(series: Series, caption: str = "", title: str = "", x_label: str
     return figure
 
 
-def _running_median(y: np.ndarray, half: int) -> np.ndarray:
-    """The median of up to 2 * half + 1 values around each, the window cut at both ends."""
-    if not half or not len(y):
-        return y
-    padded = np.pad(y, half, constant_values=np.nan)
-    return np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
+def _running_median(y: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray]:
+    """At most 400 positions, and the median of the values up to `half` before and after each."""
+    at = np.unique(np.linspace(0, len(y) - 1, min(len(y), 400)).astype(int))
+    return at, np.array([np.median(y[max(0, i - half):i + half + 1]) for i in at])
 
 
 def histogram(values: Mapping[str, Any], bins: int = 50, title: str = "", caption: str = "",
@@ -405,7 +403,7 @@ def graph(*layouts: Any, titles: Sequence[str] = (), caption: str = "") -> Figur
         corners.append((x, y))
         x, y = (x + w + between, y) if beside else (x, y + head + g.height + between / 2)
     kinds = {_kind(node) for g in layouts for node in g.nodes}
-    key = [(kind, words, 2.9 + 0.52 * len(words)) for kind, words in MEANING.items()
+    key = [(kind, words, 3.6 + 0.46 * len(words)) for kind, words in MEANING.items()
            if kind in kinds]
     width = max(x - between if beside else max(wide) + margin, sum(k[2] for k in key) + margin)
     width, below = width + margin, _wrapped(caption, width * EM)

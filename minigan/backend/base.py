@@ -31,7 +31,7 @@ class Backend:
     def __init__(self, device: str, module: ModuleType | Any, array_type: type) -> None:
         self.device = device
         self.module = module
-        self.array_type = array_type
+        self.array_type: Any = array_type
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -62,7 +62,8 @@ class Backend:
 
     def constant_index(self, index: Any) -> tuple[tuple[Any, ...], bool]:
         """An index as a tuple whose arrays are copies, safe from later writes; has it arrays?"""
-        parts, arrays = [], False
+        parts: list[Any] = []
+        arrays = False
         for part in index if isinstance(index, tuple) else (index,):
             if not (part is None or part is ... or isinstance(part, (int, slice, np.integer))):
                 array = self.module.array(part) if isinstance(part, list) else part

@@ -25,13 +25,13 @@ class NumpyBackend(Backend):
     def total(self, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
         """Sums over all axes but the last are a product with ones, about six times as fast."""
         if len(axis) == x.ndim:
-            return np.add.reduce(x, None, x.dtype, None, keepdims)
+            return np.add.reduce(x, None, x.dtype, None, keepdims)  # type: ignore[call-overload]
         if axis == tuple(range(x.ndim - 1)) and x.flags.c_contiguous and (
                 x.dtype.kind == "f" and x.size):
             columns = x.shape[-1]
             sums = self._row_of_ones(x.size // columns, x.dtype) @ x.reshape(-1, columns)
             return sums.reshape((1,) * (x.ndim - 1) + (columns,)) if keepdims else sums
-        return np.add.reduce(x, axis, x.dtype, None, keepdims)
+        return np.add.reduce(x, axis, x.dtype, None, keepdims)  # type: ignore[call-overload]
 
     def product(self, a: Array, b: Array) -> Array:
         """Large products in blocks of the result, on all threads; outer ones without BLAS."""

@@ -60,7 +60,8 @@ def conv_geometry(op: str, in_size: Pair, kernel: Pair, stride: Any, padding: An
         out_size = tuple(-(-size // s) for size, s in zip(in_size, stride))
         extra = [max((o - 1) * s + r - size, 0)
                  for o, s, r, size in zip(out_size, stride, reach, in_size)]
-        pads = tuple((e // 2, e - e // 2) for e in extra)
+        (high, wide) = extra
+        pads = (high // 2, high - high // 2), (wide // 2, wide - wide // 2)
     else:
         pads = _pads(op, padding)
         out_size = tuple((size + before + after - r) // s + 1 for size, (before, after), r, s
@@ -69,7 +70,7 @@ def conv_geometry(op: str, in_size: Pair, kernel: Pair, stride: Any, padding: An
         raise ValueError(f"{op}: a kernel of {kernel} (dilation {dilation}) does not fit into "
                          f"images of {in_size} with padding {padding!r}; images are (N, H, W, C); "
                          f"for (N, C, H, W) use transpose(0, 2, 3, 1)")
-    return Geometry(in_size, kernel, stride, pads, dilation, out_size)  # type: ignore[arg-type]
+    return Geometry(in_size, kernel, stride, pads, dilation, out_size)
 
 
 def transpose_geometry(op: str, out_size: Pair, kernel: Pair, stride: Any, padding: Any,
@@ -96,4 +97,4 @@ def transpose_geometry(op: str, out_size: Pair, kernel: Pair, stride: Any, paddi
     if min(in_size) < 1:
         raise ValueError(f"{op}: images of {out_size} with kernel {kernel}, stride {stride} and "
                          f"padding {padding!r} would give an image of {in_size}")
-    return Geometry(in_size, kernel, stride, pads, dilation, out_size)  # type: ignore[arg-type]
+    return Geometry(in_size, kernel, stride, pads, dilation, out_size)

@@ -32,8 +32,8 @@ class CupyBackend(Backend):
                                f'working NVIDIA driver ({error}); install a driver, {WAY_OUT}'
                                ) from None
         if not devices:
-            raise BackendError(f'backend "cupy": the driver shows no NVIDIA GPU; let it show one, '
-                               f'{WAY_OUT}')
+            raise BackendError(f'backend "cupy": the driver shows no NVIDIA GPU; make one '
+                               f'visible (CUDA_VISIBLE_DEVICES), {WAY_OUT}')
         super().__init__("cupy", cupy, cupy.ndarray)
 
     def describe(self) -> str:

@@ -34,7 +34,7 @@ class Settings:
     networks: str = setting("mlp", "which networks", ("mlp", "seed", "paper"))
     latent_size: int = setting(100, "numbers in a latent vector z")
     loss: str = setting("non-saturating", "G's loss", ("non-saturating", "minimax"))
-    learning_rate: float = setting(2e-4, "learning rate of both optimizers")
+    learning_rate: float = setting(8e-4, "learning rate of both optimizers")
     beta1: float = setting(0.5, "Adam's decay of the mean (paper: momentum of SGD)")
     beta2: float = setting(0.999, "Adam's decay of the square")
     ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")
@@ -47,11 +47,11 @@ class GAN(Model):
     paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
     normal_curve = ("normal: both losses settle and keep wobbling, D's a little under "
                     "2 log 2 = 1.39, G's around 1; neither should go to 0")
-    default_steps = 9_000
+    default_steps = 8_000
     Settings = Settings
     presets = {
         "mlp": Settings(),
-        "seed": Settings(networks="seed", ema=0.0),
+        "seed": Settings(networks="seed", learning_rate=2e-4, ema=0.0),
         "paper": Settings(networks="paper", learning_rate=0.1, ema=0.0),
     }
 

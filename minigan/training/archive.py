@@ -32,7 +32,7 @@ def save(path: Path, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> N
     """Write arrays and a config to one npz, or leave what was there as it was."""
     text = np.frombuffer(json.dumps(config, indent=1).encode(), np.uint8)
     with replacing(path) as file:
-        np.savez(file, **{CONFIG: text}, **arrays)
+        np.savez(file, **{CONFIG: text, **arrays})  # type: ignore[arg-type]
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
