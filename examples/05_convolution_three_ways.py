@@ -86,5 +86,5 @@ if __name__ == "__main__":
     main()
 
 # Change this and predict:
-# 1. Give conv2d in `as_matrix` padding=1. What shape has the matrix, and which rows have holes?
+# 1. Double x. What becomes of the three equal numbers? And if x, w and y are all doubled?
 # 2. Which sizes of kernel make no checkerboard with stride 3?

@@ -23,13 +23,13 @@ import itertools
 import math
 import numbers
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigan import errors
-from minigan.backend import BY_TYPE, Array, default, get, of
+from minigan.backend import BY_TYPE, Array, check_array, default, get, of
 
 Axis = int | tuple[int, ...] | None
 Rule = Callable[..., "Tensor"]
@@ -67,8 +67,8 @@ class Tensor:
     memory: Memory | None = None  # made when a view or a write first needs it
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
-        if type(data) not in BY_TYPE:
-            of(data)
+        if type(data) not in BY_TYPE or data.dtype.kind not in "fiub":
+            check_array(data)
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"requires_grad: only float tensors have gradients, got {data.dtype}")
         self.data = data
@@ -94,6 +94,7 @@ class Tensor:
     __pow__ = lambda self, other: power(self, other)  # noqa: E731
     __rpow__ = lambda self, other: power(other, self)  # noqa: E731
     __matmul__ = lambda self, other: matmul(self, other)  # noqa: E731
+    __rmatmul__ = lambda self, other: matmul(other, self)  # noqa: E731
     __getitem__ = lambda self, index: getitem(self, index)  # noqa: E731
     __neg__ = lambda self: negative(self)  # noqa: E731
     __len__ = lambda self: len(self.data)  # noqa: E731
@@ -128,8 +129,7 @@ class Tensor:
     def assign(self, value: Tensor | Array | float) -> None:
         """Write new values of the same shape, dtype and device into this tensor's memory."""
         new = value.data if isinstance(value, Tensor) else value
-        if not isinstance(new, (int, float)):
-            errors.check_alike("assign: value", new, self.data)
+        errors.check_alike("assign: value", new, self.data)
         self.data[...] = new
         self.touch()
 
@@ -149,22 +149,16 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
     floats become float32, whole numbers int64.
     """
     array = data.data if isinstance(data, Tensor) else data
-    if type(array) in BY_TYPE and type(array) is not np.ndarray:  # it is on a device: stay there
-        return Tensor(of(array).array(array, dtype=dtype, copy=True), requires_grad)
     if dtype is None and not hasattr(array, "dtype") and np.asarray(array).dtype.kind == "f":
         dtype = np.float32
-    return Tensor(default().from_host(np.array(array, dtype=dtype)), requires_grad)
+    xp = default() if isinstance(array, np.ndarray) else BY_TYPE.get(type(array), default())
+    return Tensor(xp.array(array, dtype=dtype, copy=True), requires_grad)
 
 
 def _memory(x: Tensor) -> Memory:
     if x.memory is None:
         x.memory = Memory()
     return x.memory
-
-
-def called(x: Tensor) -> str:
-    """What to call a tensor in a message."""
-    return f"{x.name or (x.op.name if x.op else 'a tensor')} of shape {x.shape}"
 
 
 # ---------------------------------------------------------------- 3. ops
@@ -228,7 +222,8 @@ class Op:
         if lead is None:
             raise errors.OperandError(self.name, inputs[0] if inputs else None)
         if mixed and self.broadcasts:  # integers beside floats are constants of the float type
-            arrays = [a.astype(dtype) if type(a) is kind else a for a in arrays]
+            return self._run(tuple(x.astype(dtype) if isinstance(x, Tensor) and x.dtype != dtype
+                                   else x for x in inputs), settings)
         try:
             result = self.forward(BY_TYPE[kind], *arrays, **settings)
         except (ValueError, IndexError) as error:
@@ -259,7 +254,7 @@ def _common_dtype(op: Op, a: np.dtype, b: np.dtype) -> np.dtype:
     """The float dtype of a pair; integers and booleans are constants beside it."""
     if a != b and a.kind == b.kind == "f":
         raise errors.MixedDtypesError(op.name, a, b)
-    return a if a.kind == "f" or b.kind != "f" else b
+    return a if a.kind == "f" else b if b.kind == "f" else np.promote_types(a, b)
 
 
 @contextmanager
@@ -331,7 +326,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
         for position, x in enumerate(wanted):
             result = gradients.get(id(x)) if x.requires_grad else None
             if result is None and unreached == "raise":
-                raise errors.UnreachedError(position, called(x), x.requires_grad)
+                raise errors.UnreachedError(position, x)
             if result is None:
                 result = Tensor(of(x.data).zeros(x.shape, x.dtype))
             elif result.memory is not None or id(result) in handed:
@@ -348,7 +343,7 @@ def _backward(y: Tensor, gy: Tensor | None) -> None:
 
 
 def _tensors(name: str, given: Any) -> list[Tensor]:
-    listed = [given] if isinstance(given, Tensor) else list(given)
+    listed = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(t, Tensor) for t in listed):
         raise TypeError(f"grad: {name} must be a tensor or a sequence of tensors, got {given!r}")
     return listed
@@ -358,17 +353,22 @@ def _cotangents(outs: list[Tensor], grad_outputs: Any) -> list[Tensor]:
     if grad_outputs is None:
         for y in outs:
             if y.size != 1:
-                raise errors.NotScalarError(called(y))
+                raise errors.NotScalarError(y)
         return [Tensor(of(y.data).ones(y.shape, y.dtype)) for y in outs]
     seeds = _tensors("grad_outputs", grad_outputs)
-    for y, gy in zip(outs, seeds, strict=True):
-        errors.check_alike("grad: grad_outputs", gy.data, y.data)
+    errors.check_cotangents(seeds, outs)
     return seeds
 
 
 def _accumulate(gradients: dict[int, Tensor], x: Tensor, gx: Tensor) -> None:
     so_far = gradients.get(id(x))
     gradients[id(x)] = gx if so_far is None else add(so_far, gx)
+
+
+def _carriers(y: Tensor) -> list[tuple[int, Tensor]]:
+    """The inputs that a gradient can flow to, with their positions."""
+    return [(i, x) for i, x in enumerate(y.inputs) if isinstance(x, Tensor) and x.requires_grad
+            and y.op and (y.op.joint or y.op.rules[i])]
 
 
 def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[Tensor]:
@@ -379,7 +379,7 @@ def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[Tensor]:
         y = stack.pop()
         if y.requires_grad and y.tick >= oldest and id(y) not in seen:
             seen[id(y)] = y
-            stack.extend(x for x in y.inputs if isinstance(x, Tensor))
+            stack.extend(x for _, x in _carriers(y))
     return sorted(seen.values(), key=lambda t: t.tick)  # inputs are older than results
 
 
@@ -387,8 +387,7 @@ def _path(outputs: list[Tensor], inputs: list[Tensor]) -> list[tuple[Tensor, lis
     """What lies between inputs and outputs, newest first: tensors, and which of their inputs do."""
     reached, path = {id(x) for x in inputs}, []
     for y in _ancestors(outputs, min((x.tick for x in inputs), default=0)):
-        positions = [i for i, x in enumerate(y.inputs)
-                     if id(x) in reached and y.op and (y.op.joint or y.op.rules[i])]
+        positions = [i for i, x in _carriers(y) if id(x) in reached]
         if positions:
             reached.add(id(y))
             path.append((y, positions))
@@ -401,7 +400,7 @@ def _pull_back(y: Tensor, gy: Tensor, positions: list[int]) -> list[tuple[Tensor
     assert op is not None
     for x in (y, *inputs):
         if isinstance(x, Tensor) and x.memory is not None and x.memory.written > y.tick:
-            raise errors.StaleGraphError(op.name, called(x))
+            raise errors.StaleGraphError(op.name, x)
     wanted = tuple(i in positions for i in range(len(inputs))) if op.joint else ()
     joint = op.joint(gy, y, *inputs, wanted=wanted, **settings) if op.joint else ()
     for i in positions:
@@ -481,8 +480,9 @@ def _matmul(xp, a, b, ta, tb):
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """Matrix product (..., M, K) @ (..., K, N) -> (..., M, N); vectors as NumPy treats them."""
-    if not (isinstance(a, Tensor) and isinstance(b, Tensor) and a.ndim and b.ndim):
-        raise ValueError("matmul: both operands must be tensors with one axis or more")
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor) and a.ndim and b.ndim
+            and a.shape[-1] == b.shape[max(b.ndim - 2, 0)]):
+        raise errors.ShapesError("matmul", "needs two tensors whose inner sizes agree", (a, b))
     if a.ndim > 1 and b.ndim > 1:
         return _matmul(a, b, ta=False, tb=False)
     y = _matmul(a if a.ndim > 1 else reshape(a, (1, -1)),

@@ -5,23 +5,28 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 
+def called(x: Any) -> str:
+    """What to call a tensor in a message."""
+    return f"{x.name or (x.op.name if x.op else 'a tensor')} of shape {x.shape}"
+
+
 class StaleGraphError(RuntimeError):
     """A gradient needs a value that was overwritten after the graph had recorded it."""
 
-    def __init__(self, op: str, value: str) -> None:
-        super().__init__(f"{op}: {value} was overwritten after this graph was recorded, so its "
-                         f"gradient would mix old and new values; compute the output again after "
-                         f"the update")
+    def __init__(self, op: str, value: Any) -> None:
+        super().__init__(f"{op}: {called(value)} was overwritten after this graph was recorded, so "
+                         f"its gradient would mix old and new values; compute the output again "
+                         f"after the update")
 
 
 class UnreachedError(ValueError):
     """A gradient was asked with respect to a tensor that the outputs do not depend on."""
 
-    def __init__(self, position: int, value: str, differentiable: bool) -> None:
-        why = ("is not reached from the outputs" if differentiable else
+    def __init__(self, position: int, value: Any) -> None:
+        why = ("is not reached from the outputs" if value.requires_grad else
                "does not require a gradient")
-        super().__init__(f"grad: inputs[{position}], {value}, {why}; unreached='zeros' would give "
-                         f"zeros")
+        super().__init__(f"grad: inputs[{position}], {called(value)}, {why}; unreached='zeros' "
+                         f"would give zeros")
 
 
 class MixedDevicesError(TypeError):
@@ -33,10 +38,10 @@ class MixedDevicesError(TypeError):
                          f"unasked, move one with to({devices[0]!r})")
 
 
-class ShapesError(ValueError):
+class ShapesError(ValueError, IndexError):
     """The operands' shapes, or an index, do not fit the op."""
 
-    def __init__(self, op: str, why: Exception, operands: Sequence[Any]) -> None:
+    def __init__(self, op: str, why: Exception | str, operands: Sequence[Any]) -> None:
         shapes = ", ".join(str(x.shape) for x in operands if hasattr(x, "shape"))
         super().__init__(f"{op}: {why}; the operands have shapes {shapes}")
 
@@ -67,13 +72,27 @@ class OperandError(TypeError):
 class NotScalarError(ValueError):
     """The gradient of a non-scalar was asked without saying in which direction."""
 
-    def __init__(self, value: str) -> None:
-        super().__init__(f"grad: the output, {value}, is not a scalar; give its cotangent, a "
-                         f"tensor of the same shape, as grad_outputs (in backward: as grad)")
+    def __init__(self, value: Any) -> None:
+        super().__init__(f"grad: the output, {called(value)}, is not a scalar; give its cotangent, "
+                         f"a tensor of the same shape, as grad_outputs (in backward: as grad)")
 
 
 def check_alike(what: str, given: Any, due: Any) -> None:
-    """Raise a ValueError unless `given` has the device, shape and dtype of the array `due`."""
-    if (type(given), given.shape, given.dtype) != (type(due), due.shape, due.dtype):
-        raise ValueError(f"{what} is {type(given).__name__} {given.shape} {given.dtype}; needed is "
-                         f"{type(due).__name__} {due.shape} {due.dtype}")
+    """Raise a ValueError unless `given` is a number or an array like `due` in all but values."""
+    if not isinstance(given, (int, float)) and (
+            type(given), getattr(given, "shape", None), getattr(given, "dtype", None)) != (
+            type(due), due.shape, due.dtype):
+        raise ValueError(f"{what} is {_look(given)}; needed is {_look(due)}")
+
+
+def check_cotangents(given: Sequence[Any], outputs: Sequence[Any]) -> None:
+    """Raise a ValueError unless there is one tensor for each output, alike in everything."""
+    if len(given) != len(outputs):
+        raise ValueError(f"grad: {len(given)} grad_outputs for {len(outputs)} outputs")
+    for i, (gy, y) in enumerate(zip(given, outputs)):
+        check_alike(f"grad: grad_outputs[{i}]", gy.data, y.data)
+
+
+def _look(array: Any) -> str:
+    return " ".join([type(array).__name__, *(str(getattr(array, part)) for part in
+                                             ("shape", "dtype") if hasattr(array, part))])

@@ -266,18 +266,22 @@ def arrange(nodes: list[Node], edges: Sequence[tuple[int, int]], direction: str 
     for node in nodes:
         node.width = 1.4 + max(0.62 * len(node.label), 0.5 * len(node.detail))
         node.height = 2.9 if node.detail else 1.9
-    layers = _layers(len(nodes), edges)
+    layers, backbone = _layers(len(nodes), edges)
     rows, above, below, bends = _rows(layers, edges)
     _reorder(rows, above, below)
     sizes = [(n.width if direction == "down" else n.height) + GAP for n in nodes]
     sizes += [BEND] * (len(above) - len(nodes))
-    across = _coordinates(rows, above, below, sizes, len(nodes))
+    across = _coordinates(rows, above, below, sizes, len(nodes), backbone)
     _straighten(rows, bends, sizes, across)
     return _place(nodes, edges, direction, layers, bends, across)
 
 
-def _layers(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The longest path's length to each node; then as near to its results as it may."""
+def _layers(count: int, edges: Sequence[tuple[int, int]]
+            ) -> tuple[list[int], set[tuple[int, int]]]:
+    """The longest path's length to each node; then as near to its results as it may.
+
+    Returns layers, and the edges on longest paths, to be drawn straight before all others.
+    """
     above: list[set[int]] = [set() for _ in range(count)]
     below: list[set[int]] = [set() for _ in range(count)]
     for source, target in edges:
@@ -293,10 +297,11 @@ def _layers(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
                 order.append(j)
     if len(order) < count:
         raise ValueError("arrange: the edges have a cycle")
+    backbone = {(a, b) for a, b in edges if layers[b] == layers[a] + 1}
     for i in reversed(order):
         if below[i] and len(above[i]) <= len(below[i]):
             layers[i] = min(layers[j] for j in below[i]) - 1
-    return layers
+    return layers, backbone
 
 
 def _rows(layers: list[int], edges: Sequence[tuple[int, int]]
@@ -395,12 +400,17 @@ def _crossings(rows: list[list[int]], below: list[list[int]], place: list[float]
 
 
 def _coordinates(rows: list[list[int]], above: list[list[int]], below: list[list[int]],
-                 sizes: list[float], count: int) -> list[float]:
+                 sizes: list[float], count: int, backbone: set[tuple[int, int]]) -> list[float]:
     """Places across: each near its neighbours' mean, none nearer to another than their sizes ask.
 
     Sweeps over the rows, each the exact least-squares fit to its neighbours with the order kept.
-    An edge between two bends weighs most, so that long edges are straight.
+    An edge between two bends weighs most, so that long edges are straight, then the backbone.
     """
+    def weigh(a: int, b: int) -> float:
+        if a < count and b < count:
+            return 4.0 if (a, b) in backbone or (b, a) in backbone else 0.5
+        return 1.0 if a < count or b < count else 8.0
+
     across = [0.0] * len(above)
     offsets: list[list[float]] = []
     for row in rows:
@@ -420,7 +430,7 @@ def _coordinates(rows: list[list[int]], above: list[list[int]], below: list[list
             for slot in rows[r]:
                 total = weight = 0.0
                 for other in (o for side in sides for o in side[slot]):
-                    w = (1.0, 2.0, 8.0)[(slot >= count) + (other >= count)]
+                    w = weigh(slot, other)
                     total, weight = total + w * across[other], weight + w
                 wishes.append(total / weight if weight else across[slot])
                 weights.append(weight or 0.1)
@@ -433,7 +443,7 @@ def _coordinates(rows: list[list[int]], above: list[list[int]], below: list[list
 def _straighten(rows: list[list[int]], bends: list[list[int]], sizes: list[float],
                 across: list[float]) -> None:
     """Give the bends of each edge one place across as far as their neighbours leave room."""
-    beside = {}
+    beside: dict[int, tuple[int | None, int | None]] = {}
     for row in rows:
         for i, slot in enumerate(row):
             beside[slot] = (row[i - 1] if i else None, row[i + 1] if i + 1 < len(row) else None)
@@ -443,22 +453,23 @@ def _straighten(rows: list[list[int]], bends: list[list[int]], sizes: list[float
         return (-math.inf if left is None else across[left] + (sizes[left] + sizes[slot]) / 2,
                 math.inf if right is None else across[right] - (sizes[right] + sizes[slot]) / 2)
 
+    def settle(run: list[int], low: float, high: float) -> None:
+        mean = sum(across[slot] for slot in run) / max(len(run), 1)
+        for slot in run:
+            across[slot] = min(max(mean, low), high)
+
     for _ in range(4):
         for passed in bends:
             run: list[int] = []
             low, high = -math.inf, math.inf
-            slot: int | None
-            for slot in [*passed, None]:
-                a, b = room(slot) if slot is not None else (math.inf, -math.inf)
-                if max(low, a) > min(high, b) and run:  # no place suits one more: a run ends
-                    mean = sum(across[s] for s in run) / len(run)
-                    for s in run:
-                        across[s] = min(max(mean, low), high)
+            for bend in passed:
+                left, right = room(bend)
+                if max(low, left) > min(high, right):  # no one place suits this bend, too
+                    settle(run, low, high)
                     run, low, high = [], -math.inf, math.inf
-                    a, b = room(slot) if slot is not None else (a, b)
-                if slot is not None:
-                    run.append(slot)
-                    low, high = max(low, a), min(high, b)
+                    left, right = room(bend)
+                run, low, high = [*run, bend], max(low, left), min(high, right)
+            settle(run, low, high)
 
 
 def _fit(wishes: list[float], weights: list[float]) -> list[float]:

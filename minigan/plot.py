@@ -15,7 +15,6 @@ import os
 import struct
 import textwrap
 import zlib
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
@@ -70,12 +69,7 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"save: the path must end in .png, got {str(path)!r}")
-    if isinstance(picture, np.ndarray):
-        content = _png(picture, scale)
-    else:
-        drawn = BytesIO()
-        picture.savefig(drawn, format="png", dpi=picture.dpi, metadata={"Software": None})
-        content = drawn.getvalue()
+    content = _png(picture if isinstance(picture, np.ndarray) else pixels(picture), scale)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -86,20 +80,29 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
     return path
 
 
-def _png(pixels: np.ndarray, scale: int) -> bytes:
+def pixels(figure: Figure) -> np.ndarray:
+    """A Figure as uint8 (H, W, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[:, :, :3]
+
+
+def _png(picture: np.ndarray, scale: int) -> bytes:
     """The PNG file of a grey or a colour picture (ISO/IEC 15948: signature, IHDR, IDAT, IEND)."""
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    if pixels.dtype != np.uint8 or pixels.shape[2:] not in ((), (3,)) or not pixels.size:
-        raise ValueError(f"save: pixels must be uint8 (H, W) or (H, W, 3), got {pixels.dtype} "
-                         f"{pixels.shape}")
+    if picture.ndim == 3 and picture.shape[2] == 1:
+        picture = picture[:, :, 0]
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size or (
+            picture.shape[2:] not in ((), (3,))):
+        raise ValueError(f"save: pixels must be uint8 (H, W) or (H, W, 3), got {picture.dtype} "
+                         f"{picture.shape}")
     if not isinstance(scale, int) or scale < 1:
         raise ValueError(f"save: scale must be an int of 1 or more, got {scale!r}")
-    pixels = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
-    h, w = pixels.shape[:2]
-    rows = np.zeros((h, 1 + pixels[0].size), np.uint8)  # a leading 0: the row is not filtered
-    rows[:, 1:] = pixels.reshape(h, -1)
-    header = struct.pack(">IIBBBBB", w, h, 8, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
+    picture = picture.repeat(scale, axis=0).repeat(scale, axis=1)
+    h, w = picture.shape[:2]
+    rows = np.zeros((h, 1 + picture[0].size), np.uint8)  # a leading 0: the row is not filtered
+    rows[:, 1:] = picture.reshape(h, -1)
+    header = struct.pack(">IIBBBBB", w, h, 8, 2 if picture.ndim == 3 else 0, 0, 0, 0)
     chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -114,19 +117,19 @@ def image_grid(images: np.ndarray, columns: int | None = None, labels: Sequence[
 
     images, columns, gap: as in `tile`; scale: screen pixels a pixel; labels: one a column.
     """
-    pixels = tile(images, columns, gap)
-    h, w = pixels.shape[0] * scale, pixels.shape[1] * scale
+    sheet = tile(images, columns, gap)
+    h, w = sheet.shape[0] * scale, sheet.shape[1] * scale
     head = 0 if labels is None else 24
     figure = _figure(w / 100, (h + head) / 100, dpi=100)
     ax = figure.add_axes((0, 0, 1, h / (h + head)))
     ax.set_axis_off()
-    ax.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
     width = np.asarray(images).shape[2]
-    count = (pixels.shape[1] + gap) // (width + gap)
+    count = (sheet.shape[1] + gap) // (width + gap)
     if labels is not None and len(labels) != count:
         raise ValueError(f"image_grid: {count} columns have {len(labels)} labels")
     for i, label in enumerate(labels or ()):
-        middle = (i * (width + gap) + width / 2) / pixels.shape[1]
+        middle = (i * (width + gap) + width / 2) / sheet.shape[1]
         figure.text(middle, (h + 8) / (h + head), str(label), ha="center", va="baseline", size=9,
                     color=INK)
     return figure
@@ -308,11 +311,15 @@ def level_sets(xx: np.ndarray, yy: np.ndarray, zz: np.ndarray, points: np.ndarra
 
 
 def _figure(width: float, height: float, dpi: int = DPI, layout: Any = None) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    figure = Figure((width, height), dpi=dpi, facecolor=PAPER, layout=layout)
-    FigureCanvasAgg(figure)
-    return figure
+
+    class Picture(Figure):
+        """A Figure that a notebook displays by itself, which pyplot would have to arrange."""
+
+        def _repr_png_(self) -> bytes:
+            return _png(pixels(self), 1)
+
+    return Picture((width, height), dpi=dpi, facecolor=PAPER, layout=layout)
 
 
 def _plot(on: Axes | None, title: str, caption: str, x_label: str, y_label: str,

@@ -17,7 +17,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
 import reference
@@ -26,7 +26,8 @@ from minigan import engine, ops
 from minigan.backend import Stream
 from minigan.engine import Tensor, grad
 
-Spec = Callable[[np.random.Generator], np.ndarray]
+Spec = Callable[[np.random.Generator], np.ndarray]  # draws one input
+Groups = tuple[tuple[int, ...], ...]                # sets of inputs, by position
 
 
 class Later:
@@ -48,9 +49,9 @@ functional = torch.nn.functional
 
 # ---------------------------------------------------------------- what a row is
 
-FIRST = ((0,),)           # linear in the first input
-EACH = ((0,), (1,))       # bilinear: linear in each of the first two inputs
-TOGETHER = ((0, 1),)      # linear in the first two inputs at once
+FIRST: Groups = ((0,),)        # linear in the first input
+EACH: Groups = ((0,), (1,))    # bilinear: linear in each of the first two inputs
+TOGETHER: Groups = ((0, 1),)   # linear in the first two inputs at once
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Case:
     specs: tuple[Spec, ...]
     reference: Callable[..., Any]
     torch: Callable[..., Any]
-    linear: tuple[tuple[int, ...], ...] = ()
+    linear: Groups = ()
 
     @property
     def id(self) -> str:
@@ -139,10 +140,10 @@ def summary() -> str:
             f"{CHECKS.total():,} checks")
 
 
-def row(op: str, label: str, function: Callable[..., Any], specs: Any, reference: Any, torch: Any,
-        linear: tuple[tuple[int, ...], ...] = ()) -> None:
-    """Add one case to the table."""
-    CASES.append(Case(op, label, function, tuple(specs), reference, torch, linear))
+def row(op: str, label: str, function: Callable[..., Any], specs: Iterable[Spec],
+        slow: Callable[..., Any], theirs: Callable[..., Any], linear: Groups = ()) -> None:
+    """Add one case to the table: the op, the slow reference, PyTorch's."""
+    CASES.append(Case(op, label, function, tuple(specs), slow, theirs, linear))
 
 
 # ---------------------------------------------------------------- how inputs are drawn
@@ -190,29 +191,29 @@ PAIRS = {"one shape": ((3, 4), (3, 4)), "broadcast": ((2, 1, 3), (4, 1)), "0-d":
          "column": ((3, 1), (3, 4)), "0-d and vector": ((), (3,)), "empty": ((0, 3), (1, 3))}
 
 
-def elementwise(op: str, spec: Callable[..., Spec], reference: Any, torch: Any, label: str = "",
-                function: Any = None, linear: tuple[tuple[int, ...], ...] = ()) -> None:
+def elementwise(op: str, spec: Callable[..., Spec], slow: Any, theirs: Any, label: str = "",
+                function: Any = None, linear: Groups = ()) -> None:
     """A function of one tensor: a matrix, a 0-d tensor, and nothing at all."""
     for name, shape in SHAPES.items():
-        row(op, f"{label} {name}".strip(), function or getattr(ops, op), [spec(*shape)], reference,
-            torch, linear)
+        row(op, f"{label} {name}".strip(), function or getattr(ops, op), [spec(*shape)], slow,
+            theirs, linear)
 
 
-def binary(op: str, a: Callable[..., Spec], b: Callable[..., Spec], reference: Any, torch: Any,
-           linear: tuple[tuple[int, ...], ...] = ()) -> None:
+def binary(op: str, a: Callable[..., Spec], b: Callable[..., Spec], slow: Any, theirs: Any,
+           linear: Groups = ()) -> None:
     """A function of two tensors: all kinds of broadcasting, and a number on either side."""
     function = getattr(ops, op)
     for name, (left, right) in PAIRS.items():
-        row(op, name, function, [a(*left), b(*right)], reference, torch, linear)
+        row(op, name, function, [a(*left), b(*right)], slow, theirs, linear)
     for n in (1.5, 2):
         row(op, f"{n} on the right", lambda x, n=n: function(x, n), [a(3, 4)],
-            lambda x, n=n: reference(x, n), lambda x, n=n: torch(x, _full(x, n)),
+            lambda x, n=n: slow(x, n), lambda x, n=n: theirs(x, _full(x, n)),
             FIRST if (0,) in linear else ())
         row(op, f"{n} on the left", lambda x, n=n: function(n, x), [b(3, 4)],
-            lambda x, n=n: reference(n, x), lambda x, n=n: torch(_full(x, n), x),
+            lambda x, n=n: slow(n, x), lambda x, n=n: theirs(_full(x, n), x),
             FIRST if (1,) in linear else ())
     row(op, "both the same tensor", lambda x: function(x, x), [positive(3, 4)],
-        lambda x: reference(x, x), lambda x: torch(x, x))
+        lambda x: slow(x, x), lambda x: theirs(x, x))
 
 
 def _full(x: Any, value: float) -> Any:
@@ -261,25 +262,21 @@ for name, (left, right) in PAIRS.items():
         reference.where, torch.where, ((1, 2),))
 row("where", "numbers", lambda c, x: ops.where(c, x, 0.0), [booleans(3, 4), normal(3, 4)],
     lambda c, x: np.where(c, x, x * 0), lambda c, x: torch.where(c, x, _full(x, 0.0)), ((1,),))
-row("where", "condition of ints", ops.where, [integers(3, 4, 1), normal(3), normal(4, 3)],
-    reference.where, lambda c, a, b: torch.where(c != 0, a, b), ((1, 2),))
-
-
-def _dropout(x: Tensor, rate: float) -> Tensor:
-    return ops.dropout(x, rate, Stream(0, "dropout"))
+row("where", "condition of ints", ops.where,
+    [exactly([[2], [0], [1], [-1]]), normal(3), normal(4, 3)], reference.where,
+    lambda c, a, b: torch.where(c != 0, a, b), ((1, 2),))
 
 
 def _kept(x: Any, rate: float) -> np.ndarray:
-    """The mask of a fresh stream, which is part of the op's contract; the scaling is its own."""
-    return Stream(0, "dropout").uniform(tuple(x.shape), dtype=getattr(x, "numpy", lambda: x)().dtype
-                                        ) >= rate
+    """The mask that a fresh stream draws: which numbers it draws is the stream's affair."""
+    return Stream(0, "dropout").uniform(tuple(x.shape), dtype=str(x.dtype).split(".")[-1]) >= rate
 
 
 for rate in (0.0, 0.4):
-    elementwise("dropout", normal, lambda x, r=rate: np.where(_kept(x, r), x / x.dtype.type(1 - r),
-                                                              x * 0),
-                lambda x, r=rate: x * torch.as_tensor(_kept(x.detach(), r)) / (1 - r),
-                f"rate {rate}", partial(_dropout, rate=rate), FIRST)
+    elementwise("dropout", normal,
+                lambda x, r=rate: np.where(_kept(x, r), x / x.dtype.type(1 - r), x * 0),
+                lambda x, r=rate: x * torch.as_tensor(_kept(x, r)) / (1 - r), f"rate {rate}",
+                lambda x, r=rate: ops.dropout(x, r, Stream(0, "dropout")), FIRST)
 
 # ---------------------------------------------------------------- reductions
 
@@ -292,13 +289,13 @@ AXES: dict[str, tuple[tuple[int, ...], Any, bool]] = {
     "0-d": ((), None, False), "0-d kept": ((), None, True), "empty": ((0, 3), 1, False)}
 
 
-def reduction(op: str, of_list: Any, torch: Any, spec: Callable[..., Spec] = normal,
-              linear: tuple[tuple[int, ...], ...] = ()) -> None:
+def reduction(op: str, of_list: Any, theirs: Any, spec: Callable[..., Spec] = normal,
+              linear: Groups = ()) -> None:
     """A function that folds axes away, over every kind of `axis`."""
     for name, (shape, axis, keep) in AXES.items():
         row(op, name, partial(getattr(ops, op), axis=axis, keepdims=keep), [spec(*shape)],
             partial(reference.fold, of_list, axis=axis, keepdims=keep),
-            partial(_over, torch, axis=axis, keep=keep), linear)
+            partial(_over, theirs, axis=axis, keep=keep), linear)
 
 
 def _over(fold: Any, x: Any, axis: Any, keep: bool = False) -> Any:
@@ -332,17 +329,17 @@ for op in ("softmax", "log_softmax"):
 # ---------------------------------------------------------------- shape
 
 
-def moved(op: str, label: str, old: tuple[int, ...], reference: Any, torch: Any, /,
+def moved(op: str, label: str, old: tuple[int, ...], slow: Any, theirs: Any, /,
           **settings: Any) -> None:
     """A function that moves the elements of one tensor, which has the shape `old`."""
-    row(op, label, partial(getattr(ops, op), **settings), [normal(*old)], reference, torch, FIRST)
+    row(op, label, partial(getattr(ops, op), **settings), [normal(*old)], slow, theirs, FIRST)
 
 
 for label, old, new in (("matrix", (3, 4), (2, 6)), ("minus one", (3, 4), (2, -1)),
                         ("an int", (3, 4), -1), ("same", (3, 4), (3, 4)), ("0-d", (), (1, 1)),
                         ("to 0-d", (1, 1), ()), ("empty", (0, 3), (3, 0, 2))):
-    moved("reshape", label, old, partial(np.reshape, shape=new),
-          lambda x, new=new: x.reshape(new), shape=new)
+    same = partial(lambda shape, x: x.reshape(shape), new)
+    moved("reshape", label, old, same, same, shape=new)
 for label, old, axes in (("reversed", (2, 3, 4), None), ("axes", (2, 3, 4), (1, 2, 0)),
                          ("negative axes", (2, 3, 4), (-1, 0, -2)), ("0-d", (), None),
                          ("vector", (3,), None), ("empty", (0, 3, 2), (2, 0, 1))):

@@ -35,6 +35,11 @@ ONE_PLACE = {"cupy": "backend/gpu.py", "cupyx": "backend/gpu.py", "cupy_backends
 TEXT = {".py", ".md", ".cfg", ".toml", ".txt", ".json", ".csv", ".sh", ".yml", ".yaml", ".ipynb"}
 
 
+def short(path):
+    """A source file's name in messages and test ids."""
+    return path.relative_to(HOUSE).as_posix()
+
+
 @cache
 def tree(path):
     return ast.parse(path.read_text("utf-8"), str(path))
@@ -138,14 +143,14 @@ def house_files():
 
 # Rooms.
 
-@pytest.mark.parametrize("path", list(sources()), ids=lambda path: path.relative_to(HOUSE).as_posix())
+@pytest.mark.parametrize("path", list(sources()), ids=short)
 def test_imports_run_one_way(path):
     room = room_of(path)
     assert room in LEVELS, f"{room} has no level"
     for target in ours(path):
         other = room_of(target)
         assert other == room and len(name_of(path)) + len(name_of(target)) > 2 or (
-            LEVELS[other] < LEVELS[room]), f"{'.'.join(name_of(path))} imports {target}"
+            LEVELS[other] < LEVELS[room]), f"{short(path)} imports {short(target)}"
 
 
 def test_no_file_imports_in_a_circle():
@@ -158,7 +163,7 @@ def test_the_figures_and_the_backend_import_nothing_of_ours():
 
 
 @pytest.mark.parametrize("path", [path for path in sources() if path.name == "__init__.py"],
-                         ids=lambda path: path.relative_to(HOUSE).as_posix())
+                         ids=short)
 def test_an_index_defines_nothing(path):
     registrations = ("offer", "get") if name_of(path) == ("backend",) else ()
     for i, node in enumerate(tree(path).body):
@@ -173,7 +178,7 @@ def test_an_index_defines_nothing(path):
 
 @pytest.mark.parametrize("library, place", list(ONE_PLACE.items()))
 def test_a_library_is_imported_in_one_place(library, place):
-    users = {path.relative_to(HOUSE).as_posix() for path in sources()
+    users = {short(path) for path in sources()
              if any(parts[0] == library for parts in imports(path))}
     assert users <= {place}
 
@@ -209,7 +214,7 @@ def test_the_engine_is_small():
 
 
 def test_the_learners_path_is_short():
-    lengths = {path.relative_to(HOUSE).as_posix(): code_lines(path.read_text("utf-8"))
+    lengths = {short(path): code_lines(path.read_text("utf-8"))
                for path in sources(*LEARNERS_PATH)}
     assert "engine.py" in lengths and "ops/conv.py" in lengths
     assert 0 < sum(lengths.values()) < 2000, lengths
@@ -234,7 +239,7 @@ def test_everything_public_has_a_docstring():
             if ast.get_docstring(node):
                 documented.add(name.rpartition(".")[2])
             else:
-                silent.append((path.relative_to(HOUSE).as_posix(), name))
+                silent.append((short(path), name))
     assert "grad" in documented
     silent = [(path, name) for path, name in silent  # an override has its original's
               if "." not in name or name.rpartition(".")[2] not in documented]

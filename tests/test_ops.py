@@ -75,6 +75,14 @@ def test_derivatives_agree_with_central_differences(case: Case):
     CHECKS["derivative"] += len(checks)
 
 
+@pytest.mark.parametrize("case", {case.op: case for case in reversed(CASES)}.values(),
+                         ids=lambda case: case.op)
+def test_third_derivatives_exist_and_are_right(case: Case):
+    checks = check_grads(case.function, list(map(Tensor, case.arrays())), order=3)
+    assert {made.order for made in checks} == {1, 2, 3}
+    CHECKS["derivative"] += len(checks)
+
+
 def strided(array: np.ndarray) -> np.ndarray:
     """The same values with their axes in Fortran's order, backwards, and with gaps between them."""
     room = np.zeros([2 * n for n in array.shape[::-1]], array.dtype)
@@ -107,7 +115,7 @@ def test_the_gradient_of_a_linear_op_is_its_exact_adjoint(case: Case):
         xs = [inputs[i] for i in group]
         y = case.function(*inputs)
         v = variable(random.standard_normal(y.shape))
-        adjoint = grad(y, xs, v, create_graph=True) if case.linear else ()
+        adjoint = grad(y, xs, v, create_graph=True)
         ds = [Tensor(np.asarray(random.standard_normal(x.shape))) for x in xs]
 
         left, right = np.sum(y.data * v.data), sum(np.sum(x.data * g.data)
@@ -129,6 +137,10 @@ def test_the_gradient_of_a_linear_op_is_its_exact_adjoint(case: Case):
 METHODS = {"astype", "to"}  # rows of the table that are methods of a tensor, no public op
 NEVER_EMPTY = {"batch_norm", "binary_cross_entropy_with_logits", "mean_squared_error",
                "softmax_cross_entropy"}  # means over the batch: of nothing, they have no value
+LINEAR = {"add", "astype", "avg_pool2d", "broadcast_to", "concatenate", "conv2d", "conv2d_weight",
+          "conv_transpose2d", "divide", "dropout", "embedding", "expand_dims", "getitem", "matmul",
+          "mean", "multiply", "negative", "pad", "reshape", "scatter_add", "squeeze", "stack",
+          "subtract", "sum", "to", "transpose", "upsample_nearest", "where"}
 ELEMENTWISE = {"abs", "add", "clip", "divide", "dropout", "exp", "leaky_relu", "log", "log1p",
                "log_sigmoid", "maximum", "minimum", "multiply", "negative", "power", "relu",
                "sigmoid", "softplus", "sqrt", "square", "subtract", "tanh", "where"}
@@ -144,6 +156,10 @@ def without_a_case(names: set[str], fits) -> set[str]:
 
 def test_every_public_op_is_in_the_table():
     check({case.op for case in CASES} == set(ops.__all__) | METHODS, "table")
+
+
+def test_every_linear_op_has_its_adjoint_checked():
+    check({case.op for case in CASES if case.linear} == LINEAR, "table")
 
 
 def test_every_op_that_can_be_has_an_empty_case_and_a_0d_case():

@@ -8,11 +8,11 @@ from minigan.backend.base import Array, Backend, BackendError
 from minigan.backend.cpu import NumpyBackend
 from minigan.backend.gpu import CupyBackend
 from minigan.backend.random import Stream, Streams, seed, stream
-from minigan.backend.registry import BY_TYPE, default, get, known, of, offer, use
+from minigan.backend.registry import BY_TYPE, check_array, default, get, known, of, offer, use
 
 offer("numpy", NumpyBackend)
 offer("cupy", CupyBackend)
 get("numpy")
 
-__all__ = ["Array", "BY_TYPE", "Backend", "BackendError", "Stream", "Streams", "default", "get",
-           "known", "of", "offer", "seed", "stream", "use"]
+__all__ = ["Array", "BY_TYPE", "Backend", "BackendError", "Stream", "Streams", "check_array",
+           "default", "get", "known", "of", "offer", "seed", "stream", "use"]

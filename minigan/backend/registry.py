@@ -49,6 +49,13 @@ def of(array: Array) -> Backend:
     return BY_TYPE[kind]
 
 
+def check_array(array: Array) -> None:
+    """Raise a TypeError unless `array` is a known backend's and holds numbers minigan knows."""
+    of(array)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"data must be float32, float64, integers or booleans, got {array.dtype}")
+
+
 def default() -> Backend:
     """Where new arrays are made: `use`, else the variable MINIGAN_BACKEND, else NumPy."""
     global _default

@@ -9,7 +9,7 @@ beside another busy process, waits for itself.
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import count
 from typing import Any, Callable
 
@@ -60,6 +60,10 @@ def parallel(job: Callable[[int], Any], n: int) -> None:
             job(i)
 
     helpers: list[Future[None]] = [_pool.submit(work) for _ in range(min(_threads, n) - 1)]
-    work()
-    for helper in helpers:
+    try:
+        work()
+    finally:  # who has not begun yet is not waited for, so a job may be parallel itself
+        begun = [helper for helper in helpers if not helper.cancel()]
+        wait(begun)
+    for helper in begun:
         helper.result()

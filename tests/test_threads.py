@@ -1,0 +1,178 @@
+"""The one pool of threads, and the allocator's setting: neither may change a single bit."""
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from minigan.backend import allocator, get, threads
+from minigan.backend.threads import default_threads, parallel, use_threads
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_again():
+    """Every test leaves the pool and BLAS as it found them."""
+    with threadpool_limits(None):
+        yield
+        use_threads(1)
+
+
+# The pool.
+
+def test_one_thread_until_somebody_asks_for_more():
+    assert threads.threads() == 1
+    assert use_threads(3) == threads.threads() == 3
+    assert use_threads() == threads.threads() == default_threads()
+    assert 1 <= default_threads() <= min(4, os.cpu_count())
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.0, True, "2"])
+def test_a_senseless_number_of_threads_is_refused(n):
+    use_threads(2)
+    with pytest.raises(ValueError, match=f"threads must be a whole number .*{n!r}"):
+        use_threads(n)
+    assert threads.threads() == 2
+
+
+def test_blas_has_one_thread():
+    use_threads(2)
+    blas = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert blas and all(pool["num_threads"] == 1 for pool in blas)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 4])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 50])
+def test_every_job_runs_once(n_threads, n):
+    use_threads(n_threads)
+    done = []
+    parallel(done.append, n)
+    assert sorted(done) == list(range(n))
+
+
+def test_jobs_run_side_by_side():
+    use_threads(3)
+    meeting, names = threading.Barrier(3, timeout=10), set()
+
+    def job(i):
+        names.add(threading.get_ident())
+        meeting.wait()  # breaks unless three of them are here at once
+
+    parallel(job, 3)
+    assert len(names) == 3 and threading.get_ident() in names
+
+
+@pytest.mark.parametrize("bad", [0, 5, 19])
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_an_error_comes_out_when_all_threads_have_stopped(n_threads, bad):
+    use_threads(n_threads)
+    running, done = [], []
+
+    def job(i):
+        running.append(i)
+        if i == bad:
+            raise ZeroDivisionError(f"job {i}")
+        time.sleep(0.002)
+        done.append(i)
+
+    with pytest.raises(ZeroDivisionError, match=f"job {bad}"):
+        parallel(job, 20)
+    assert len(done) == len(running) - 1  # nobody still writes into an array that is given up
+    done.clear()
+    parallel(done.append, 20)
+    assert sorted(done) == list(range(20))
+
+
+def test_a_job_may_be_parallel_itself():
+    code = """
+from minigan.backend.threads import parallel, use_threads
+use_threads(3)
+done = []
+parallel(lambda i: parallel(lambda k: parallel(lambda m: done.append((i, k, m)), 4), 5), 6)
+print(len(set(done)) == len(done) == 120)
+"""
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                         env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=20)
+    assert out.stdout == "True\n", out.stderr
+
+
+@pytest.mark.parametrize("m, k, n", [(2500, 70, 64), (64, 70, 2500), (300, 2000, 40), (3, 2, 4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_have_the_same_bits_on_any_number_of_threads(m, k, n, dtype):
+    random, xp = np.random.default_rng(0), get("numpy")
+    a, b = (random.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n)))
+    results = []
+    for n_threads in (1, 2, 3):
+        use_threads(n_threads)
+        results += [xp.product(a, b), xp.product(b.T, a.T).T]
+    for result in results[2::2]:
+        assert result.dtype == dtype and result.tobytes() == results[0].tobytes()
+    for result in results[3::2]:
+        assert result.tobytes() == results[1].tobytes()
+    exact = a.astype(np.float64) @ b.astype(np.float64)
+    for result in results[:2]:
+        np.testing.assert_allclose(result, exact, atol=100 * np.finfo(dtype).eps * k ** 0.5)
+
+
+# The allocator.
+
+def test_the_allocator_says_whether_it_was_set(monkeypatch):
+    calls = []
+
+    def mallopt(what, value):
+        calls.append((what, value))
+        return 1
+
+    monkeypatch.delenv("MINIGAN_ALLOCATOR", raising=False)
+    monkeypatch.setattr(allocator.sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=mallopt))
+    assert allocator.keep_freed_memory() is True
+    assert sorted(calls) == [(-3, 1 << 30), (-1, 2**31 - 1)]
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=lambda *_: 0))
+    assert allocator.keep_freed_memory() is False
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())  # no glibc
+    assert allocator.keep_freed_memory() is False
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: 1 / 0)  # not even asked
+    for platform, wish in (("darwin", ""), ("win32", ""), ("linux", "system")):
+        monkeypatch.setattr(allocator.sys, "platform", platform)
+        monkeypatch.setenv("MINIGAN_ALLOCATOR", wish)
+        assert allocator.keep_freed_memory() is False
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from minigan.backend.allocator import keep_freed_memory
+print(keep_freed_memory() if "keep" in sys.argv else None)
+for _ in range(3):
+    [np.ones(1 << 18) for _ in range(8)]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    [np.ones(1 << 18) for _ in range(8)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's mallopt")
+def test_freed_memory_is_kept():
+    def faults(*arguments):
+        out = subprocess.run([sys.executable, "-c", FAULTS, *arguments], capture_output=True,
+                             text=True, env={**os.environ, "PYTHONPATH": str(ROOT),
+                                             "MINIGAN_ALLOCATOR": ""}, timeout=30)
+        said, count = out.stdout.split()
+        return said, int(count)
+
+    said, kept = faults("keep")
+    if said == "False":
+        pytest.skip("another C library")
+    assert said == "True" and 20 * kept < faults()[1]
