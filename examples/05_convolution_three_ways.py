@@ -68,7 +68,7 @@ def main(quick=False):
     matrix, error = three_matrix_products(x, w, y)
     numbers, same = trilinear(x, w, y)
     covers = {size: coverage(size) for size in (5, 4)}
-    counts = {k: sorted(set(c[4:-4, 4:-4].ravel().tolist())) for k, c in covers.items()}
+    counts = {k: sorted({int(v) for v in c[4:-4, 4:-4].ravel()}) for k, c in covers.items()}
     for size, count in counts.items():
         print(f"a {size}x{size} kernel with stride 2 writes to inner pixels", count, "times")
     flat = ops.conv2d(x, w).numpy()[0, :, :, 0]

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, NoReturn, Sequence
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells count it
 
@@ -35,14 +35,14 @@ def _sentence(error: BaseException) -> str:
         return f"out of memory ({error}); a smaller --batch-size needs less"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'writing'}: {error.strerror.lower()}"
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 # ---------------------------------------------------------------- options
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     from minigan import __version__
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="minigan", description="Generative adversarial networks from scratch, on NumPy or "
         "CuPy.", formatter_class=_Formatter)
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
@@ -72,6 +72,13 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     info.add_argument("--test", action="store_true", help="also run ten ops on each backend")
     info.set_defaults(run=_info)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong option in one sentence, without the list of all others."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (--help shows all there is)\n")
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -133,7 +140,8 @@ def _add_models(models: Any) -> None:
                 f"--{field.name.replace('_', '-')}", dest=f"setting_{field.name}", metavar=(
                     "{" + ",".join(field.metadata["choices"]) + "}" if field.metadata["choices"]
                     else type(field.default).__name__.upper()),
-                type=type(field.default), choices=field.metadata["choices"] or None,
+                type=_count if type(field.default) is int else type(field.default),
+                choices=field.metadata["choices"] or None,
                 help=f"{field.metadata['help']} (default: {getattr(first, field.name)})")
         parser.set_defaults(run=_train, model=model)
 

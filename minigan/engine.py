@@ -67,10 +67,7 @@ class Tensor:
     memory: Memory | None = None  # made when a view or a write first needs it
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
-        if type(data) not in BY_TYPE or data.dtype.kind not in "fiub":
-            check_array(data)
-        if requires_grad and data.dtype.kind != "f":
-            raise TypeError(f"requires_grad: only float tensors have gradients, got {data.dtype}")
+        check_array(data, requires_grad)
         self.data = data
         self.requires_grad = requires_grad
         self.within = _within  # the op whose rule made this tensor, None in a forward pass
@@ -308,8 +305,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
     """
     global _within
     outs, wanted = _tensors("outputs", outputs), _tensors("inputs", inputs)
-    if unreached not in ("raise", "zeros"):
-        raise ValueError(f"grad: unreached must be 'raise' or 'zeros', got {unreached!r}")
+    errors.check_choice("grad: unreached", unreached, ("raise", "zeros"))
     seeds = _cotangents(outs, grad_outputs)
     targets, handed = {id(x) for x in wanted}, {id(gy) for gy in seeds}
     gradients: dict[int, Tensor] = {}
@@ -478,17 +474,19 @@ def _matmul(xp, a, b, ta, tb):
     return xp.product(a.swapaxes(-1, -2) if ta else a, b.swapaxes(-1, -2) if tb else b)
 
 
-def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """Matrix product (..., M, K) @ (..., K, N) -> (..., M, N); vectors as NumPy treats them."""
-    if not (isinstance(a, Tensor) and isinstance(b, Tensor) and a.ndim and b.ndim
-            and a.shape[-1] == b.shape[max(b.ndim - 2, 0)]):
-        raise errors.ShapesError("matmul", "needs two tensors whose inner sizes agree", (a, b))
-    if a.ndim > 1 and b.ndim > 1:
-        return _matmul(a, b, ta=False, tb=False)
-    y = _matmul(a if a.ndim > 1 else reshape(a, (1, -1)),
-                b if b.ndim > 1 else reshape(b, (-1, 1)), ta=False, tb=False)
-    rows, columns = y.shape[-2:-1] if a.ndim > 1 else (), y.shape[-1:] if b.ndim > 1 else ()
-    return reshape(y, y.shape[:-2] + rows + columns)
+def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+    """Matrix product (..., M, K) @ (..., K, N) -> (..., M, N); vectors as NumPy treats them.
+
+    transpose_a, transpose_b: take the last two axes of a, of b, in the other order.
+    """
+    errors.check_matmul(a, b, transpose_a, transpose_b)
+    if b.ndim == 1:
+        y = matmul(a, reshape(b, (-1, 1)), transpose_a)
+        return reshape(y, y.shape[:-1])
+    if a.ndim == 1:
+        y = matmul(reshape(a, (1, -1)), b, False, transpose_b)
+        return reshape(y, y.shape[:-2] + y.shape[-1:])
+    return _matmul(a, b, ta=transpose_a, tb=transpose_b)
 
 
 # ---------------------------------------------------------------- 5. rules: sum and shape

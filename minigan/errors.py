@@ -77,6 +77,23 @@ class NotScalarError(ValueError):
                          f"a tensor of the same shape, as grad_outputs (in backward: as grad)")
 
 
+def check_choice(what: str, given: Any, choices: Sequence[Any]) -> None:
+    """Raise a ValueError unless `given` is one of the choices."""
+    if given not in choices:
+        raise ValueError(f"{what} must be one of {', '.join(map(repr, choices))}, got {given!r}")
+
+
+def check_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> None:
+    """Raise unless a and b are tensors with one axis or more whose inner sizes agree."""
+    for x in (a, b):
+        if not hasattr(x, "tick"):
+            raise OperandError("matmul", x)
+    if not (a.ndim and b.ndim) or (
+            a.shape[-2 if transpose_a and a.ndim > 1 else -1]
+            != b.shape[-1 if transpose_b or b.ndim == 1 else -2]):
+        raise ShapesError("matmul", "needs one axis or more, and inner sizes that agree", (a, b))
+
+
 def check_alike(what: str, given: Any, due: Any) -> None:
     """Raise a ValueError unless `given` is a number or an array like `due` in all but values."""
     if not isinstance(given, (int, float)) and (

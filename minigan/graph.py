@@ -149,7 +149,8 @@ def _nodes(tensors: list[Tensor], outputs: set[int], stops: set[int],
     made: dict[int, Node] = {}
     for t in tensors:
         name = called.get(id(t), t.name)
-        below = [made[id(x)] for x in t.inputs if id(x) in made] if id(t) not in stops else []
+        inputs = sorted((x for x in t.inputs if id(x) in made), key=lambda x: x.tick)
+        below = [made[id(x)] for x in inputs] if id(t) not in stops else []  # oldest first
         op = None if id(t) in stops else t.op
         # grad returns a copy of a gradient that shares memory: that is a gradient, too
         gradient = t.within is not None or (op is not None and op.name == "copy"

@@ -14,6 +14,7 @@ from typing import Any, Iterable, Sequence
 
 import numpy as np
 
+from minigan import errors
 from minigan.backend import Array, of
 from minigan.engine import Tensor
 
@@ -39,7 +40,12 @@ class Optimizer:
             raise ValueError(f"lr must be above 0, got {lr!r}")
         first = self.parameters[0]
         self.xp = of(first.data)
-        for p in self.parameters:
+        for i, p in enumerate(self.parameters):
+            if not hasattr(p, "owner"):
+                raise TypeError(f"parameters[{i}] must be a Parameter, as a network's "
+                                f"parameters() are, got a {type(p).__name__}")
+            if any(p is other for other in self.parameters[:i]):
+                raise ValueError(f"parameter {p.name} of shape {p.shape} is given twice")
             if p.owner is not None and p.owner() is not None:
                 raise ValueError(f"parameter {p.name} of shape {p.shape} belongs to another "
                                  f"optimizer already")
@@ -56,7 +62,7 @@ class Optimizer:
              for start, p in zip(starts, self.parameters)] for flat in (self.values, self.gradient)]
         for p, view in zip(self.parameters, self._views):
             view[...] = p.data
-            p.data, p.memory, p.owner = view, None, weakref.ref(self)
+            p.data, p.owner = view, weakref.ref(self)
         self.running = {name: self._buffer(starts[-1]) for name in self.slots}
 
     def _buffer(self, size: int) -> Array:
@@ -76,9 +82,10 @@ class Optimizer:
             if p.data is not view:
                 raise RuntimeError(f"parameter {p.name} of shape {p.shape} was moved out of its "
                                    f"optimizer's buffer; move a network first, then optimize it")
-            if g is None or g.shape != p.shape:
+            if not isinstance(g, Tensor):
                 raise ValueError(f"step: the gradient of parameter {p.name} of shape {p.shape} is "
-                                 f"{'missing' if g is None else f'of shape {g.shape}'}")
+                                 f"{'missing' if g is None else f'a {type(g).__name__}'}")
+            errors.check_alike(f"step: the gradient of parameter {p.name}", g.data, view)
             slot[...] = g.data
         self.t += 1
         self.prepare()
@@ -103,13 +110,20 @@ class Optimizer:
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Go back to a state that `state_dict` returned."""
-        due = {"t": (), **{name: flat.shape for name, flat in self.running.items()}}
-        given = {name: value.shape for name, value in state.items()}
+        due = {"t": (), **{name: (flat.shape, flat.dtype) for name, flat in self.running.items()}}
+        given = {name: (value.shape, value.dtype) if name != "t" else value.shape
+                 for name, value in state.items()}
         if given != due:
             raise ValueError(f"load_state_dict: {type(self).__name__} needs {due}, got {given}")
         self.t = int(state["t"])
         for name, flat in self.running.items():
             flat[...] = self.xp.from_host(state[name])
+
+
+def _check_share(name: str, value: float) -> None:
+    """Raise unless value, the part of a running mean that is kept, is in [0, 1)."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value!r}")
 
 
 class SGD(Optimizer):
@@ -118,6 +132,7 @@ class SGD(Optimizer):
     slots = ("m",)
 
     def __init__(self, parameters: Iterable[Any], lr: float, momentum: float = 0.0) -> None:
+        _check_share("momentum", momentum)
         super().__init__(parameters, lr)
         self.momentum = momentum
 
@@ -135,6 +150,7 @@ class RMSprop(Optimizer):
 
     def __init__(self, parameters: Iterable[Any], lr: float, alpha: float = 0.99,
                  eps: float = 1e-8) -> None:
+        _check_share("alpha", alpha)
         super().__init__(parameters, lr)
         self.alpha, self.eps = alpha, eps
 
@@ -156,9 +172,10 @@ class Adam(Optimizer):
 
     def __init__(self, parameters: Iterable[Any], lr: float = 1e-3,
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
+        beta1, beta2 = betas
+        _check_share("beta1", beta1)
+        _check_share("beta2", beta2)
         super().__init__(parameters, lr)
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"betas must be in [0, 1), got {betas!r}")
         self.betas, self.eps = betas, eps
 
     def prepare(self) -> None:
@@ -191,8 +208,7 @@ class EMA:
     """
 
     def __init__(self, network: Any, decay: float = 0.999) -> None:
-        if not 0 <= decay < 1:
-            raise ValueError(f"EMA: decay must be in [0, 1), got {decay!r}")
+        _check_share("EMA: decay", decay)
         self.source, self.decay, self.t = network, decay, 0
         self.network = copy.deepcopy(network).eval()
         self._pairs = [(average, value) for (_, average), (_, value)

@@ -123,7 +123,7 @@ def image_grid(images: np.ndarray, columns: int | None = None, labels: Sequence[
     figure = _figure(w / 100, (h + head) / 100, dpi=100)
     ax = figure.add_axes((0, 0, 1, h / (h + head)))
     ax.set_axis_off()
-    ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    ax.imshow(_rgb(sheet), interpolation="nearest", aspect="auto")
     width = np.asarray(images).shape[2]
     count = (sheet.shape[1] + gap) // (width + gap)
     if labels is not None and len(labels) != count:
@@ -168,7 +168,7 @@ def _show(ax: Axes, picture: np.ndarray) -> None:
     for spine in ax.spines.values():
         spine.set(color=FAINT, linewidth=0.8)
     if picture.dtype == np.uint8:
-        ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+        ax.imshow(_rgb(picture), interpolation="nearest", aspect="auto")
         return
     h, w = picture.shape
     top = float(np.abs(picture).max()) or 1.0
@@ -181,10 +181,15 @@ def _show(ax: Axes, picture: np.ndarray) -> None:
         ax.tick_params(which="minor", length=0)
 
 
+def _rgb(picture: np.ndarray) -> np.ndarray:
+    """Grey as three equal channels: matplotlib's grey map is off by one here and there."""
+    return picture if picture.ndim == 3 else picture[:, :, None].repeat(3, axis=2)
+
+
 def _diverging() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
-    return LinearSegmentedColormap.from_list(
-        "minigan", ["#8c3b12", COLOURS[1], "#f7d3bd", PAPER, "#c3d7ec", COLOURS[0], "#123a66"])
+    stops = ["#8c3b12", COLOURS[1], "#f7d3bd", PAPER, "#c3d7ec", COLOURS[0], "#123a66"]
+    return LinearSegmentedColormap.from_list("minigan", stops, N=257)  # odd: the middle is white
 
 
 # ---------------------------------------------------------------- curves

@@ -39,21 +39,21 @@ def processor() -> str:
 
 def busy_cores(seconds: float = 0.3) -> float | None:
     """How many cores other processes use now, over a short watch; None where that is unknown."""
-    before = _busy_seconds()
-    time.sleep(seconds)
-    after = _busy_seconds()
-    if before is None or after is None:
-        return None
-    (all_before, own_before), (all_after, own_after) = before, after
-    return max(0.0, ((all_after - all_before) - (own_after - own_before)) / seconds)
-
-
-def _busy_seconds() -> tuple[float, float] | None:
-    """Processor time of all processes, and of this one, in seconds since some fixed moment."""
     try:
-        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
-        user, nice, system, _, _, irq, softirq = map(int, fields[:7])
-    except (OSError, ValueError):
+        before, own = all_busy_seconds(), time.process_time()
+        time.sleep(seconds)
+        others = all_busy_seconds() - before - (time.process_time() - own)
+    except OSError:
         return None
-    ticks = os.sysconf("SC_CLK_TCK")
-    return (user + nice + system + irq + softirq) / ticks, time.process_time()
+    return max(0.0, others / seconds)
+
+
+def all_busy_seconds() -> float:
+    """Processor time that all processes together have used since some fixed moment.
+
+    Raises:
+        OSError: the system does not tell (it is not Linux).
+    """
+    fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
+    user, nice, system, _, _, irq, softirq = map(int, fields[:7])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")

@@ -49,11 +49,14 @@ def of(array: Array) -> Backend:
     return BY_TYPE[kind]
 
 
-def check_array(array: Array) -> None:
+def check_array(array: Array, differentiable: bool = False) -> None:
     """Raise a TypeError unless `array` is a known backend's and holds numbers minigan knows."""
-    of(array)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"data must be float32, float64, integers or booleans, got {array.dtype}")
+    if type(array) not in BY_TYPE:
+        of(array)
+    if array.dtype.kind not in ("f" if differentiable else "fiub"):
+        raise TypeError(f"requires_grad: only float tensors have gradients, got {array.dtype}"
+                        if differentiable else
+                        f"data must be float32, float64, integers or booleans, got {array.dtype}")
 
 
 def default() -> Backend:

@@ -9,7 +9,7 @@ from minigan.backend.geometry import pair
 from minigan.engine import Tensor, matmul
 from minigan.nn import init
 from minigan.nn.module import Module, Parameter
-from minigan.ops import conv2d, conv_transpose2d, embedding
+from minigan.ops import affine, conv2d, conv_transpose2d, embedding
 
 
 def _positive(name: str, value: Any) -> int:
@@ -34,8 +34,7 @@ class Dense(Module):
         self.bias = Parameter(bias_init((n_out,), n_in, n_out, rng), "bias") if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        y = matmul(x, self.weight)
-        return y if self.bias is None else y + self.bias
+        return matmul(x, self.weight) if self.bias is None else affine(x, self.weight, self.bias)
 
     def describe(self) -> str:
         return " -> ".join(map(str, self.weight.shape)) + _bias_note(self)

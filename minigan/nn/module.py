@@ -64,10 +64,15 @@ class Module:
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Parameters and buffers, by name, in the order in which they were made."""
+        """Parameters and buffers, by name, in the order in which they were made.
+
+        One that several modules share comes once, under its first name: it is one thing to train.
+        """
+        seen: set[int] = set()
         for prefix, module in self.named_modules():
             for name, value in vars(module).items():
-                if isinstance(value, Tensor):
+                if isinstance(value, Tensor) and id(value) not in seen:
+                    seen.add(id(value))
                     yield f"{prefix}.{name}" if prefix else name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -128,6 +133,8 @@ class Module:
 
     def astype(self, dtype: Any) -> Module:
         """Convert all parameters and buffers, in place; make the optimizer afterwards."""
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"astype: a network computes in float32 or float64, got {dtype}")
         return self._rehome(lambda a: a.astype(dtype))
 
     def _rehome(self, move: Callable[[Array], Array]) -> Module:

@@ -14,7 +14,7 @@ class _Norm(Module):
     """A gain gamma and a bias beta for each of `features` channels, the last axis."""
 
     def __init__(self, features: int, eps: float = 1e-5) -> None:
-        if not isinstance(features, int) or features < 1:
+        if not isinstance(features, int) or isinstance(features, bool) or features < 1:
             raise ValueError(f"{type(self).__name__}: features must be a whole number of 1 or "
                              f"more, got {features!r}")
         self.eps = eps
@@ -37,11 +37,16 @@ class BatchNorm(_Norm):
 
     def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(features, eps)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"BatchNorm: momentum must be in [0, 1], got {momentum!r}")
         self.momentum = momentum
         self.running_mean = Tensor(default().zeros(features, "float32"))
         self.running_var = Tensor(default().ones(features, "float32"))
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1:] != self.gamma.shape:
+            raise ValueError(f"BatchNorm: an input of shape {x.shape} should have "
+                             f"{self.gamma.size} channels, which are the last axis")
         if not self.training:
             return normalize(x, self.running_mean, self.running_var, self.gamma, self.beta,
                              self.eps)

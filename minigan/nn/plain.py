@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigan.backend import Stream, stream
@@ -21,6 +22,8 @@ class LeakyReLU(Module):
     """x where x > 0, else slope * x."""
 
     def __init__(self, slope: float = 0.01) -> None:
+        if not 0 <= slope <= 1:
+            raise ValueError(f"LeakyReLU: slope must be between 0 and 1, got {slope!r}")
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,13 +66,15 @@ class Flatten(Module):
     """(N, ...) -> (N, everything else)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return reshape(x, (x.shape[0], x.size // max(x.shape[0], 1)))
+        return reshape(x, (x.shape[0], math.prod(x.shape[1:])))
 
 
 class Reshape(Module):
     """(N, ...) -> (N, *shape)."""
 
     def __init__(self, *shape: int) -> None:
+        if not all(isinstance(size, int) for size in shape):
+            raise ValueError(f"Reshape: sizes are ints, as in Reshape(7, 7, 128), got {shape}")
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:

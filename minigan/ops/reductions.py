@@ -12,10 +12,16 @@ def _kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
 
 
+@op(lambda gy, y, x, axes, keepdims, count: broadcast_to(
+    reshape(gy, _kept(x, axes)) / count, x.shape))
+def _mean(xp, x, axes, keepdims, count):
+    return xp.total(x, axes, keepdims) / count
+
+
 def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Arithmetic mean over `axis`."""
-    count = math.prod(x.shape[i] for i in axes_of(x, axis))
-    return sum(x, axis, keepdims) / count
+    axes = axes_of(x, axis)
+    return _mean(x, axes=axes, keepdims=keepdims, count=math.prod(x.shape[i] for i in axes))
 
 
 def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:

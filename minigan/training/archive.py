@@ -12,11 +12,17 @@ from typing import Any, IO, Iterator
 import numpy as np
 
 CONFIG = "config.json"  # the entry that holds the settings, as UTF-8 bytes
+LAYOUT = 1              # of a checkpoint; another number is refused
+NEEDED = {"minigan", "layout", "model", "preset", "settings", "shape", "seed"}
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to that becomes `path` only when everything is written."""
+    """A file to write to that becomes `path` only when everything is written.
+
+    Raises:
+        OSError: naming `path`, where writing itself does not say (a full disk).
+    """
     part = path.with_name(path.name + ".part")
     try:
         with open(part, "wb") as file:
@@ -24,6 +30,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -40,19 +49,23 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is truncated, damaged, or no checkpoint of minigan.
+        ValueError: the file is truncated, damaged, no checkpoint of minigan, or of another layout.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        config = json.loads(arrays.pop(CONFIG).tobytes())
-        if not isinstance(config, dict) or "minigan" not in config or "model" not in config:
-            raise KeyError("model")
-    except KeyError:
-        raise ValueError(f"{path} is no checkpoint of minigan: it holds no config") from None
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, UnicodeDecodeError,
-            NotImplementedError) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint of minigan ({error})") from None
+    with open(path, "rb") as file:
+        try:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("it is no complete npz file")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            config = json.loads(bytes(arrays.pop(CONFIG, b"{}")))
+        except Exception as error:  # damage shows in whatever zipfile and NumPy stumble over
+            raise ValueError(f"{path} is damaged or no checkpoint of minigan ({error})") from None
+    if not isinstance(config, dict) or not NEEDED <= config.keys():
+        raise ValueError(f"{path} is no checkpoint of minigan: it holds no config of a run")
+    if config["layout"] != LAYOUT:
+        raise ValueError(f"{path} was written by minigan {config['minigan']} in layout "
+                         f"{config['layout']}; this version reads layout {LAYOUT}")
     return arrays, config

@@ -38,8 +38,12 @@ class RunFolder:
 
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl."""
-        with open(self.metrics, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            with open(self.metrics, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            error.filename = error.filename or str(self.metrics)
+            raise
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All lines of metrics.jsonl."""
@@ -61,7 +65,7 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
     if out is None:
         root = Path(root)
         taken = [int(tail) for path in (root.iterdir() if root.is_dir() else ())
-                 if (tail := path.name.removeprefix(f"{model}-")).isdigit()
+                 if (tail := path.name.removeprefix(f"{model}-")).isdecimal()
                  and path.name.startswith(f"{model}-")]
         path = root / f"{model}-{max(taken, default=0) + 1:03d}"
     else:

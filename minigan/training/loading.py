@@ -48,7 +48,10 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     """
     file = open_run(path).checkpoint if Path(path).is_dir() else Path(path)
     arrays, config = archive.load(file)
-    shape = tuple(config["shape"])
-    model = find(config["model"])(config["preset"], shape, config["seed"], **config["settings"])
-    model.load_state_dict(arrays)
+    try:
+        shape = tuple(config["shape"])
+        model = find(config["model"])(config["preset"], shape, config["seed"], **config["settings"])
+        model.load_state_dict(arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} does not fit this version of minigan ({error})") from None
     return Loaded(model, config)

@@ -30,7 +30,6 @@ from minigan.training.folder import RunFolder, new_run
 GRID = (8, 8)             # rows and columns of a sample grid
 READ_EVERY = 20           # steps between two readings of the losses: reading waits for the device
 SAVE_EVERY_SECONDS = 60
-VERSION = 1               # of the checkpoint's layout
 
 Callback = Callable[["Trainer", dict[str, float]], None]
 
@@ -67,7 +66,7 @@ class Trainer:
         """What a person or `minigan.load` needs to make this run again."""
         from minigan import __version__
         return {
-            "minigan": __version__, "layout": VERSION, "model": self.model.name,
+            "minigan": __version__, "layout": archive.LAYOUT, "model": self.model.name,
             "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
             "shape": list(self.model.shape), "data": self.data.name,
             "seed": self.model.streams.seed, "batch_size": self.batches.batch_size,
@@ -81,8 +80,8 @@ class Trainer:
             FloatingPointError: a loss is not finite; the last checkpoint is left as it was.
         """
         from tqdm import tqdm
-        if steps < 0:
-            raise ValueError(f"steps must be 0 or more, got {steps}")
+        if not isinstance(steps, int) or steps < 0:
+            raise ValueError(f"steps must be a whole number of 0 or more, got {steps!r}")
         end, self.interrupted = self.step + steps, False
         began = saved = time.monotonic()
         before = self.seconds
@@ -98,21 +97,22 @@ class Trainer:
                     self.seconds = before + time.monotonic() - began
                     metrics = self._read(losses)
                     bar.set_postfix({k: f"{v:.3f}" for k, v in metrics.items()}, refresh=False)
+                    if time.monotonic() - saved > SAVE_EVERY_SECONDS:  # losses known to be finite
+                        self.save()
+                        saved = time.monotonic()
                 if _is_milestone(self.step):
                     self.draw_samples()
-                if time.monotonic() - saved > SAVE_EVERY_SECONDS:
-                    self.save()
-                    saved = time.monotonic()
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
             bar.close()
         self.seconds = before + time.monotonic() - began
+        self.save()  # first, in case of a second Ctrl-C
         self.draw_samples()
         self.draw_losses()
-        self.save()
         return self
 
+    @np.errstate(all="ignore")  # what is not finite is reported once, by `_read`
     def _train_step(self) -> dict[str, Tensor]:
         x, labels = next(self.batches)
         losses = self.model.step(Tensor(self.xp.from_host(x)),
@@ -124,8 +124,10 @@ class Trainer:
         metrics = {name: float(value.item()) for name, value in losses.items()}
         for name, value in metrics.items():
             if not math.isfinite(value):
+                saved = (f"{self.folder.checkpoint.as_posix()} is of an earlier step"
+                         if self.folder.checkpoint.exists() else "nothing was saved yet")
                 raise FloatingPointError(f"{name} is {value} at step {self.step}; training "
-                                         f"stopped, {self.folder} holds what was saved before")
+                                         f"stopped, {saved}")
         self.folder.append_metrics({"step": self.step, **metrics,
                                     "seconds": round(self.seconds, 3)})
         for callback in self.callbacks:
