@@ -2,17 +2,18 @@
 
     import minigan as mg
 
-Tensors and derivatives are `mg.tensor`, `mg.grad`, `mg.ops`; networks `mg.nn`, `mg.optim`,
-`mg.losses`; trained models `mg.load`. See README.md for the order in which to read the sources.
+Tensors and derivatives are `mg.tensor`, `mg.grad`, `mg.ops`, checks of them `mg.gradcheck`, their
+pictures `mg.graph`; networks are `mg.nn`, `mg.optim`, `mg.losses`, `mg.penalties`; data `mg.data`;
+training and trained models `mg.Trainer`, `mg.load`. README.md says in which order to read it all.
 """
 
-from minigan import gradcheck, losses, nn, ops, optim
+from minigan import data, gradcheck, graph, losses, nn, ops, optim, penalties, plot
 from minigan.backend import BackendError, Stream, Streams, seed, stream, use
 from minigan.engine import Tensor, grad, no_grad, op, op_hook, tensor
 from minigan.training import Trainer, load
 
 __version__ = "0.1.0"
 
-__all__ = ["BackendError", "Stream", "Streams", "Tensor", "Trainer", "grad", "gradcheck", "load",
-           "losses", "nn", "no_grad", "op", "op_hook", "ops", "optim", "seed", "stream", "tensor",
-           "use"]
+__all__ = ["BackendError", "Stream", "Streams", "Tensor", "Trainer", "data", "grad", "gradcheck",
+           "graph", "load", "losses", "nn", "no_grad", "op", "op_hook", "ops", "optim",
+           "penalties", "plot", "seed", "stream", "tensor", "use"]

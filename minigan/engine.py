@@ -218,7 +218,9 @@ class Op:
             record = record or (x.requires_grad and bool(self.joint or self.rules[position]))
         if lead is None:
             raise errors.OperandError(self.name, inputs[0] if inputs else None)
-        if mixed and self.broadcasts:  # integers beside floats are constants of the float type
+        if mixed and not self.broadcasts:
+            raise errors.MixedDtypesError(self.name, *{x.dtype for x in inputs})
+        if mixed:  # integers beside floats are constants of the float type
             return self._run(tuple(x.astype(dtype) if isinstance(x, Tensor) and x.dtype != dtype
                                    else x for x in inputs), settings)
         try:
@@ -322,7 +324,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
         for position, x in enumerate(wanted):
             result = gradients.get(id(x)) if x.requires_grad else None
             if result is None and unreached == "raise":
-                raise errors.UnreachedError(position, x)
+                raise errors.UnreachedError(position, x, outs)
             if result is None:
                 result = Tensor(of(x.data).zeros(x.shape, x.dtype))
             elif result.memory is not None or id(result) in handed:

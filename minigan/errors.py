@@ -22,9 +22,10 @@ class StaleGraphError(RuntimeError):
 class UnreachedError(ValueError):
     """A gradient was asked with respect to a tensor that the outputs do not depend on."""
 
-    def __init__(self, position: int, value: Any) -> None:
-        why = ("is not reached from the outputs" if value.requires_grad else
-               "does not require a gradient")
+    def __init__(self, position: int, value: Any, outputs: Sequence[Any]) -> None:
+        why = ("does not require a gradient" if not value.requires_grad else
+               "is not reached from the outputs" if any(y.requires_grad for y in outputs) else
+               "is not reached: the outputs have no graph (no_grad? a grad without create_graph?)")
         super().__init__(f"grad: inputs[{position}], {called(value)}, {why}; unreached='zeros' "
                          f"would give zeros")
 
@@ -49,8 +50,10 @@ class ShapesError(ValueError, IndexError):
 class MixedDtypesError(TypeError):
     """Operands of one op have different float types."""
 
-    def __init__(self, op: str, a: Any, b: Any) -> None:
-        super().__init__(f"{op} mixes {a} and {b}; convert one with astype('{a}')")
+    def __init__(self, op: str, *dtypes: Any) -> None:
+        mixed = sorted(map(str, dtypes))
+        super().__init__(f"{op} mixes {' and '.join(mixed)}; convert one with "
+                         f"astype({mixed[0]!r})")
 
 
 class NotFloatError(TypeError):

@@ -1,12 +1,15 @@
 """Numerical checks of derivatives: for minigan's own ops and for yours.
 
-The check is directional. For y = f(x), a random cotangent v and a random unit direction d, the
-analytic <grad(<v, y>), d> must equal the central difference (<v, f(x + eps d)> - <v, f(x - eps d)>)
-/ (2 eps). The second order is the first-order check of the function (x, v) -> grad(<v, f(x)>), with
-respect to x and to v; and so on. With float64, a unit direction and eps = 1e-5 the difference is
-right to about 1e-9, so rtol = 1e-6 leaves a wide margin and still sees an error of 0.1 %.
+The check is directional. For y = f(x), a random cotangent v and a unit direction d, the analytic
+<g, d> with g = grad(<v, y>) must equal the central difference
+(<v, f(x + eps d)> - <v, f(x - eps d)>) / (2 eps). The second order is the first-order check of the
+function (x, v) -> grad(<v, f(x)>), with respect to x and to v; and so on. With float64, a unit
+direction and eps = 1e-5 the difference is right to about 1e-9, so rtol = 1e-6 leaves a wide margin
+and still sees an error of 0.1 %.
 
-The error is relative to ||g|| ||d||, not to the directional derivative, which can be near 0.
+d is halfway between a random direction and g's own: a random one alone can be nearly orthogonal to
+g, where a wrong scale does not show, and g's own alone would not see what is wrong beside it. The
+error is relative to ||g|| ||d||, not to the directional derivative, which can be near 0.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ import numpy as np
 
 from minigan.backend import of
 from minigan.engine import Tensor, grad
+
+
+SMALLEST = 1e-3  # below this a derivative is 0 as far as differences of numbers near 1 can tell
 
 
 class GradientError(AssertionError):
@@ -76,12 +82,11 @@ def _check(f: Callable[..., Any], inputs: list[Tensor], names: list[str], name: 
     gradients = grad(ys, [xs[i] for i in varied], vs, unreached="zeros")
     checks = []
     for i, g in zip(varied, gradients):
-        d = random.standard_normal(xs[i].shape)
-        d = d / max(np.linalg.norm(d), np.finfo(float).tiny)
+        d = _unit(_unit(random.standard_normal(xs[i].shape)) + _unit(g.numpy()))
         ahead, behind = (_along(f, inputs, i, step * d, vs) for step in (eps, -eps))
         analytic, numeric = _dot(g.numpy(), d), (ahead - behind) / (2 * eps)
-        scale = float(np.linalg.norm(g.numpy()))  # times ||d||, which is 1
-        error = abs(analytic - numeric) / max(scale, 1e-3)
+        scale = max(float(np.linalg.norm(g.numpy())), abs(numeric), SMALLEST)  # ||d|| is 1
+        error = abs(analytic - numeric) / scale
         checks.append(Check(name, names[i], order, analytic, numeric, error))
     if order < orders:
         def gradient(*arguments: Tensor) -> tuple[Tensor, ...]:
@@ -121,6 +126,10 @@ def _along(f: Callable[..., Any], inputs: list[Tensor], i: int, step: np.ndarray
     moved[i] = Tensor(of(inputs[i].data).from_host(inputs[i].numpy() + step))
     ys = _listed(f(*map(_fresh, moved)))
     return float(sum(_dot(y.numpy(), v.numpy()) for y, v in zip(ys, vs)))
+
+
+def _unit(v: np.ndarray) -> np.ndarray:
+    return v / max(float(np.linalg.norm(v)), np.finfo(float).tiny)
 
 
 def _fresh(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ log(1 - D(x)) = -softplus(logit).
 from __future__ import annotations
 
 from minigan.engine import Tensor, negative
-from minigan.ops import mean, softplus
+from minigan.ops import mean, relu, softplus, square
 
 
 def discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -29,3 +29,56 @@ def generator(fake: Tensor) -> Tensor:
 def generator_minimax(fake: Tensor) -> Tensor:
     """mean log(1 - D(G(z))): the loss of G in algorithm 1 (Goodfellow et al. 2014, eq. 1)."""
     return negative(mean(softplus(fake)))
+
+
+# ---------------------------------------------------------------- other games, same networks
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """mean (D(x) - 1)^2 / 2 + mean D(G(z))^2 / 2 (LSGAN, Mao et al. 2017, eq. 9)."""
+    return (mean(square(real - 1)) + mean(square(fake))) / 2
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """mean (D(G(z)) - 1)^2 / 2 (LSGAN, Mao et al. 2017, eq. 9)."""
+    return mean(square(fake - 1)) / 2
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))) (Lim and Ye 2017; Miyato et al. 2018)."""
+    return mean(relu(1 - real)) + mean(relu(1 + fake))
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """-mean D(G(z)): the generator's side of the hinge loss."""
+    return negative(mean(fake))
+
+
+def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """mean f(G(z)) - mean f(x): its negative estimates W (Arjovsky et al. 2017, eq. 3).
+
+    Only with a critic that is held 1-Lipschitz, by clipped weights or by a gradient penalty.
+    """
+    return mean(fake) - mean(real)
+
+
+def wasserstein_generator(fake: Tensor) -> Tensor:
+    """-mean f(G(z)) (Arjovsky et al. 2017, algorithm 1, line 10)."""
+    return negative(mean(fake))
+
+
+def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """mean softplus(D(G(z)) - D(x)), pair by pair (RpGAN, Jolicoeur-Martineau 2019)."""
+    _check_pairs(real, fake)
+    return mean(softplus(fake - real))
+
+
+def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """mean softplus(D(x) - D(G(z))), pair by pair: the same game from the other side."""
+    _check_pairs(real, fake)
+    return mean(softplus(real - fake))
+
+
+def _check_pairs(real: Tensor, fake: Tensor) -> None:
+    if real.shape != fake.shape:
+        raise ValueError(f"relativistic losses compare pairs: real has shape {real.shape}, fake "
+                         f"{fake.shape}")

@@ -456,6 +456,20 @@ PRODUCTS = {"matrices": ((2, 3), (3, 4)), "batch": ((5, 2, 3), (5, 3, 4)),
 for label, (left, right) in PRODUCTS.items():
     row("matmul", label, ops.matmul, [normal(*left), normal(*right)],
         reference.matmul, torch.matmul, EACH)
+for a, b in ((True, False), (False, True), (True, True)):
+    for label, left, right in (("matrices", (2, 3), (3, 4)), ("batch", (5, 2, 3), (3, 4)),
+                               ("empty", (0, 3), (3, 4))):
+        turned = [shape[:-2] + shape[:-3:-1] if turn else shape
+                  for shape, turn in ((left, a), (right, b))]
+        row("matmul", f"{label} transposed {a, b}",
+            partial(ops.matmul, transpose_a=a, transpose_b=b), [normal(*n) for n in turned],
+            lambda x, y, a=a, b=b: reference.matmul(x.swapaxes(-1, -2) if a else x,
+                                                    y.swapaxes(-1, -2) if b else y),
+            lambda x, y, a=a, b=b: torch.matmul(x.mT if a else x, y.mT if b else y), EACH)
+for label, rows in (("batch", (5,)), ("sequences", (2, 4)), ("vector", ()), ("empty", (0,))):
+    row("affine", label, ops.affine, [normal(*rows, 3), normal(3, 2), normal(2)],
+        lambda x, w, b: reference.matmul(x, w) + b, lambda x, w, b: torch.matmul(x, w) + b,
+        ((1, 2),))
 row("matmul", "Gram matrix", lambda x: x.T @ x, [normal(3, 2)], lambda x: reference.matmul(x.T, x),
     lambda x: x.T @ x)
 

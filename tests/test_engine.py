@@ -456,6 +456,15 @@ def test_views_share_the_clock_of_their_base(write, view):
         mg.grad(y, x)
 
 
+@pytest.mark.parametrize("write", WRITERS)
+def test_an_overwritten_output_is_stale(write):
+    x = leaf(3)
+    y = ops.exp(x)  # its rule reads y
+    write(y)
+    with pytest.raises(errors.StaleGraphError, match="exp: exp of shape"):
+        mg.grad(y, x, mg.tensor(np.ones(3)))
+
+
 def test_a_view_made_before_the_recording_goes_stale_with_its_base():
     x, w = leaf(3), leaf(2, 3, seed=1)
     flat = ops.reshape(w.detach(), (6,))

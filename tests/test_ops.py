@@ -137,10 +137,10 @@ def test_the_gradient_of_a_linear_op_is_its_exact_adjoint(case: Case):
 METHODS = {"astype", "to"}  # rows of the table that are methods of a tensor, no public op
 NEVER_EMPTY = {"batch_norm", "binary_cross_entropy_with_logits", "mean_squared_error",
                "softmax_cross_entropy"}  # means over the batch: of nothing, they have no value
-LINEAR = {"add", "astype", "avg_pool2d", "broadcast_to", "concatenate", "conv2d", "conv2d_weight",
-          "conv_transpose2d", "divide", "dropout", "embedding", "expand_dims", "getitem", "matmul",
-          "mean", "multiply", "negative", "pad", "reshape", "scatter_add", "squeeze", "stack",
-          "subtract", "sum", "to", "transpose", "upsample_nearest", "where"}
+LINEAR = {"add", "affine", "astype", "avg_pool2d", "broadcast_to", "concatenate", "conv2d",
+          "conv2d_weight", "conv_transpose2d", "divide", "dropout", "embedding", "expand_dims",
+          "getitem", "matmul", "mean", "multiply", "negative", "pad", "reshape", "scatter_add",
+          "squeeze", "stack", "subtract", "sum", "to", "transpose", "upsample_nearest", "where"}
 ELEMENTWISE = {"abs", "add", "clip", "divide", "dropout", "exp", "leaky_relu", "log", "log1p",
                "log_sigmoid", "maximum", "minimum", "multiply", "negative", "power", "relu",
                "sigmoid", "softplus", "sqrt", "square", "subtract", "tanh", "where"}
@@ -511,6 +511,7 @@ BAD_SHAPES = {
     **{name: (getattr(ops, name), [(2, 3), (4,)]) for name in TWO_OPERANDS},
     "matmul": (ops.matmul, [(2, 3), (4, 5)]),
     "matmul ": (ops.matmul, [(3,), (4, 5)]),
+    "affine": (ops.affine, [(2, 3), (4, 5), (5,)]),
     "where": (ops.where, [(2,), (3,), (2,)]),
     "concatenate": (lambda *x: ops.concatenate(x), [(2, 3), (2, 4)]),
     "stack": (lambda *x: ops.stack(x), [(2, 3), (2, 4)]),

@@ -1,0 +1,71 @@
+"""Gradient penalties: terms of a critic's loss that contain the critic's own gradient.
+
+The inner gradient, with respect to images, is recorded (`create_graph=True`), so the outer one,
+with respect to weights, goes through it: real double backprop, for any critic. Only the path from
+the output to the images is walked, so the inner pass computes no weight gradients.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from minigan.backend import Stream, of
+from minigan.engine import Tensor, grad, sum
+from minigan.ops import mean, norm, relu, square
+
+Critic = Callable[[Tensor], Tensor]
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
+                     one_sided: bool = False, target: float = 1.0) -> Tensor:
+    """mean (||grad of f at x_hat||_2 - 1)^2, without its weight lambda.
+
+    Source: WGAN-GP, Gulrajani et al. 2017, eq. 3 and algorithm 1, lines 4 to 7:
+    x_hat = epsilon x + (1 - epsilon) x_tilde, with one epsilon ~ U[0, 1] per sample; the norm is
+    taken over all axes but the first; where the gradient is 0 the penalty is finite, with gradient
+    0. real, fake: (N, ...) of one shape.
+    one_sided: only slopes above the target are punished (section 5, "Two-sided penalty").
+
+    Raises:
+        ValueError: the shapes differ, or the critic mixes the samples of a batch (batch norm):
+            then its gradient at one sample depends on the others, and the penalty has no meaning.
+    """
+    _check_critic(critic)
+    if real.shape != fake.shape:
+        raise ValueError(f"gradient_penalty: real has shape {real.shape} and fake {fake.shape}")
+    epsilon = Tensor(rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype,
+                                 xp=of(real.data)))
+    slope = norm(_slopes(critic, fake.detach() + epsilon * (real.detach() - fake.detach())),
+                 axis=tuple(range(1, real.ndim)))                          # (N,)
+    excess = slope - target
+    return mean(square(relu(excess) if one_sided else excess))
+
+
+def r1(critic: Critic, real: Tensor) -> Tensor:
+    """mean ||grad of D at real samples||^2 / 2, without its weight gamma.
+
+    Source: Mescheder et al. 2018, "Which training methods for GANs do actually converge?", eq. 9.
+    """
+    _check_critic(critic)
+    return mean(sum(square(_slopes(critic, real)), axis=tuple(range(1, real.ndim)))) / 2
+
+
+def r2(critic: Critic, fake: Tensor) -> Tensor:
+    """mean ||grad of D at generated samples||^2 / 2, without its weight gamma (eq. 10)."""
+    return r1(critic, fake)
+
+
+def _slopes(critic: Critic, x: Tensor) -> Tensor:
+    """The critic's gradient with respect to each sample of x, recorded: (N, ...)."""
+    at = Tensor(x.data, requires_grad=True)
+    return grad(sum(critic(at)), at, create_graph=True)
+
+
+def _check_critic(critic: Any) -> None:
+    parts = critic.named_modules() if hasattr(critic, "named_modules") else ()
+    for name, part in parts:
+        if part.mixes_batch:
+            raise ValueError(
+                f"critic: its part {name}, {type(part).__name__}, mixes the samples of a batch; a "
+                f"gradient penalty needs the gradient at each sample alone; use layer norm or no "
+                f"normalisation in the critic")
