@@ -57,7 +57,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     sample = commands.add_parser("sample", help="draw images from a finished run",
                                  formatter_class=_Formatter)
     sample.add_argument("run_folder", metavar="RUN", help="a run folder or a checkpoint file")
-    sample.add_argument("--n", type=_count, default=64, help="how many images")
+    sample.add_argument("--n", type=_count, help="how many images (default: 64, or as many as "
+                        "labels)")
+    sample.add_argument("--labels", type=_labels, help="for conditional models: which, as 2,0,2,6 "
+                        "(default: all in turn)")
     sample.add_argument("--seed", type=int, default=0, help="of the latent vectors")
     sample.add_argument("--raw", action="store_true", help="use the generator's own weights, not "
                         "their moving average")
@@ -96,6 +99,10 @@ def _count(text: str) -> int:
 
 def _steps(text: str) -> int:
     return _whole(text, 0)
+
+
+def _labels(text: str) -> list[int]:
+    return [_whole(part, 0) for part in text.split(",")]
 
 
 def _whole(text: str, least: int) -> int:
@@ -157,7 +164,8 @@ def _train(options: argparse.Namespace) -> int:
     settings = {name.removeprefix("setting_"): value for name, value in vars(options).items()
                 if name.startswith("setting_") and value is not None}
     images = data.load(options.data, folder=options.data_dir)
-    model = options.model(options.preset, images.shape, minigan.seed(options.seed), **settings)
+    model = options.model(options.preset, images.shape, minigan.seed(options.seed),
+                          images.n_classes or 10, **settings)
     trainer = Trainer(model, images, options.batch_size, options.out, options.overwrite,
                       options.threads)
     print(f"run folder: {trainer.folder}")
@@ -178,11 +186,18 @@ def _train(options: argparse.Namespace) -> int:
 def _sample(options: argparse.Namespace) -> int:
     from minigan import plot
     from minigan.training import load
-    images = load(options.run_folder).sample(options.n, seed=options.seed, raw=options.raw)
+    trained = load(options.run_folder)
+    if options.labels and not trained.model.conditional:
+        raise ValueError(f"--labels: {trained.model.name} is not conditional")
+    if options.labels and options.n and options.n != len(options.labels):
+        raise ValueError(f"--n is {options.n}, but there are {len(options.labels)} --labels")
+    columns = trained.model.n_classes if trained.model.conditional else 8
+    n = options.n or len(options.labels or ()) or 8 * columns
+    images = trained.sample(n, options.labels, options.seed, options.raw)
     run = Path(options.run_folder)
     name = f"seed-{options.seed}.png"
     out = options.out or (run / "samples" / name if run.is_dir() else run.with_name(name))
-    plot.save(plot.tile(images), out, scale=2)
+    plot.save(plot.tile(images, min(n, columns)), out, scale=2)
     print(f"{len(images)} images: {Path(out).as_posix()}")
     return 0
 

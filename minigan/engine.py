@@ -58,6 +58,7 @@ class Tensor:
     """
 
     __array_ufunc__ = None  # ndarray + Tensor asks the Tensor, which refuses with a clear error
+    __array__ = errors.refuse_conversion
 
     grad: Tensor | None = None
     name = ""
@@ -95,7 +96,7 @@ class Tensor:
     __getitem__ = lambda self, index: getitem(self, index)  # noqa: E731
     __neg__ = lambda self: negative(self)  # noqa: E731
     __len__ = lambda self: len(self.data)  # noqa: E731
-    __bool__ = lambda self: bool(self.data)  # noqa: E731
+    __bool__ = lambda self: bool(self.item())  # noqa: E731
 
     def __repr__(self) -> str:
         values = np.array2string(self.numpy(), separator=", ", threshold=20, prefix="tensor(")
@@ -231,8 +232,10 @@ class Op:
             result = np.asarray(result)  # NumPy makes scalars of 0-d results
         if result.dtype is not dtype and result.dtype != dtype and not self.converts:
             raise errors.NotFloatError(self.name, dtype, result.dtype)
-        y = Tensor(result)
-        y.memory = _memory(lead) if self.view else None
+        y: Tensor = object.__new__(Tensor)
+        y.data, y.requires_grad, y.within, y.tick = result, False, _within, _tick()
+        if self.view or result is lead.data:
+            y.memory = _memory(lead)
         if record and _recording and result.dtype.kind == "f":
             y.requires_grad, y.op, y.inputs, y.settings = True, self, inputs, settings
         return y
@@ -335,7 +338,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
 
 
 def _backward(y: Tensor, gy: Tensor | None) -> None:
-    leaves = [t for t in _ancestors([y], 0) if t.op is None]
+    leaves = [t for t, _ in _ancestors([y], 0) if t.op is None]
     for leaf, g in zip(leaves, grad([y], leaves or [y], None if gy is None else [gy])):
         leaf.grad = g if leaf.grad is None else Tensor(leaf.grad.data + g.data)
 
@@ -349,9 +352,7 @@ def _tensors(name: str, given: Any) -> list[Tensor]:
 
 def _cotangents(outs: list[Tensor], grad_outputs: Any) -> list[Tensor]:
     if grad_outputs is None:
-        for y in outs:
-            if y.size != 1:
-                raise errors.NotScalarError(y)
+        errors.check_scalars(outs)
         return [Tensor(of(y.data).ones(y.shape, y.dtype)) for y in outs]
     seeds = _tensors("grad_outputs", grad_outputs)
     errors.check_cotangents(seeds, outs)
@@ -363,29 +364,28 @@ def _accumulate(gradients: dict[int, Tensor], x: Tensor, gx: Tensor) -> None:
     gradients[id(x)] = gx if so_far is None else add(so_far, gx)
 
 
-def _carriers(y: Tensor) -> list[tuple[int, Tensor]]:
-    """The inputs that a gradient can flow to, with their positions."""
-    return [(i, x) for i, x in enumerate(y.inputs) if isinstance(x, Tensor) and x.requires_grad
-            and y.op and (y.op.joint or y.op.rules[i])]
+Carriers = list[tuple[int, Tensor]]  # inputs that a gradient can flow to, with their positions
 
 
-def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[Tensor]:
+def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[tuple[Tensor, Carriers]]:
     """Every tensor below that may carry a gradient and is not older than `oldest`, oldest first."""
-    seen: dict[int, Tensor] = {}
+    seen: dict[int, tuple[Tensor, Carriers]] = {}
     stack = list(outputs)
     while stack:
         y = stack.pop()
         if y.requires_grad and y.tick >= oldest and id(y) not in seen:
-            seen[id(y)] = y
-            stack.extend(x for _, x in _carriers(y))
-    return sorted(seen.values(), key=lambda t: t.tick)  # inputs are older than results
+            carriers = [(i, x) for i, x in enumerate(y.inputs) if isinstance(x, Tensor)
+                        and x.requires_grad and y.op and (y.op.joint or y.op.rules[i])]
+            seen[id(y)] = y, carriers
+            stack.extend(x for _, x in carriers)
+    return sorted(seen.values(), key=lambda pair: pair[0].tick)  # inputs are older than results
 
 
 def _path(outputs: list[Tensor], inputs: list[Tensor]) -> list[tuple[Tensor, list[int]]]:
     """What lies between inputs and outputs, newest first: tensors, and which of their inputs do."""
     reached, path = {id(x) for x in inputs}, []
-    for y in _ancestors(outputs, min((x.tick for x in inputs), default=0)):
-        positions = [i for i, x in _carriers(y) if id(x) in reached]
+    for y, carriers in _ancestors(outputs, min((x.tick for x in inputs), default=0)):
+        positions = [i for i, x in carriers if id(x) in reached]
         if positions:
             reached.add(id(y))
             path.append((y, positions))
@@ -457,8 +457,7 @@ def log(xp, x):
 
 
 @op(lambda gy, y, x, n: gy * n * power(x, n - 1) if isinstance(n, Tensor) or n else gy * 0,
-    lambda gy, y, x, n: gy * y * (log(x) if isinstance(x, Tensor) else math.log(x)),
-    broadcasts=True)
+    lambda gy, y, x, n: gy * y * (log if isinstance(x, Tensor) else math.log)(x), broadcasts=True)
 def power(xp, x, n):
     """x ** n, element by element; the derivative with respect to a tensor n needs x > 0."""
     return xp.multiply(x, x) if type(n) is int and n == 2 else xp.power(x, n)
@@ -499,6 +498,7 @@ def axes_of(x: Tensor, axis: Axis) -> tuple[int, ...]:
 
 
 @op(lambda gy, y, x, axis, keepdims: broadcast_to(
+    gy if axis == tuple(range(len(axis))) else  # leading axes need no place kept
     reshape(gy, tuple(1 if i in axis else n for i, n in enumerate(x.shape))), x.shape))
 def _sum(xp, x, axis, keepdims):
     return xp.total(x, axis, keepdims)
@@ -548,7 +548,7 @@ def _astype(xp, x, dtype):
 
 @op(lambda gy, y, x, device: gy.to(x.device), converts=True)
 def _to(xp, x, device):
-    return get(device).from_host(xp.to_host(x).copy())
+    return get(device).from_host(xp.to_host(x))
 
 
 # ---------------------------------------------------------------- 5. rules: picking, putting back
@@ -577,4 +577,5 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
     """Zeros of `shape` with values added at index, repeats summed: the adjoint of getitem."""
     index, arrays = of(values.data).constant_index(index)
+    errors.check_places(of(values.data).zeros(shape, "bool")[index].shape, values)
     return _scatter_add(values, index=index, shape=tuple(shape), repeats=arrays)

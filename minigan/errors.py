@@ -97,12 +97,30 @@ def check_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> None:
         raise ShapesError("matmul", "needs one axis or more, and inner sizes that agree", (a, b))
 
 
+def check_places(picked: tuple[int, ...], values: Any) -> None:
+    """Raise a ShapesError unless an index picks as many places as there are values."""
+    if picked != values.shape:
+        raise ShapesError("scatter_add", f"the index picks places of shape {picked}", (values,))
+
+
+def refuse_conversion(tensor: Any, *_: Any, **__: Any) -> Any:
+    """What NumPy gets when it tries to make an array of a tensor."""
+    raise TypeError("a tensor does not turn into a NumPy array by itself; use t.numpy()")
+
+
 def check_alike(what: str, given: Any, due: Any) -> None:
     """Raise a ValueError unless `given` is a number or an array like `due` in all but values."""
     if not isinstance(given, (int, float)) and (
             type(given), getattr(given, "shape", None), getattr(given, "dtype", None)) != (
             type(due), due.shape, due.dtype):
         raise ValueError(f"{what} is {_look(given)}; needed is {_look(due)}")
+
+
+def check_scalars(outputs: Sequence[Any]) -> None:
+    """Raise a NotScalarError if an output has more or less than one element."""
+    for y in outputs:
+        if y.size != 1:
+            raise NotScalarError(y)
 
 
 def check_cotangents(given: Sequence[Any], outputs: Sequence[Any]) -> None:

@@ -222,6 +222,15 @@ class EMA:
             average.data += share * (value.data - average.data)
             average.touch()
 
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """The averages and the number of updates."""
+        return {"t": np.array(self.t), **self.network.state_dict()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to a state that `state_dict` returned."""
+        self.network.load_state_dict({name: v for name, v in state.items() if name != "t"})
+        self.t = int(state["t"])
+
 
 def clip_weights(parameters: Iterable[Any], limit: float,
                  roles: Sequence[str] = ("weight", "bias")) -> None:

@@ -11,6 +11,7 @@ from stand_in import StandInArray, capturing, counted
 import minigan as mg
 from minigan import errors, ops
 from minigan.backend import get
+from minigan.models import catalog
 
 xp = get("stand-in")
 
@@ -279,3 +280,28 @@ def test_a_critic_step_with_penalty_could_be_captured():
         losses.append([loss.item() for loss in steps])
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-12)
     assert losses[0][2] < losses[0][0]
+
+
+# All models on it.
+
+@pytest.mark.parametrize("name, preset", [
+    *((name, None) for name in catalog.names()), ("gan", "seed"), ("gan", "paper")])
+def test_models_train_as_on_numpy(name, preset):
+    losses, states = [], []
+    random = np.random.default_rng(0)
+    images = random.uniform(-1, 1, (8, 28, 28, 1)).astype(np.float32)
+    for backend in (xp, get("numpy")):
+        with mg.use(backend.device):
+            model = catalog.find(name)(preset, streams=1)
+            x, labels = mg.tensor(images), mg.tensor(np.arange(8) % 10)
+            with counted() as counts:
+                for _ in range(2):
+                    steps = model.step(x, labels)
+            assert set(counts) <= {"from_host"}  # noise; nothing waits for the device
+            losses.append({loss: value.item() for loss, value in steps.items()})
+            assert {p.device for p in model.generator.parameters()} == {backend.device}
+        states.append(model.state_dict())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    close = [np.isclose(value, states[1][part], rtol=1e-4, atol=1e-6).ravel()
+             for part, value in states[0].items()]
+    assert np.mean(np.concatenate(close)) > 0.99  # Adam makes a step of each gradient, even of 1e-9

@@ -92,9 +92,6 @@ class Backend:
         repeats: whether an element can be named more than once (an index array, not a slice).
         """
         out = self.module.zeros(shape, values.dtype)
-        if out[index].shape != values.shape:
-            raise ValueError(f"the index picks {out[index].shape} of {shape}, which is not the "
-                             f"values' shape {values.shape}")
         if repeats:
             self.module.add.at(out, index, values)
         else:

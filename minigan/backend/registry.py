@@ -53,7 +53,8 @@ def check_array(array: Array, differentiable: bool = False) -> None:
     """Raise a TypeError unless `array` is a known backend's and holds numbers minigan knows."""
     if type(array) not in BY_TYPE:
         of(array)
-    if array.dtype.kind not in ("f" if differentiable else "fiub"):
+    if array.dtype.kind not in ("f" if differentiable else "fiub") or (
+            array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
         raise TypeError(f"requires_grad: only float tensors have gradients, got {array.dtype}"
                         if differentiable else
                         f"data must be float32, float64, integers or booleans, got {array.dtype}")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigan.backend import Streams
+from minigan.backend import Streams, default
 from minigan.engine import Tensor, no_grad
 from minigan.nn import Module
 from minigan.optim import EMA, Optimizer
@@ -33,6 +33,7 @@ class Model:
     Settings: ClassVar[type]
     presets: ClassVar[dict[str, Any]]
     default_steps: ClassVar[int]  # of the command line, for the first preset
+    conditional: ClassVar[bool] = False  # whether step and sample need labels
 
     generator: Module
     discriminator: Module
@@ -40,11 +41,12 @@ class Model:
     ema: EMA | None = None
 
     def __init__(self, preset: str | None = None, shape: Shape = (28, 28, 1),
-                 streams: Streams | int = 0, **settings: Any) -> None:
+                 streams: Streams | int = 0, n_classes: int = 10, **settings: Any) -> None:
         """Build the networks for images of `shape` = (H, W, C).
 
         preset: a name in `presets`, by default the first. streams: the random streams to draw
-        from, or a seed. settings: replace single settings of the preset.
+        from, or a seed. n_classes: how many labels a conditional model distinguishes.
+        settings: replace single settings of the preset.
         """
         self.preset = preset or next(iter(self.presets))
         if self.preset not in self.presets:
@@ -60,7 +62,7 @@ class Model:
             if choices and value not in choices:
                 raise ValueError(f"setting {field.name} of {self.name} must be one of "
                                  f"{', '.join(choices)}, got {value!r}")
-        self.shape = shape
+        self.shape, self.n_classes = shape, n_classes
         self.streams = streams if isinstance(streams, Streams) else Streams(streams)
         self.build()
         self.generator.name_parameters("generator")
@@ -85,35 +87,49 @@ class Model:
     def sample(self, z: Tensor, labels: Any = None, raw: bool = False) -> Tensor:
         """Images (N, H, W, C) in [-1, 1] from latent vectors, in evaluation mode, not recorded.
 
+        labels: for conditional models, N integers from 0 to n_classes - 1.
         raw: use the generator's own weights where the model keeps their moving average.
         """
+        inputs = (z, self.checked_labels(labels, len(z))) if self.conditional else (z,)
         network = self.generator if raw or self.ema is None else self.ema.network
         mode = network.training
         with no_grad():
             try:
-                return network.eval()(z)
+                return network.eval()(*inputs)
             finally:
                 network.train(mode)
 
+    def checked_labels(self, labels: Any, n: int) -> Tensor:
+        """Labels as a tensor on the default device, after a look at their number and range.
+
+        Raises:
+            ValueError: there are none, or not n, or one is not a class.
+        """
+        if labels is None:
+            raise ValueError(f"labels: {self.name} is conditional and needs {n} of them")
+        array = np.asarray(labels.numpy() if isinstance(labels, Tensor) else labels)
+        if array.shape != (n,) or array.dtype.kind not in "iu":
+            raise ValueError(f"labels must be {n} integers, got {array.dtype} {array.shape}")
+        if n and not 0 <= array.min() <= array.max() < self.n_classes:
+            raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, got {array.min()} to "
+                             f"{array.max()}")
+        return Tensor(default().from_host(array.astype(np.int64)))
+
+    def _parts(self) -> dict[str, Any]:
+        """Everything that has a state_dict, by name."""
+        parts: dict[str, Any] = {"generator": self.generator, "discriminator": self.discriminator,
+                                 **self.optimizers}
+        if self.ema is not None:
+            parts["ema"] = self.ema
+        return parts
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """Everything that training changes, on the host, by name."""
-        parts: dict[str, Any] = {"generator": self.generator, "discriminator": self.discriminator,
-                                 **self.optimizers}
-        if self.ema is not None:
-            parts["ema"] = self.ema.network
-        state = {f"{part}/{name}": value for part, owner in parts.items()
-                 for name, value in owner.state_dict().items()}
-        if self.ema is not None:
-            state["ema.t"] = np.array(self.ema.t)
-        return state
+        return {f"{part}/{name}": value for part, owner in self._parts().items()
+                for name, value in owner.state_dict().items()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a state that `state_dict` returned."""
-        parts: dict[str, Any] = {"generator": self.generator, "discriminator": self.discriminator,
-                                 **self.optimizers}
-        if self.ema is not None:
-            parts["ema"] = self.ema.network
-            self.ema.t = int(state["ema.t"])
-        for part, owner in parts.items():
+        """Go back to a state that `state_dict` returned; entries of other owners are ignored."""
+        for part, owner in self._parts().items():
             owner.load_state_dict({name.removeprefix(f"{part}/"): value
                                    for name, value in state.items() if name.startswith(f"{part}/")})

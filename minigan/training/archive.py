@@ -13,7 +13,7 @@ import numpy as np
 
 CONFIG = "config.json"  # the entry that holds the settings, as UTF-8 bytes
 LAYOUT = 1              # of a checkpoint; another number is refused
-NEEDED = {"minigan", "layout", "model", "preset", "settings", "shape", "seed"}
+NEEDED = {"minigan", "layout", "model", "preset", "settings", "shape", "n_classes", "seed"}
 
 
 @contextmanager

@@ -30,11 +30,13 @@ class Loaded:
                raw: bool = False) -> np.ndarray:
         """n generated images, u8 (n, H, W, C); the same seed gives the same images.
 
-        labels: for conditional models, n integers. raw: the generator's own weights, where the
-        model also keeps their moving average.
+        labels: for conditional models, n integers; left out, they go through all labels in turn.
+        raw: the generator's own weights, where the model also keeps their moving average.
         """
         if not isinstance(n, (int, np.integer)) or n < 1:
             raise ValueError(f"n must be a whole number of 1 or more, got {n!r}")
+        if labels is None and self.model.conditional:
+            labels = np.arange(n) % self.model.n_classes
         z = self.model.latent_from(Stream(seed, "sample"), int(n))
         return to_bytes(self.model.sample(z, labels=labels, raw=raw).numpy())
 
@@ -49,8 +51,8 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     file = open_run(path).checkpoint if Path(path).is_dir() else Path(path)
     arrays, config = archive.load(file)
     try:
-        shape = tuple(config["shape"])
-        model = find(config["model"])(config["preset"], shape, config["seed"], **config["settings"])
+        model = find(config["model"])(config["preset"], tuple(config["shape"]), config["seed"],
+                                      config["n_classes"], **config["settings"])
         model.load_state_dict(arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} does not fit this version of minigan ({error})") from None

@@ -27,7 +27,7 @@ from minigan.models.model import Model
 from minigan.training import archive
 from minigan.training.folder import RunFolder, new_run
 
-GRID = (8, 8)             # rows and columns of a sample grid
+ROWS = 8                  # of a sample grid; as many columns, or one for each label
 READ_EVERY = 20           # steps between two readings of the losses: reading waits for the device
 SAVE_EVERY_SECONDS = 60
 
@@ -49,6 +49,9 @@ class Trainer:
         if data.shape != model.shape:
             raise ValueError(f"data: images of {data.name} are {data.shape}, the model makes "
                              f"{model.shape}")
+        if model.conditional and (data.labels is None or data.n_classes > model.n_classes):
+            raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
+                             f"{data.name} has {data.n_classes} classes")
         self.model, self.data, self.callbacks = model, data, list(callbacks)
         self.batches = Batches(data, batch_size, model.streams["data"])
         self.threads = use_threads(threads)
@@ -58,7 +61,10 @@ class Trainer:
         self.interrupted = False
         self.xp = of(model.generator.parameters()[0].data)
         # Previews have a stream of their own: looking does not change what is learned.
-        self.preview = model.latent_from(Stream(model.streams.seed, "preview"), GRID[0] * GRID[1])
+        self.columns = model.n_classes if model.conditional else ROWS
+        self.preview = model.latent_from(Stream(model.streams.seed, "preview"),
+                                         ROWS * self.columns)
+        self.labels = np.tile(np.arange(self.columns), ROWS) if model.conditional else None
         self.folder: RunFolder = new_run(model.name, out, overwrite)
         self.folder.write_config(self.config())
 
@@ -68,8 +74,9 @@ class Trainer:
         return {
             "minigan": __version__, "layout": archive.LAYOUT, "model": self.model.name,
             "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
-            "shape": list(self.model.shape), "data": self.data.name,
-            "seed": self.model.streams.seed, "batch_size": self.batches.batch_size,
+            "shape": list(self.model.shape), "n_classes": self.model.n_classes,
+            "data": self.data.name, "seed": self.model.streams.seed,
+            "batch_size": self.batches.batch_size,
             "threads": self.threads, "backend": self.xp.device, "environment": environment(),
         }
 
@@ -135,12 +142,12 @@ class Trainer:
         return metrics
 
     def samples(self) -> np.ndarray:
-        """The images of the fixed latents now: u8 (64, H, W, C)."""
-        return to_bytes(self.model.sample(self.preview).numpy())
+        """The images of the fixed latents now, u8 (N, H, W, C); a label a column if conditional."""
+        return to_bytes(self.model.sample(self.preview, self.labels).numpy())
 
     def draw_samples(self) -> None:
         """Write samples/STEP.png and samples/latest.png."""
-        grid = plot.tile(self.samples(), columns=GRID[1])
+        grid = plot.tile(self.samples(), columns=self.columns)
         for name in (f"{self.step:06d}.png", "latest.png"):
             plot.save(grid, self.folder.samples / name, scale=2)
 

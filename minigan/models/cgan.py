@@ -1,0 +1,231 @@
+"""Conditional GAN: Mirza and Osindero 2014, "Conditional Generative Adversarial Nets",
+https://arxiv.org/abs/1411.1784.
+
+Both networks are told a label y; the game (eq. 2) is
+
+    min over G, max over D of   E log D(x | y) + E log(1 - D(G(z | y))).
+
+D has to see the label: a D that does not could not tell a well drawn 3 from a 3 drawn when an 8 was
+asked for, and G would learn to ignore y.
+
+Deviations from the paper, by preset:
+- all: images are in [-1, 1] instead of [0, 1]; one batch of noise serves both updates of a step;
+  fake images get the labels of the real batch.
+- `conv`: convolutional networks with the label joined to z and, as maps, to every layer of D, after
+  the DCGAN authors' own conditional code; normal noise, Adam, moving average of G.
+- `mlp`: one-hot labels joined to the inputs of dense networks; normal noise, Adam, moving average.
+- `paper`: section 4.1: z (100, uniform) and y to 200 and 1000 ReLUs, 1200 jointly, sigmoid; x and y
+  to maxout layers 240x5 and 50x5, 240x4 jointly; SGD with momentum. The slow decay of the learning
+  rate and the rise of the momentum are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from minigan import losses
+from minigan.backend import of
+from minigan.engine import Tensor, broadcast_to, getitem, grad, reshape
+from minigan.models.model import Model, Shape, setting
+from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
+                        Module, ReLU, Reshape, Sequential, Sigmoid, Tanh, init)
+from minigan.ops import concatenate, max, relu
+from minigan.optim import EMA, SGD, Adam, Optimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The hyper-parameters; each is an option of `minigan train cgan`."""
+
+    networks: str = setting("conv", "which networks", ("conv", "mlp", "paper"))
+    width: int = setting(16, "channels of D's first convolution")
+    latent_size: int = setting(64, "numbers in a latent vector z")
+    learning_rate: float = setting(1e-3, "learning rate of both optimizers")
+    beta1: float = setting(0.5, "Adam's decay of the mean (paper: momentum of SGD)")
+    beta2: float = setting(0.999, "Adam's decay of the square")
+    ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")
+
+
+class CGAN(Model):
+    """Conditional GAN: digits on request."""
+
+    name = "cgan"
+    paper = "Mirza and Osindero 2014, Conditional Generative Adversarial Nets"
+    normal_curve = ("normal: D's loss settles under 1.39 and G's above 0.7, both wobbling; each "
+                    "column of the samples becomes one digit within the first thousand steps")
+    default_steps = 6_000
+    conditional = True
+    Settings = Settings
+    presets = {
+        "conv": Settings(),
+        "mlp": Settings(networks="mlp", latent_size=100, learning_rate=8e-4),
+        "paper": Settings(networks="paper", latent_size=100, learning_rate=0.1, ema=0.0),
+    }
+
+    def build(self) -> None:
+        s = self.settings
+        self.generator, self.discriminator = NETWORKS[s.networks](s, self.shape, self.n_classes,
+                                                                  self.streams)
+        self.g_optimizer = self._optimizer(self.generator)
+        self.d_optimizer = self._optimizer(self.discriminator)
+        self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+        self.ema = EMA(self.generator, s.ema) if s.ema else None
+
+    def _optimizer(self, network: Module) -> Optimizer:
+        s = self.settings
+        if s.networks == "paper":
+            return SGD(network.parameters(), s.learning_rate, s.beta1)
+        return Adam(network.parameters(), s.learning_rate, (s.beta1, s.beta2))
+
+    def latent_from(self, stream, n: int) -> Tensor:
+        """z (n, latent_size): standard normal; uniform in [-1, 1] for the paper's networks."""
+        size = (n, self.settings.latent_size)
+        return Tensor(stream.uniform(size, -1.0, 1.0) if self.settings.networks == "paper"
+                      else stream.normal(size))
+
+    def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """The GAN's algorithm 1 under eq. 2. x: real images (m, H, W, C); labels: (m,)."""
+        if labels is None:
+            raise ValueError("labels: a conditional GAN cannot train without them")
+        G, D = self.generator, self.discriminator
+        fake = G(self.latent(len(x)), labels)
+
+        d_loss = losses.discriminator(D(x, labels), D(fake.detach(), labels))
+        self.d_optimizer.step(grad(d_loss, D.parameters()))
+        d_loss = d_loss.detach()  # D's graph is freed here, before G's is built
+
+        g_loss = losses.generator(D(fake, labels))
+        self.g_optimizer.step(grad(g_loss, G.parameters()))
+        if self.ema:
+            self.ema.update()
+        return {"d_loss": d_loss, "g_loss": g_loss.detach()}
+
+
+# ---------------------------------------------------------------- labels as inputs
+
+def one_hot(labels: Tensor, n_classes: int) -> Tensor:
+    """1 at each label, else 0: (N,) integers -> (N, n_classes) float32."""
+    return getitem(Tensor(of(labels.data).eye(n_classes, dtype="float32")), labels)
+
+
+def join(x: Tensor, y: Tensor) -> Tensor:
+    """x with y (N, K) as K more features: of a vector, or of every pixel (constant maps)."""
+    maps = y if x.ndim == 2 else broadcast_to(reshape(y, (len(y), 1, 1, y.shape[1])),
+                                              x.shape[:-1] + y.shape[1:])
+    return concatenate([x, maps.astype(x.dtype)], axis=-1)
+
+
+class Joined(Module):
+    """Layers, each of which is given the label beside the output of the one before."""
+
+    def __init__(self, n_classes: int, *stages: Module) -> None:
+        self.stages, self.n_classes = list(stages), n_classes
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        y = one_hot(labels, self.n_classes)
+        for stage in self.stages:
+            x = stage(join(x, y))
+        return x
+
+
+# ---------------------------------------------------------------- networks
+
+def conv(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Module]:
+    """Two strided layers each way, as DCGAN; G is given y with z, D at every layer."""
+    height, width, channels = shape
+    if height % 4 or width % 4:
+        raise ValueError(f"shape: the conv networks make heights and widths that are multiples of "
+                         f"4, not {height}x{width}")
+    start, w, k = (height // 4, width // 4), s.width, n_classes
+    normal = {"weight_init": init.normal(0.02), "rng": streams["init"]}
+    strided = {"kernel_size": 4, "stride": 2, "padding": 1, **normal}
+    pixels = start[0] * start[1]
+    generator = Joined(k, Sequential(
+        Dense(s.latent_size + k, pixels * 4 * w, bias=False, **normal),
+        BatchNorm(pixels * 4 * w), ReLU(), Reshape(*start, 4 * w),
+        ConvTranspose2d(4 * w, 2 * w, bias=False, **strided), BatchNorm(2 * w), ReLU(),
+        ConvTranspose2d(2 * w, channels, **strided), Tanh()))
+    discriminator = Joined(
+        k, Sequential(Conv2d(channels + k, w, **strided), LeakyReLU(0.2)),
+        Sequential(Conv2d(w + k, 2 * w, bias=False, **strided), BatchNorm(2 * w), LeakyReLU(0.2),
+                   Flatten()),
+        Dense(pixels * 2 * w + k, 1, **normal))
+    return generator, discriminator
+
+
+def mlp(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Module]:
+    """The GAN's `mlp` networks with the one-hot label joined to z and to the image."""
+    pixels, rng, k = math.prod(shape), streams["init"], n_classes
+    generator = Joined(k, Sequential(
+        Dense(s.latent_size + k, 256, rng=rng), BatchNorm(256), LeakyReLU(0.2),
+        Dense(256, 512, rng=rng), BatchNorm(512), LeakyReLU(0.2),
+        Dense(512, pixels, rng=rng), Tanh(), Reshape(*shape)))
+    discriminator = Joined(k, Sequential(
+        Dense(pixels + k, 512, rng=rng), LeakyReLU(0.2), Dropout(0.3, streams["dropout"]),
+        Dense(512, 256, rng=rng), LeakyReLU(0.2), Dropout(0.3, streams["dropout"]),
+        Dense(256, 1, rng=rng)))
+    return generator, FlatFirst(discriminator)
+
+
+class FlatFirst(Module):
+    """Images as vectors, for a network that is also given labels."""
+
+    def __init__(self, network: Module) -> None:
+        self.network, self.flatten = network, Flatten()
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        return self.network(self.flatten(x), labels)
+
+
+class PaperGenerator(Module):
+    """z -> 200 and y -> 1000 ReLUs, together -> 1200 ReLUs -> sigmoid, stretched to [-1, 1]."""
+
+    def __init__(self, s: Settings, shape: Shape, n_classes: int, streams) -> None:
+        settings = {"weight_init": init.uniform(0.05), "rng": streams["init"]}
+        self.of_z, self.of_y = (Dense(n, m, **settings)
+                                for n, m in ((s.latent_size, 200), (n_classes, 1000)))
+        self.joint, self.out = Dense(1200, 1200, **settings), Dense(1200, math.prod(shape),
+                                                                    **settings)
+        self.squash, self.images, self.n_classes = Sigmoid(), Reshape(*shape), n_classes
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        h = join(relu(self.of_z(z)), relu(self.of_y(one_hot(labels, self.n_classes))))
+        return self.images(self.squash(self.out(relu(self.joint(h)))) * 2 - 1)
+
+
+class Maxout(Module):
+    """The largest of `pieces` dense layers, unit by unit (Goodfellow et al. 2013)."""
+
+    def __init__(self, n_in: int, n_out: int, pieces: int, **settings) -> None:
+        self.dense, self.pieces = Dense(n_in, n_out * pieces, **settings), pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dense(x)
+        return max(reshape(y, (*y.shape[:-1], -1, self.pieces)), axis=-1)
+
+
+class PaperDiscriminator(Module):
+    """x -> maxout 240x5 and y -> maxout 50x5, together -> maxout 240x4 -> a logit; dropout."""
+
+    def __init__(self, s: Settings, shape: Shape, n_classes: int, streams) -> None:
+        settings = {"weight_init": init.uniform(0.005), "rng": streams["init"]}
+        self.flatten, self.n_classes = Flatten(), n_classes
+        self.of_x = Maxout(math.prod(shape), 240, 5, **settings)
+        self.of_y = Maxout(n_classes, 50, 5, **settings)
+        self.joint, self.out = Maxout(290, 240, 4, **settings), Dense(240, 1, **settings)
+        self.drop = Dropout(0.5, streams["dropout"])
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        y = self.of_y(one_hot(labels, self.n_classes))
+        h = join(self.drop(self.of_x(self.flatten(x))), self.drop(y))
+        return self.out(self.drop(self.joint(h)))
+
+
+def paper(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Module]:
+    """The networks of section 4.1."""
+    return (PaperGenerator(s, shape, n_classes, streams),
+            PaperDiscriminator(s, shape, n_classes, streams))
+
+
+NETWORKS = {"conv": conv, "mlp": mlp, "paper": paper}

@@ -1,0 +1,136 @@
+"""WGAN: Arjovsky et al. 2017, "Wasserstein GAN", https://arxiv.org/abs/1701.07875.
+
+The critic f estimates the Wasserstein-1 distance between data and samples (eq. 2 and 3),
+
+    W = max over f, ||f||_L <= 1, of   E f(x) - E f(G(z)),
+
+and G descends it. Algorithm 1 holds f Lipschitz, up to a constant, by clipping its weights to
+[-c, c] after every update, with n_critic = 5 critic updates for each of G, by RMSprop with rate
+0.00005.
+
+Deviations from the paper, by preset:
+- all: a `step` is one critic update, and G's update follows every n_critic-th, so that one batch of
+  images serves one step; gains of batch norm are not clipped (the authors' code clips them too,
+  before the update).
+- `mlp`: the authors' 4-layer ReLU networks, G's 512 wide without batch norm (figure 6), on 28x28
+  images, with tanh at the end of G; learning rates in `Settings`.
+- `conv`: DCGAN networks of two strided layers, batch norm in G only.
+The authors' code runs 100 critic updates before each of the first 25 of G: `warm_up` is that number
+of G's updates, 0 by default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from minigan import losses
+from minigan.engine import Tensor, grad, negative, no_grad
+from minigan.models.model import Model, Shape, setting
+from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LeakyReLU, Module,
+                        ReLU, Reshape, Sequential, Tanh, init)
+from minigan.optim import EMA, RMSprop, clip_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The hyper-parameters; each is an option of `minigan train wgan`."""
+
+    networks: str = setting("mlp", "which networks", ("mlp", "conv"))
+    width: int = setting(512, "width of the dense layers, or channels of the critic's first one")
+    latent_size: int = setting(100, "numbers in a latent vector z")
+    learning_rate: float = setting(5e-5, "learning rate of both optimizers (alpha)")
+    clip: float = setting(0.01, "bound of the critic's weights (c)")
+    n_critic: int = setting(5, "critic updates for each update of G")
+    warm_up: int = setting(0, "of G's first updates, how many wait for 100 critic updates")
+    ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")
+
+
+class WGAN(Model):
+    """Wasserstein GAN with clipped weights."""
+
+    name = "wgan"
+    paper = "Arjovsky et al. 2017, Wasserstein GAN"
+    normal_curve = ("normal: the estimate of W jumps up, then falls slowly and smoothly while the "
+                    "samples improve; its scale means nothing, and G's loss may have any sign")
+    default_steps = 20_000
+    Settings = Settings
+    presets = {
+        "mlp": Settings(),
+        "conv": Settings(networks="conv", width=32),
+    }
+
+    def build(self) -> None:
+        s = self.settings
+        self.generator, self.discriminator = NETWORKS[s.networks](s, self.shape, self.streams)
+        self.g_optimizer = RMSprop(self.generator.parameters(), s.learning_rate)
+        self.c_optimizer = RMSprop(self.discriminator.parameters(), s.learning_rate)
+        self.optimizers = {"g_optimizer": self.g_optimizer, "c_optimizer": self.c_optimizer}
+        self.ema = EMA(self.generator, s.ema) if s.ema else None
+        self.waited = 0  # critic updates since G's last
+
+    def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Algorithm 1: lines 3 to 7 once, and lines 9 to 11 when it is G's turn."""
+        G, f = self.generator, self.discriminator
+        s = self.settings
+
+        # Lines 3 to 6: a batch of real data, one of noise, and an ascent step of the critic.
+        with no_grad():
+            fake = G(self.latent(len(x)))
+        loss = losses.wasserstein_critic(f(x), f(fake))
+        self.c_optimizer.step(grad(loss, f.parameters()))
+        # Line 7: w <- clip(w, -c, c).
+        clip_weights(f.parameters(), s.clip)
+        result = {"w_estimate": negative(loss.detach())}
+
+        self.waited += 1
+        if self.waited >= (100 if self.g_optimizer.t < s.warm_up else s.n_critic):
+            self.waited = 0
+            # Lines 9 to 11: a batch of noise, and a descent step of G.
+            g_loss = losses.wasserstein_generator(f(G(self.latent(len(x)))))
+            self.g_optimizer.step(grad(g_loss, G.parameters()))
+            if self.ema:
+                self.ema.update()
+            result["g_loss"] = g_loss.detach()
+        return result
+
+
+# ---------------------------------------------------------------- networks
+
+def mlp(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
+    """Three hidden ReLU layers in both networks."""
+    pixels, rng = math.prod(shape), streams["init"]
+
+    def hidden(n_in: int) -> list[Module]:
+        sizes = [n_in, s.width, s.width, s.width]
+        return [layer for n, m in zip(sizes, sizes[1:])
+                for layer in (Dense(n, m, weight_init=init.he_uniform, rng=rng), ReLU())]
+
+    return (Sequential(*hidden(s.latent_size), Dense(s.width, pixels, rng=rng), Tanh(),
+                       Reshape(*shape)),
+            Sequential(Flatten(), *hidden(pixels), Dense(s.width, 1, rng=rng)))
+
+
+def conv(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
+    """Two strided layers each way; batch norm in G, none in the critic."""
+    height, width, channels = shape
+    if height % 4 or width % 4:
+        raise ValueError(f"shape: the conv networks make heights and widths that are multiples of "
+                         f"4, not {height}x{width}")
+    start, w = (height // 4, width // 4), s.width
+    pixels = start[0] * start[1]
+    strided = {"kernel_size": 4, "stride": 2, "padding": 1, "weight_init": init.he_uniform,
+               "rng": streams["init"]}
+    generator = Sequential(
+        Dense(s.latent_size, pixels * 2 * w, rng=streams["init"]), Reshape(*start, 2 * w),
+        BatchNorm(2 * w), ReLU(),
+        ConvTranspose2d(2 * w, w, **strided), BatchNorm(w), ReLU(),
+        ConvTranspose2d(w, channels, **strided), Tanh())
+    critic = Sequential(
+        Conv2d(channels, w, **strided), LeakyReLU(0.2),
+        Conv2d(w, 2 * w, **strided), LeakyReLU(0.2),
+        Flatten(), Dense(pixels * 2 * w, 1, rng=streams["init"]))
+    return generator, critic
+
+
+NETWORKS = {"mlp": mlp, "conv": conv}
