@@ -64,6 +64,7 @@ class Tensor:
     name = ""
     op: Op | None = None  # what computed it, from which inputs, with which settings
     inputs: tuple[Any, ...] = ()
+    carriers: Sequence[tuple[int, Tensor]] = ()  # inputs that a gradient can flow to, by position
     settings: dict[str, Any] = {}
     memory: Memory | None = None  # made when a view or a write first needs it
 
@@ -203,7 +204,7 @@ class Op:
 
     def _run(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
         lead = kind = dtype = None  # type: Any  # the first tensor, its device, the float type
-        arrays, record, mixed = list[Any](), False, False
+        arrays, carriers, mixed = list[Any](), list[Any](), False
         for position, x in enumerate(inputs):
             if not isinstance(x, Tensor):
                 arrays.append(x if type(x) is float or type(x) is int else _number(self, x))
@@ -216,7 +217,8 @@ class Op:
                 raise errors.MixedDevicesError(self.name, inputs)
             elif data.dtype is not dtype:
                 dtype, mixed = _common_dtype(self, dtype, data.dtype), True
-            record = record or (x.requires_grad and bool(self.joint or self.rules[position]))
+            if x.requires_grad and (self.joint or self.rules[position]):
+                carriers.append((position, x))
         if lead is None:
             raise errors.OperandError(self.name, inputs[0] if inputs else None)
         if mixed and not self.broadcasts:
@@ -228,7 +230,7 @@ class Op:
             result = self.forward(BY_TYPE[kind], *arrays, **settings)
         except (ValueError, IndexError) as error:
             raise errors.ShapesError(self.name, error, inputs) from error
-        if isinstance(result, np.generic):
+        if type(result) is not kind and isinstance(result, np.generic):
             result = np.asarray(result)  # NumPy makes scalars of 0-d results
         if result.dtype is not dtype and result.dtype != dtype and not self.converts:
             raise errors.NotFloatError(self.name, dtype, result.dtype)
@@ -236,8 +238,9 @@ class Op:
         y.data, y.requires_grad, y.within, y.tick = result, False, _within, _tick()
         if self.view or result is lead.data:
             y.memory = _memory(lead)
-        if record and _recording and result.dtype.kind == "f":
+        if carriers and _recording and result.dtype.kind == "f":
             y.requires_grad, y.op, y.inputs, y.settings = True, self, inputs, settings
+            y.carriers = carriers
         return y
 
 
@@ -338,7 +341,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
 
 
 def _backward(y: Tensor, gy: Tensor | None) -> None:
-    leaves = [t for t, _ in _ancestors([y], 0) if t.op is None]
+    leaves = [t for t in _ancestors([y], 0) if t.op is None]
     for leaf, g in zip(leaves, grad([y], leaves or [y], None if gy is None else [gy])):
         leaf.grad = g if leaf.grad is None else Tensor(leaf.grad.data + g.data)
 
@@ -364,28 +367,23 @@ def _accumulate(gradients: dict[int, Tensor], x: Tensor, gx: Tensor) -> None:
     gradients[id(x)] = gx if so_far is None else add(so_far, gx)
 
 
-Carriers = list[tuple[int, Tensor]]  # inputs that a gradient can flow to, with their positions
-
-
-def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[tuple[Tensor, Carriers]]:
+def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[Tensor]:
     """Every tensor below that may carry a gradient and is not older than `oldest`, oldest first."""
-    seen: dict[int, tuple[Tensor, Carriers]] = {}
+    seen: dict[int, Tensor] = {}
     stack = list(outputs)
     while stack:
         y = stack.pop()
         if y.requires_grad and y.tick >= oldest and id(y) not in seen:
-            carriers = [(i, x) for i, x in enumerate(y.inputs) if isinstance(x, Tensor)
-                        and x.requires_grad and y.op and (y.op.joint or y.op.rules[i])]
-            seen[id(y)] = y, carriers
-            stack.extend(x for _, x in carriers)
-    return sorted(seen.values(), key=lambda pair: pair[0].tick)  # inputs are older than results
+            seen[id(y)] = y
+            stack.extend([x for _, x in y.carriers])
+    return sorted(seen.values(), key=lambda t: t.tick)  # inputs are older than results
 
 
 def _path(outputs: list[Tensor], inputs: list[Tensor]) -> list[tuple[Tensor, list[int]]]:
     """What lies between inputs and outputs, newest first: tensors, and which of their inputs do."""
     reached, path = {id(x) for x in inputs}, []
-    for y, carriers in _ancestors(outputs, min((x.tick for x in inputs), default=0)):
-        positions = [i for i, x in carriers if id(x) in reached]
+    for y in _ancestors(outputs, min((x.tick for x in inputs), default=0)):
+        positions = [i for i, x in y.carriers if id(x) in reached]
         if positions:
             reached.add(id(y))
             path.append((y, positions))
@@ -482,11 +480,9 @@ def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = 
     """
     errors.check_matmul(a, b, transpose_a, transpose_b)
     if b.ndim == 1:
-        y = matmul(a, reshape(b, (-1, 1)), transpose_a)
-        return reshape(y, y.shape[:-1])
+        return matmul(a, reshape(b, (-1, 1)), transpose_a)[..., 0]
     if a.ndim == 1:
-        y = matmul(reshape(a, (1, -1)), b, False, transpose_b)
-        return reshape(y, y.shape[:-2] + y.shape[-1:])
+        return matmul(reshape(a, (1, -1)), b, False, transpose_b)[..., 0, :]
     return _matmul(a, b, ta=transpose_a, tb=transpose_b)
 
 
@@ -497,9 +493,14 @@ def axes_of(x: Tensor, axis: Axis) -> tuple[int, ...]:
     return tuple(range(x.ndim) if axis is None else sorted(normalize_axis_tuple(axis, x.ndim)))
 
 
-@op(lambda gy, y, x, axis, keepdims: broadcast_to(
-    gy if axis == tuple(range(len(axis))) else  # leading axes need no place kept
-    reshape(gy, tuple(1 if i in axis else n for i, n in enumerate(x.shape))), x.shape))
+def spread(gy: Tensor, x: Tensor, axis: tuple[int, ...]) -> Tensor:
+    """The adjoint of a sum over `axis`: gy repeated along those axes of x."""
+    if axis != tuple(range(len(axis))):  # leading axes broadcast with no place kept for them
+        gy = reshape(gy, tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
+    return broadcast_to(gy, x.shape)
+
+
+@op(lambda gy, y, x, axis, keepdims: spread(gy, x, axis))
 def _sum(xp, x, axis, keepdims):
     return xp.total(x, axis, keepdims)
 
@@ -546,7 +547,7 @@ def _astype(xp, x, dtype):
     return x.astype(dtype)
 
 
-@op(lambda gy, y, x, device: gy.to(x.device), converts=True)
+@op(lambda gy, y, x, device: gy.to(x.device), converts=True, view=True)
 def _to(xp, x, device):
     return get(device).from_host(xp.to_host(x))
 

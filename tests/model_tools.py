@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import minigan as mg
-from minigan.backend import default
+from minigan.backend import Stream, default
 from minigan.models.catalog import find, names
 from minigan.models.model import Model
 from minigan.optim import Optimizer
@@ -17,8 +17,14 @@ LARGE = {row for row in PRESETS if row[1].startswith("paper") or row[1].endswith
 LIGHT = [row for row in PRESETS if row not in LARGE]  # 3 million parameters at most
 
 
-def build(name: str, preset: str, seed: int = 0, **settings: Any) -> Model:
-    """A preset for images of its own size: 64x64x3 where its name ends in 64, else 28x28x1."""
+def build(name: str, preset: str, seed: int = 0, every_step: bool = False,
+          **settings: Any) -> Model:
+    """A preset for images of its own size: 64x64x3 where its name ends in 64, else 28x28x1.
+
+    every_step: update G in every step, also where it would wait for several of the critic.
+    """
+    if every_step and hasattr(find(name).Settings, "n_critic"):
+        settings["n_critic"] = 1
     return find(name)(preset, (64, 64, 3) if preset.endswith("64") else (28, 28, 1), seed,
                       **settings)
 
@@ -28,17 +34,24 @@ def count(model: Model) -> int:
     return sum(mg.nn.count_parameters(net) for net in (model.generator, model.discriminator))
 
 
-def batch(model: Model, n: int, seed: int = 0, dtype: str = "float32") -> tuple[Any, Any]:
+def batch(model: Model, n: int, seed: int = 0, dtype: str = "float32") -> Any:
     """Images (n, H, W, C) in [-1, 1] and labels from 0 to 9, on the default device."""
     random = np.random.Generator(np.random.Philox(seed))
     images = random.uniform(-1, 1, (n, *model.shape)).astype(dtype)
     labels = random.integers(0, 10, n)
-    return (mg.Tensor(default().from_host(values)) for values in (images, labels))
+    return [mg.Tensor(default().from_host(values)) for values in (images, labels)]
 
 
 def train(model: Model, steps: int, n: int = 8, dtype: str = "float32") -> list[dict[str, Any]]:
     """Train on fresh random batches; the losses of each step."""
     return [model.step(*batch(model, n, seed, dtype)) for seed in range(steps)]
+
+
+def sample(model: Model, n: int, seed: int = 1, raw: bool = False) -> np.ndarray:
+    """n generated images (n, H, W, C) as floats on the host; all labels in turn."""
+    z = model.latent_from(Stream(seed, "sample"), n)
+    labels = np.arange(n) % model.n_classes if model.conditional else None
+    return model.sample(z, labels, raw).numpy()
 
 
 def in_float64(model: Model) -> Model:

@@ -128,3 +128,23 @@ class Backend:
         if top or bottom or left or right:
             out = out[:, top:top + h, left:left + w].copy()
         return out
+
+    # The convolution family: x (N, H, W, C_in), w (KH, KW, C_in, C_out), y (N, OH, OW, C_out).
+
+    def conv2d(self, x: Array, w: Array, g: Geometry) -> Array:
+        """y: every receptive field of x times the kernels."""
+        rows = self.patches(x, g)                                     # (N*OH*OW, KH*KW*C_in)
+        y = self.product(rows, w.reshape(-1, w.shape[-1]))            # (N*OH*OW, C_out)
+        return y.reshape(x.shape[0], *g.out_size, w.shape[-1])
+
+    def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
+        """x: the adjoint of `conv2d` with the same w."""
+        c_in, c_out = w.shape[-2:]
+        rows = self.product(y.reshape(-1, c_out), w.reshape(-1, c_out).T)
+        return self.fold(rows, g, c_in)
+
+    def conv2d_weight(self, x: Array, y: Array, g: Geometry) -> Array:
+        """w: the gradient of <y, conv2d(x, w)> with respect to w."""
+        c_in, c_out = x.shape[-1], y.shape[-1]
+        w = self.product(self.patches(x, g).T, y.reshape(-1, c_out))  # (KH*KW*C_in, C_out)
+        return w.reshape(*g.kernel, c_in, c_out)

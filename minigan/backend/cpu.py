@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
 from minigan.backend.base import Array, Backend
 from minigan.backend.threads import parallel
 
+if TYPE_CHECKING:
+    from minigan.backend.geometry import Geometry
+
+CACHE = 1 << 20  # bytes of patches that a block of images may have
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
@@ -64,3 +69,48 @@ class NumpyBackend(Backend):
         if (n, dtype) not in self._ones:
             self._ones[n, dtype] = np.ones(n, dtype)
         return self._ones[n, dtype]
+
+    # The convolution family in blocks of images: a block's patches stay in the processor's cache,
+    # and blocks are what the threads share. Block sizes depend on the geometry alone.
+
+    def conv2d(self, x: Array, w: Array, g: Geometry) -> Array:
+        n, (oh, ow), c_out = len(x), g.out_size, w.shape[-1]
+        kernels = w.reshape(-1, c_out)
+        y = np.empty((n, oh, ow, c_out), np.result_type(x, w))
+
+        def block(images: slice) -> None:
+            np.matmul(self.patches(x[images], g), kernels, out=y[images].reshape(-1, c_out))
+
+        _over_images(block, n, oh * ow * kernels.shape[0] * x.itemsize)
+        return y
+
+    def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
+        n, (c_in, c_out) = len(y), w.shape[-2:]
+        kernels = w.reshape(-1, c_out).T
+        x = np.empty((n, *g.in_size, c_in), np.result_type(y, w))
+
+        def block(images: slice) -> None:
+            x[images] = self.fold(y[images].reshape(-1, c_out) @ kernels, g, c_in)
+
+        _over_images(block, n, math.prod(g.out_size) * kernels.shape[1] * y.itemsize)
+        return x
+
+    def conv2d_weight(self, x: Array, y: Array, g: Geometry) -> Array:
+        c_in, c_out = x.shape[-1], y.shape[-1]
+        rows = math.prod(g.kernel) * c_in
+        parts = {}
+
+        def block(images: slice) -> None:
+            parts[images.start] = self.patches(x[images], g).T @ y[images].reshape(-1, c_out)
+
+        _over_images(block, len(x), math.prod(g.out_size) * rows * x.itemsize, least=8)
+        total = np.zeros((rows, c_out), np.result_type(x, y))
+        for start in sorted(parts):  # always in the same order: the sum does not depend on threads
+            total += parts[start]
+        return total.reshape(*g.kernel, c_in, c_out)
+
+
+def _over_images(block: Callable[[slice], None], n: int, bytes_each: int, least: int = 2) -> None:
+    """Run block(images) over n images, so many at a time that their patches fit the cache."""
+    size = min(16, max(least, CACHE // max(bytes_each, 1)))
+    parallel(lambda i: block(slice(i * size, min((i + 1) * size, n))), -(-n // size))

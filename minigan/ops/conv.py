@@ -3,8 +3,8 @@
     T(x, w, y) = <y, conv2d(x, w)> = <x, conv_transpose2d(y, w)> = <w, conv2d_weight(x, y)>
 
 Each of the three functions is one partial derivative of T, so the gradients of each are the other
-two, and the family is closed under differentiation of any order. Each is one matrix product with
-patch rows (`Backend.patches`, "im2col") or their adjoint (`Backend.fold`, "col2im").
+two, and the family is closed under differentiation of any order. How each is computed, as a matrix
+product with patch rows ("im2col") or their adjoint ("col2im"), stands in `backend/base.py`.
 
 Shapes: x (N, H, W, C_in), w (KH, KW, C_in, C_out), y (N, OH, OW, C_out). All three take the same
 `Geometry`, that of the forward convolution.
@@ -24,25 +24,19 @@ from minigan.ops.reductions import mean
 @op(lambda gy, y, x, w, g: _conv_transpose2d(gy, w, g=g),
     lambda gy, y, x, w, g: _conv2d_weight(x, gy, g=g))
 def _conv2d(xp, x, w, g):
-    rows = xp.patches(x, g)                                     # (N*OH*OW, KH*KW*C_in)
-    y = xp.product(rows, w.reshape(-1, w.shape[-1]))            # (N*OH*OW, C_out)
-    return y.reshape(x.shape[0], *g.out_size, w.shape[-1])
+    return xp.conv2d(x, w, g)
 
 
 @op(lambda gx, x, y, w, g: _conv2d(gx, w, g=g),
     lambda gx, x, y, w, g: _conv2d_weight(gx, y, g=g))
 def _conv_transpose2d(xp, y, w, g):
-    c_in, c_out = w.shape[-2:]
-    rows = xp.product(y.reshape(-1, c_out), w.reshape(-1, c_out).T)
-    return xp.fold(rows, g, c_in)
+    return xp.conv_transpose2d(y, w, g)
 
 
 @op(lambda gw, w, x, y, g: _conv_transpose2d(y, gw, g=g),
     lambda gw, w, x, y, g: _conv2d(x, gw, g=g))
 def _conv2d_weight(xp, x, y, g):
-    c_in, c_out = x.shape[-1], y.shape[-1]
-    w = xp.product(xp.patches(x, g).T, y.reshape(-1, c_out))    # (KH*KW*C_in, C_out)
-    return w.reshape(*g.kernel, c_in, c_out)
+    return xp.conv2d_weight(x, y, g)
 
 
 def _check(name: str, images: Tensor, which: str, w: Tensor, axis: int) -> None:

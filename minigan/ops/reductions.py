@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from minigan.engine import Axis, Tensor, axes_of, broadcast_to, log, op, reshape, sum
+from minigan.engine import Axis, Tensor, axes_of, log, op, reshape, spread, sum
 from minigan.ops.elementwise import exp, sqrt, square
 
 
@@ -12,8 +12,7 @@ def _kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
 
 
-@op(lambda gy, y, x, axes, keepdims, count: broadcast_to(
-    reshape(gy, _kept(x, axes)) / count, x.shape))
+@op(lambda gy, y, x, axes, keepdims, count: spread(gy / count, x, axes))
 def _mean(xp, x, axes, keepdims, count):
     return xp.total(x, axes, keepdims) / count
 
@@ -29,8 +28,7 @@ def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return mean(square(x - mean(x, axis, keepdims=True)), axis, keepdims)
 
 
-@op(lambda gy, y, x, axes, sign: broadcast_to(reshape(gy, _kept(x, axes)), x.shape)
-    * _extreme(x, axes=axes, sign=sign))
+@op(lambda gy, y, x, axes, sign: spread(gy, x, axes) * _extreme(x, axes=axes, sign=sign))
 def _max(xp, x, axes, sign):
     return (xp.max if sign > 0 else xp.min)(x, axis=axes)
 
