@@ -143,11 +143,18 @@ def _add_models(models: Any) -> None:
                            "defaults below are those of the first")
         first = next(iter(model.presets.values()))
         for field in dataclasses.fields(model.Settings):
+            if type(field.default) is bool:
+                group.add_argument(
+                    f"--{field.name.replace('_', '-')}", dest=f"setting_{field.name}",
+                    action=argparse.BooleanOptionalAction,
+                    help=f"{field.metadata['help']} (default: {getattr(first, field.name)})")
+                continue
+            whole = _count if field.default else _steps
             group.add_argument(
                 f"--{field.name.replace('_', '-')}", dest=f"setting_{field.name}", metavar=(
                     "{" + ",".join(field.metadata["choices"]) + "}" if field.metadata["choices"]
                     else type(field.default).__name__.upper()),
-                type=_count if type(field.default) is int else type(field.default),
+                type=whole if type(field.default) is int else type(field.default),
                 choices=field.metadata["choices"] or None,
                 help=f"{field.metadata['help']} (default: {getattr(first, field.name)})")
         parser.set_defaults(run=_train, model=model)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 from minigan import losses
 from minigan.backend import of
@@ -104,16 +105,16 @@ class CGAN(Model):
 
 # ---------------------------------------------------------------- labels as inputs
 
-def one_hot(labels: Tensor, n_classes: int) -> Tensor:
-    """1 at each label, else 0: (N,) integers -> (N, n_classes) float32."""
-    return getitem(Tensor(of(labels.data).eye(n_classes, dtype="float32")), labels)
+def one_hot(labels: Tensor, n_classes: int, dtype: Any) -> Tensor:
+    """1 at each label, else 0: (N,) integers -> (N, n_classes) of a float dtype."""
+    return getitem(Tensor(of(labels.data).eye(n_classes, dtype=dtype)), labels)
 
 
 def join(x: Tensor, y: Tensor) -> Tensor:
     """x with y (N, K) as K more features: of a vector, or of every pixel (constant maps)."""
     maps = y if x.ndim == 2 else broadcast_to(reshape(y, (len(y), 1, 1, y.shape[1])),
                                               x.shape[:-1] + y.shape[1:])
-    return concatenate([x, maps.astype(x.dtype)], axis=-1)
+    return concatenate([x, maps], axis=-1)
 
 
 class Joined(Module):
@@ -123,7 +124,7 @@ class Joined(Module):
         self.stages, self.n_classes = list(stages), n_classes
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        y = one_hot(labels, self.n_classes)
+        y = one_hot(labels, self.n_classes, x.dtype)
         for stage in self.stages:
             x = stage(join(x, y))
         return x
@@ -190,7 +191,8 @@ class PaperGenerator(Module):
         self.squash, self.images, self.n_classes = Sigmoid(), Reshape(*shape), n_classes
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        h = join(relu(self.of_z(z)), relu(self.of_y(one_hot(labels, self.n_classes))))
+        y = one_hot(labels, self.n_classes, z.dtype)
+        h = join(relu(self.of_z(z)), relu(self.of_y(y)))
         return self.images(self.squash(self.out(relu(self.joint(h)))) * 2 - 1)
 
 
@@ -217,7 +219,7 @@ class PaperDiscriminator(Module):
         self.drop = Dropout(0.5, streams["dropout"])
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        y = self.of_y(one_hot(labels, self.n_classes))
+        y = self.of_y(one_hot(labels, self.n_classes, x.dtype))
         h = join(self.drop(self.of_x(self.flatten(x))), self.drop(y))
         return self.out(self.drop(self.joint(h)))
 

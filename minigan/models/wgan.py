@@ -67,7 +67,12 @@ class WGAN(Model):
         self.c_optimizer = RMSprop(self.discriminator.parameters(), s.learning_rate)
         self.optimizers = {"g_optimizer": self.g_optimizer, "c_optimizer": self.c_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
-        self.waited = 0  # critic updates since G's last
+
+    def generators_turn(self) -> bool:
+        """Whether the critic is done for G's next update: 100 times in warm-up, else n_critic."""
+        s, done = self.settings, self.g_optimizer.t
+        slow = min(done + 1, s.warm_up)
+        return self.c_optimizer.t >= 100 * slow + s.n_critic * (done + 1 - slow)
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Algorithm 1: lines 3 to 7 once, and lines 9 to 11 when it is G's turn."""
@@ -83,9 +88,7 @@ class WGAN(Model):
         clip_weights(f.parameters(), s.clip)
         result = {"w_estimate": negative(loss.detach())}
 
-        self.waited += 1
-        if self.waited >= (100 if self.g_optimizer.t < s.warm_up else s.n_critic):
-            self.waited = 0
+        if self.generators_turn():
             # Lines 9 to 11: a batch of noise, and a descent step of G.
             g_loss = losses.wasserstein_generator(f(G(self.latent(len(x)))))
             self.g_optimizer.step(grad(g_loss, G.parameters()))

@@ -78,7 +78,6 @@ class WGANGP(Model):
         self.c_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)
         self.optimizers = {"g_optimizer": self.g_optimizer, "c_optimizer": self.c_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
-        self.waited = 0  # critic updates since G's last
 
     def critic_step(self, x: Tensor) -> dict[str, Tensor]:
         """Algorithm 1, lines 4 to 9, for a whole batch x at once."""
@@ -104,9 +103,7 @@ class WGANGP(Model):
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """One update of the critic, and one of G when n_critic of them are done."""
         result = self.critic_step(x)
-        self.waited += 1
-        if self.waited >= self.settings.n_critic:
-            self.waited = 0
+        if self.c_optimizer.t % self.settings.n_critic == 0:
             result.update(self.generator_step(len(x)))
         return result
 

@@ -94,11 +94,12 @@ class Trainer:
         before = self.seconds
         bar = tqdm(total=end, initial=self.step, unit="step", ascii=True, disable=None,
                    mininterval=0.2, dynamic_ncols=True, file=sys.stderr)
+        losses: dict[str, Tensor] = {}
         try:
             if self.step == 0:
                 self.draw_samples()
             while self.step < end:
-                losses = self._train_step()
+                losses = {**losses, **self._train_step()}  # a WGAN's G moves every fifth step only
                 bar.update()
                 if self.step % READ_EVERY == 0 or self.step in (1, end):
                     self.seconds = before + time.monotonic() - began
@@ -154,10 +155,13 @@ class Trainer:
     def draw_losses(self) -> None:
         """Write losses.png from metrics.jsonl."""
         records = self.folder.read_metrics()
-        names = [n for n in (records[0] if records else ()) if n not in ("step", "seconds")]
-        if names:
-            steps = [record["step"] for record in records]
-            series = {name: (steps, [record[name] for record in records]) for name in names}
+        series: dict[str, tuple[list[int], list[float]]] = {}
+        for record in records:
+            for name in record.keys() - {"step", "seconds"}:
+                steps, values = series.setdefault(name, ([], []))
+                steps.append(record["step"])
+                values.append(record[name])
+        if series:
             plot.save(plot.loss_curves(series, caption=self.model.normal_curve,
                                        title=f"{self.model.name} {self.model.preset}"),
                       self.folder.losses)
