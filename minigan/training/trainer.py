@@ -157,10 +157,11 @@ class Trainer:
         records = self.folder.read_metrics()
         series: dict[str, tuple[list[int], list[float]]] = {}
         for record in records:
-            for name in record.keys() - {"step", "seconds"}:
-                steps, values = series.setdefault(name, ([], []))
-                steps.append(record["step"])
-                values.append(record[name])
+            for name in record:
+                if name not in ("step", "seconds"):
+                    steps, values = series.setdefault(name, ([], []))
+                    steps.append(record["step"])
+                    values.append(record[name])
         if series:
             plot.save(plot.loss_curves(series, caption=self.model.normal_curve,
                                        title=f"{self.model.name} {self.model.preset}"),
