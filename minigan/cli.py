@@ -17,11 +17,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser(arguments).parse_args(arguments)
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()  # while a closed pipe can still be caught
+        return status
     except KeyboardInterrupt:
         print("minigan: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # as after `| head`; what is left to flush goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, TypeError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
         if os.environ.get("MINIGAN_TRACEBACK"):
@@ -239,15 +242,18 @@ def _info(options: argparse.Namespace) -> int:
         rows[f"backend {name}"] = (backend.describe() if isinstance(backend, Backend) else backend)
     for name, value in rows.items():
         print(f"{name + ':':16} {value}")
-    if options.test:
-        for name, backend in backends.items():
-            if isinstance(backend, Backend):
-                print(f"{'test ' + name + ':':16} {_ten_ops(name)}")
-    return 0
+    agree = True
+    for name, backend in backends.items():
+        if options.test and isinstance(backend, Backend):
+            passed = _ten_ops(name)
+            print(f"{'test ' + name + ':':16} ten ops and their gradient "
+                  f"{'agree with' if passed else 'DIFFER from'} NumPy's")
+            agree = agree and passed
+    return 0 if agree else 1
 
 
-def _ten_ops(device: str) -> str:
-    """Run ten ops and their gradient on a device and on NumPy; one line: do they agree?"""
+def _ten_ops(device: str) -> bool:
+    """Run ten ops and their gradient on a device and on NumPy: do they agree?"""
     import numpy as np
 
     from minigan import grad, ops, tensor, use
@@ -258,8 +264,7 @@ def _ten_ops(device: str) -> str:
             product = ops.matmul(ops.exp(x) + 1, ops.transpose(x))
             y = ops.mean(ops.softplus(ops.tanh(product) / 2 - ops.sigmoid(product)))
             results.append(np.append(grad(y, x).numpy(), y.item()))
-    error = float(np.abs(results[0] - results[1]).max())
-    return f"ten ops and their gradient {'agree with' if error < 1e-5 else 'DIFFER from'} NumPy's"
+    return bool(np.abs(results[0] - results[1]).max() < 1e-5)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class CGAN(Model):
     paper = "Mirza and Osindero 2014, Conditional Generative Adversarial Nets"
     normal_curve = ("normal: D's loss settles under 1.39 and G's above 0.7, both wobbling; each "
                     "column of the samples becomes one digit within the first thousand steps")
-    default_steps = 6_000
+    default_steps = 5_000
     conditional = True
     Settings = Settings
     presets = {

@@ -92,9 +92,10 @@ def _make_way(path: Path, overwrite: bool) -> None:
 
 def _is_run(path: Path) -> bool:
     try:
-        return "minigan" in json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False
+    return isinstance(config, dict) and "minigan" in config
 
 
 def open_run(path: str | os.PathLike[str]) -> RunFolder:

@@ -154,17 +154,15 @@ class Trainer:
 
     def draw_losses(self) -> None:
         """Write losses.png from metrics.jsonl."""
-        records = self.folder.read_metrics()
         series: dict[str, tuple[list[int], list[float]]] = {}
-        for record in records:
-            for name in record:
-                if name not in ("step", "seconds"):
-                    steps, values = series.setdefault(name, ([], []))
-                    steps.append(record["step"])
-                    values.append(record[name])
+        for record in self.folder.read_metrics():
+            for name in record.keys() - {"step", "seconds"}:  # not every step updates G
+                steps, values = series.setdefault(name, ([], []))
+                steps.append(record["step"])
+                values.append(record[name])
         if series:
-            plot.save(plot.loss_curves(series, caption=self.model.normal_curve,
-                                       title=f"{self.model.name} {self.model.preset}"),
+            plot.save(plot.loss_curves(dict(sorted(series.items())), self.model.normal_curve,
+                                       f"{self.model.name} {self.model.preset}"),
                       self.folder.losses)
 
     def save(self) -> Path:

@@ -1,0 +1,493 @@
+"""The command line: what it trains, draws and says, and one sentence for every bad input."""
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minigan as mg
+from minigan import cli, data
+from minigan.backend import registry, threads
+from minigan.cli import main
+from minigan.models.catalog import find, names
+from minigan.training import archive, load
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = ["--preset", "seed", "--batch-size", "8", "--threads", "1"]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """No settings from outside, a folder of its own, and everything as it was afterwards."""
+    for name in list(os.environ):
+        if name.startswith("MINIGAN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    with mg.use("numpy"):
+        yield
+    threads.use_threads(1)
+    mg.seed(0)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process: exit status, standard output, standard error."""
+    def command(*arguments):
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse ends so
+            status = stop.code
+        return status, *capsys.readouterr()
+    return command
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder; tests must not change it."""
+    folder = tmp_path_factory.mktemp("runs") / "gan-001"
+    assert main(["train", "gan", "--steps", "2", "--out", str(folder), *QUICK]) == 0
+    return folder
+
+
+def refusal(result):
+    """The one sentence of a refused command."""
+    status, out, err = result
+    assert status == 2 and out == "", result
+    assert err.endswith("\n") and len(err.splitlines()) == 1, err
+    assert err.startswith("minigan") and ": error: " in err and "Traceback" not in err
+    sentence = err.partition(": error: ")[2].strip()
+    assert 10 < len(sentence) < 400
+    return sentence
+
+
+def words(text):
+    """A help text without its line breaks."""
+    return " ".join(text.split())
+
+
+# What it does.
+
+def test_train(run):
+    status, out, err = run("train", "gan", "--steps", "3", *QUICK)
+    assert status == 0 and err == ""
+    lines = out.splitlines()
+    assert lines[0] == lines[-1] == "run folder: runs/gan-001"  # first and last
+    assert lines[1].startswith("gan seed on digits (5,000 images 28x28x1), NumPy ")
+    assert "1 thread, 3 steps of 8; look at runs/gan-001/samples/latest.png" in lines[1]
+    assert lines[2].startswith("3 steps in ") and len(lines) == 4
+    assert sorted(p.name for p in Path("runs/gan-001").iterdir()) == [
+        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "samples"]
+    text = Path("runs/gan-001/metrics.jsonl").read_text("utf-8")
+    records = [json.loads(line) for line in text.splitlines()]
+    assert [record["step"] for record in records] == [1, 3]
+    assert run("train", "gan", "--steps", "0", *QUICK)[1].splitlines()[-1] == (
+        "run folder: runs/gan-002")
+
+
+def test_every_setting_reaches_the_model(run):
+    status, out, _ = run("train", "gan", "--steps", "0", "--out", "out", "--seed", "11",
+                         "--batch-size", "5", "--threads", "2", "--data", "mnist5k", "--backend",
+                         "numpy", "--preset", "mlp", "--latent-size", "9", "--loss", "minimax",
+                         "--learning-rate", "0.001", "--beta1", "0.25", "--beta2", "0.75",
+                         "--ema", "0.5", "--networks", "seed")
+    config = json.loads(Path("out/config.json").read_text("utf-8"))
+    assert status == 0 and "2 threads, 0 steps of 5" in out
+    assert config["settings"] == {"networks": "seed", "latent_size": 9, "loss": "minimax",
+                                  "learning_rate": 0.001, "beta1": 0.25, "beta2": 0.75, "ema": 0.5}
+    assert (config["preset"], config["seed"], config["batch_size"], config["threads"],
+            config["data"], config["backend"]) == ("mlp", 11, 5, 2, "digits", "numpy")
+
+
+def test_presets_keep_their_own_settings(run):
+    assert run("train", "gan", "--steps", "0", "--out", "out", "--preset", "seed")[0] == 0
+    settings = json.loads(Path("out/config.json").read_text("utf-8"))["settings"]
+    assert settings == dataclasses.asdict(find("gan").presets["seed"])
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_model_trains_and_draws(run, name):
+    status, out, err = run("train", name, "--steps", "2", "--batch-size", "4", "--out", "out",
+                           "--threads", "1")
+    assert status == 0 and err == "", err
+    status, out, err = run("sample", "out", "--n", "3")
+    assert (status, out, err) == (0, "3 images: out/samples/seed-0.png\n", "")
+
+
+def test_options_that_are_switches(run):
+    if "wgan-gp" in names():
+        for arguments, due in (([], False), (["--one-sided"], True), (["--no-one-sided"], False)):
+            assert run("train", "wgan-gp", "--steps", "0", "--out", "out", "--overwrite",
+                       *arguments, *QUICK)[0] == 0
+            assert load("out").config["settings"]["one_sided"] is due
+
+
+def test_the_same_seed_gives_the_same_pictures(run):
+    for out, seed in (("one", 3), ("two", 3), ("three", 4)):
+        assert run("train", "gan", "--steps", "2", "--out", out, "--seed", seed, *QUICK)[0] == 0
+    one, two, three = (Path(out, "samples/latest.png").read_bytes() for out in ("one", "two",
+                                                                                "three"))
+    assert one == two != three
+
+
+def test_overwrite(run):
+    for expected in ([], ["out.old"], ["out.old", "out.old2"]):
+        assert run("train", "gan", "--steps", "0", "--out", "out", "--overwrite", *QUICK)[0] == 0
+        assert sorted(p.name for p in Path().glob("out.*")) == expected
+
+
+def test_sample(run, trained):
+    before = sorted(trained.rglob("*"))
+    for place in (trained, trained / "checkpoint.npz"):
+        status, out, err = run("sample", place, "--n", "6", "--seed", "2", "--out", "a/six.png")
+        assert (status, out, err) == (0, "6 images: a/six.png\n", "")
+        six = Path("a/six.png").read_bytes()
+        assert six.startswith(b"\x89PNG")
+    assert run("sample", trained, "--n", "6", "--seed", "3", "--out", "b.png")[0] == 0
+    assert Path("b.png").read_bytes() != six
+    assert run("sample", trained, "--out", "c.png", "--raw")[1] == "64 images: c.png\n"
+    assert sorted(trained.rglob("*")) == before
+
+
+def test_where_samples_go_by_default(run):
+    run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
+    assert run("sample", "out")[1] == "64 images: out/samples/seed-0.png\n"
+    assert run("sample", "out/checkpoint.npz", "--seed", "5", "--n", "1")[1] == (
+        "1 images: out/seed-5.png\n")
+    assert Path("out/samples/seed-0.png").is_file() and Path("out/seed-5.png").is_file()
+
+
+def test_models(run):
+    status, out, err = run("models")
+    assert status == 0 and err == ""
+    assert [line.split()[0] for line in out.splitlines()[::2]] == names()
+    for name in names():
+        assert find(name).paper in out
+        assert f"presets: {', '.join(find(name).presets)}" in out
+
+
+def test_info(run, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(Path("cache").absolute()))
+    status, out, err = run("info", "--test")
+    assert status == 0 and err == ""
+    rows = dict(line.split(":", 1) for line in out.splitlines())
+    for name in ("minigan", "Python", "processor", "NumPy", "BLAS", "threads", "data folder",
+                 "backend numpy", "backend cupy", "test numpy"):
+        assert rows[name].strip(), name
+    assert rows["NumPy"].strip() == np.__version__ and rows["minigan"].strip() == mg.__version__
+    assert rows["test numpy"].strip() == "ten ops and their gradient agree with NumPy's"
+    if sys.platform.startswith("linux"):
+        assert rows["data folder"].strip() == str(Path("cache/minigan").absolute())
+    assert "test numpy" not in run("info")[1]
+
+
+def test_a_wrong_device_fails_its_test(run, monkeypatch):
+    monkeypatch.setattr(cli, "_ten_ops", lambda device: False)
+    status, out, _ = run("info", "--test")
+    assert status == 1 and "ten ops and their gradient DIFFER from NumPy's" in out
+
+
+def test_version(run):
+    assert run("--version") == (0, f"minigan {mg.__version__}\n", "")
+
+
+# What it says about itself.
+
+def test_help(run):
+    status, out, _ = run("--help")
+    assert status == 0
+    for command in ("train", "sample", "models", "info"):
+        assert f"\n  {command} " in out or f"\n    {command} " in out
+    out = words(run("sample", "--help")[1])
+    for option, default in (("--n", "64"), ("--seed", "0"), ("--raw", ""), ("--out", "RUN/samples"),
+                            ("RUN", "")):
+        assert option in out and default in out.partition(option)[2]
+    assert "--test" in run("info", "--help")[1]
+    assert all(name in run("train", "--help")[1] for name in names())
+
+
+@pytest.mark.parametrize("name", names())
+def test_help_of_a_model_has_every_option_with_its_default(run, name):
+    status, out, _ = run("train", name, "--help")
+    model = find(name)
+    assert status == 0 and words(model.paper) in words(out)
+    rows = {row.split()[0].strip(","): words(row) for row in re.split(r"\n  (?=--)", out)}
+    due = {"--steps": model.default_steps, "--batch-size": 64, "--seed": 0, "--data": "digits",
+           "--threads": "all cores, 4 at most", "--backend": "MINIGAN_BACKEND, else numpy",
+           "--out": f"the next free runs/{name}-001", "--preset": next(iter(model.presets)),
+           "--data-dir": "MINIGAN_DATA, else the user's cache folder"}
+    first = next(iter(model.presets.values()))
+    for field in dataclasses.fields(first):
+        option = f"--{field.name.replace('_', '-')}"
+        due[option] = getattr(first, field.name)
+        assert words(field.metadata["help"]) in rows[option]
+        assert all(choice in rows[option] for choice in field.metadata["choices"])
+    for option, default in due.items():
+        assert f"(default: {default})" in rows[option]
+    assert rows.keys() - due.keys() == {"usage:", "--overwrite"}
+    assert "OUT.old" in rows["--overwrite"]
+
+
+# Bad input: one sentence, exit status 2, nothing written.
+
+WRONG = [  # arguments, what the sentence must name
+    ([], ["COMMAND"]),
+    (["nosuch"], ["COMMAND", "nosuch", "train"]),
+    (["--nosuch"], ["COMMAND"]),
+    (["train"], ["MODEL"]),
+    (["train", "nosuch"], ["MODEL", "nosuch", "gan"]),
+    (["train", "gan", "--nosuch", "3"], ["--nosuch"]),
+    (["train", "gan", "extra"], ["extra"]),
+    (["train", "gan", "--preset", "nosuch"], ["--preset", "nosuch", "mlp", "seed", "paper"]),
+    (["train", "gan", "--loss", "hinge"], ["--loss", "hinge", "minimax"]),
+    (["train", "gan", "--steps", "-1"], ["--steps", "0 or more", "-1"]),
+    (["train", "gan", "--steps", "2.5"], ["--steps", "'2.5'", "whole number"]),
+    (["train", "gan", "--steps", "1e3"], ["--steps", "'1e3'"]),
+    (["train", "gan", "--steps"], ["--steps"]),
+    (["train", "gan", "--batch-size", "0"], ["--batch-size", "1 or more"]),
+    (["train", "gan", "--batch-size", "-64"], ["--batch-size", "-64"]),
+    (["train", "gan", "--batch-size", "6.5"], ["--batch-size", "'6.5'"]),
+    (["train", "gan", "--batch-size", "5001"], ["5000 images", "5001"]),
+    (["train", "gan", "--seed", "-1"], ["--seed", "-1"]),
+    (["train", "gan", "--seed", "0.5"], ["--seed", "'0.5'"]),
+    (["train", "gan", "--threads", "0"], ["--threads", "1 or more"]),
+    (["train", "gan", "--threads", "two"], ["--threads", "'two'"]),
+    (["train", "gan", "--latent-size", "-5"], ["--latent-size", "-5"]),
+    (["train", "gan", "--latent-size", "2.5"], ["--latent-size", "'2.5'"]),
+    (["train", "gan", "--learning-rate", "fast"], ["--learning-rate", "'fast'"]),
+    (["train", "gan", "--learning-rate", "0"], ["lr", "above 0"]),
+    (["train", "gan", "--learning-rate", "nan"], ["lr", "nan"]),
+    (["train", "gan", "--beta1", "1"], ["beta1", "[0, 1)", "1.0"]),
+    (["train", "gan", "--beta2", "-1"], ["beta2", "-1.0"]),
+    (["train", "gan", "--preset", "paper", "--beta1", "2"], ["momentum", "2.0"]),
+    (["train", "gan", "--ema", "1.5"], ["EMA", "decay", "1.5"]),
+    (["train", "gan", "--backend", "nosuch"], ["backend", "'nosuch'", "numpy", "cupy"]),
+    (["train", "gan", "--data", "nosuch"], ["data", "'nosuch'", "digits", "mnist"]),
+    (["train", "gan", "--data", "mnist", "--data-dir", "nowhere"], ["nowhere", "MNIST", "digits"]),
+    (["train", "gan", "--out", "there"], ["--out", "there exists", "--overwrite"]),
+    (["train", "gan", "--out", "there", "--overwrite"], ["--overwrite", "there", "left alone"]),
+    (["train", "gan", "--out", "file"], ["--out", "file exists"]),
+    (["train", "gan", "--out", "file/run"], ["file/run", "not a directory"]),
+    (["sample"], ["RUN"]),
+    (["sample", "nowhere"], ["nowhere", "does not exist"]),
+    (["sample", "there"], ["there", "not a run folder"]),
+    (["sample", "file"], ["file", "no checkpoint"]),
+    (["sample", "there", "--n", "0"], ["--n", "1 or more"]),
+    (["sample", "there", "--n", "1.5"], ["--n", "'1.5'"]),
+    (["sample", "there", "--seed", "x"], ["--seed", "'x'"]),
+    (["info", "--nosuch"], ["--nosuch"]),
+    (["models", "gan"], ["gan"]),
+]
+
+
+@pytest.mark.parametrize("arguments, named", WRONG, ids=[" ".join(a) or "-" for a, _ in WRONG])
+def test_bad_input_gets_one_sentence(run, arguments, named):
+    Path("there").mkdir()
+    Path("there/photo.jpg").write_text("precious")
+    Path("file").write_text("mine")
+    sentence = refusal(run(*arguments))
+    for part in named:
+        assert part in sentence, sentence
+    assert sorted(p.as_posix() for p in Path().rglob("*")) == ["file", "there", "there/photo.jpg"]
+    assert Path("file").read_text() == "mine"
+
+
+def test_errors_after_the_start_are_one_sentence_too(run):
+    status, out, err = run("train", "gan", "--steps", "1", "--batch-size", "1", "--out", "out")
+    assert status == 2 and out.startswith("run folder: out\n")
+    assert err == ("minigan: error: BatchNorm: an input of shape (1, 256) has 1 value a channel; "
+                   "training needs 2 or more\n")
+    status, _, err = run("train", "gan", "--steps", "9", "--learning-rate", "1e30", "--out", "o2",
+                         *QUICK)
+    assert status == 2 and len(err.splitlines()) == 1
+    assert "_loss is " in err and "training stopped" in err
+
+
+def test_cupy_without_cupy(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # import cupy fails
+    monkeypatch.delitem(registry._made, "cupy", raising=False)
+    sentence = refusal(run("train", "gan", "--backend", "cupy"))
+    assert "cupy" in sentence and "cupy-cuda12x[ctk]" in sentence and '"numpy"' in sentence
+    monkeypatch.setattr(registry, "_default", None)
+    monkeypatch.setenv("MINIGAN_BACKEND", "cupy")
+    assert "cupy-cuda12x[ctk]" in refusal(run("train", "gan", "--steps", "1"))
+    monkeypatch.setattr(registry, "_default", None)
+    monkeypatch.setenv("MINIGAN_BACKEND", "tpu")
+    assert "'tpu' is unknown" in refusal(run("train", "gan", "--steps", "1"))
+    assert not Path("runs").exists()
+    monkeypatch.delenv("MINIGAN_BACKEND")
+    status, out, _ = run("info")
+    assert status == 0 and "backend cupy:" in out and "cupy-cuda12x[ctk]" in out
+
+
+def test_labels_are_for_conditional_models(run, trained):
+    sentence = refusal(run("sample", trained, "--labels", "1,2", "--out", "x.png"))
+    assert "--labels" in sentence and "gan is not conditional" in sentence
+    for wrong in ("1,x", "1.5", "-1", ""):
+        assert "--labels" in refusal(run("sample", trained, f"--labels={wrong}"))
+    if "cgan" in names():
+        run("train", "cgan", "--steps", "0", "--out", "out", "--batch-size", "4", "--threads", "1")
+        assert run("sample", "out", "--labels", "2,0,2,6", "--out", "x.png")[1] == (
+            "4 images: x.png\n")
+        assert "from 0 to 9" in refusal(run("sample", "out", "--labels", "2,10"))
+        assert "3" in refusal(run("sample", "out", "--labels", "2,1", "--n", "3"))
+
+
+def test_samples_that_cannot_be_written(run, trained):
+    Path("file").write_text("mine")
+    assert refusal(run("sample", trained, "--out", "file/x.png")) == "file: file exists"
+    assert ".png" in refusal(run("sample", trained, "--out", "picture.jpg"))
+    assert sorted(p.name for p in Path().iterdir()) == ["file"]
+
+
+def test_damaged_and_foreign_checkpoints(run, trained):
+    content = (trained / "checkpoint.npz").read_bytes()
+    for name, bad in (("short.npz", content[:-100]), ("empty.npz", b""), ("x.txt", b"hello")):
+        Path(name).write_bytes(bad)
+        sentence = refusal(run("sample", name))
+        assert name in sentence and "damaged or no checkpoint" in sentence
+    np.savez("other.npz", x=np.ones(3))
+    assert "other.npz is no checkpoint of minigan" in refusal(run("sample", "other.npz"))
+    run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
+    Path("out/checkpoint.npz").unlink()
+    assert "checkpoint.npz does not exist" in refusal(run("sample", "out"))
+
+
+def test_a_full_disk(run, monkeypatch):
+    def full(path, arrays, config):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(archive, "save", full)
+    status, _, err = run("train", "gan", "--steps", "1", "--out", "out", *QUICK)
+    assert status == 2
+    assert err == f"minigan: error: {Path('out/checkpoint.npz')}: no space left on device\n"
+
+
+def test_too_little_memory(run, monkeypatch):
+    def load_too_much(*arguments, **settings):
+        raise MemoryError("Unable to allocate 9 EiB")
+
+    monkeypatch.setattr(data, "load", load_too_much)
+    sentence = refusal(run("train", "gan"))
+    assert "out of memory (Unable to allocate 9 EiB)" in sentence and "--batch-size" in sentence
+
+
+def test_ctrl_c_before_the_first_step(run, monkeypatch):
+    def interrupted(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "load", interrupted)
+    assert run("train", "gan") == (130, "", "minigan: interrupted\n")
+
+
+def test_a_traceback_on_request(run, monkeypatch):
+    monkeypatch.setenv("MINIGAN_TRACEBACK", "1")
+    with pytest.raises(FileNotFoundError):
+        run("sample", "nowhere")
+
+
+# As a program of its own.
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1",
+            "PYTHONWARNINGS": "error"}
+
+
+def command(*arguments, **more):
+    return subprocess.run([sys.executable, "-m", "minigan", *map(str, arguments)],
+                          env=environment(), capture_output=True, text=True, timeout=120, **more)
+
+
+def test_a_program_trains_and_draws():
+    done = command("train", "gan", "--steps", "3", *QUICK)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "run folder: runs/gan-001"
+    done = command("sample", "runs/gan-001", "--n", "4")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "4 images: runs/gan-001/samples/seed-0.png\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["minigan", "models"])
+        assert main() == 0  # the installed script calls it so
+
+
+def test_a_program_refuses_in_one_sentence():
+    done = command("train", "gan", "--steps", "2.5")
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and "'2.5' is not a whole number" in done.stderr
+
+
+def test_help_is_quick():
+    code = ("import sys; sys.argv = ['minigan', '--help']\n"
+            "from minigan.cli import main\n"
+            "try: main()\n"
+            "except SystemExit: pass\n"
+            "print(sorted({'matplotlib', 'tqdm', 'cupy', 'torch'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True,
+                          text=True, timeout=60)
+    assert done.stdout.endswith("[]\n") and "train" in done.stdout, done
+
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
+
+
+def listen_to_ctrl_c():
+    """A shell that starts this in the background would have it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@POSIX
+def test_ctrl_c_saves_and_says_where():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minigan", "train", "gan", "--steps", "1000000", "--out", "out",
+         *QUICK], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=listen_to_ctrl_c)
+    try:
+        metrics, end = Path("out/metrics.jsonl"), time.monotonic() + 60
+        while not (metrics.exists() and metrics.read_text().count("\n") > 2):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and err == ""
+    assert out.startswith("run folder: out\n")
+    last = out.splitlines()[-1]
+    assert last.startswith("interrupted at step ")
+    assert last.endswith("; what was learned is saved in out/checkpoint.npz")
+    step = int(last.split()[3].strip(";").replace(",", ""))
+    assert load("out").config["step"] == step >= 40
+    assert sorted(p.name for p in Path("out").iterdir()) == [
+        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "samples"]
+
+
+def small_files():
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))  # writing more fails
+
+
+@POSIX
+def test_a_disk_that_takes_no_more():
+    done = command("train", "gan", "--steps", "1", "--out", "out", *QUICK, preexec_fn=small_files)
+    assert done.returncode == 2
+    assert done.stderr == "minigan: error: out/checkpoint.npz: file too large\n"
+    assert not Path("out/checkpoint.npz").exists() and not list(Path("out").rglob("*.part"))
+
+
+@POSIX
+def test_a_closed_pipe_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-m", "minigan", "models"], env=environment(),
+                          stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writer)
+    assert done.returncode == 1 and done.stderr == ""
