@@ -24,6 +24,15 @@ pytestmark = pytest.mark.parity
 STEPS, BATCH, TOLERANCE = 10, 16, 1e-9
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small products on several threads wait longer than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def layout(array: np.ndarray) -> np.ndarray:
     """PyTorch's layout of a weight: (in, out) -> (out, in), (KH, KW, a, b) -> (b, a, KH, KW).
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import inspect
 import io
 import json
 import math
@@ -230,8 +231,13 @@ def test_losses_that_not_every_step_reports(digits):
 
 def test_the_loss_curves_show_every_loss(make, monkeypatch):
     drawn = {}
-    monkeypatch.setattr(plot, "loss_curves", lambda series, **more: drawn.update(
-        series=series, **more) or np.zeros((2, 2), np.uint8))
+    real = plot.loss_curves
+
+    def loss_curves(*arguments, **named):
+        drawn.update(inspect.signature(real).bind(*arguments, **named).arguments)
+        return np.zeros((2, 2), np.uint8)
+
+    monkeypatch.setattr(plot, "loss_curves", loss_curves)
     run = make()
     for record in ({"step": 1, "a": 1.0, "seconds": 0.1}, {"step": 20, "a": 2.0, "b": 5.0}):
         run.folder.append_metrics(record)
