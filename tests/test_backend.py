@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -179,14 +178,13 @@ def test_the_variable_asks_for_cupy(monkeypatch):
         mg.tensor([1.0])
 
 
-def test_what_import_minigan_brings_along_and_how_long_it_takes(record_property):
+def test_what_import_minigan_brings_along():
+    """What makes an import slow is what it imports; seconds depend on who else is computing."""
     code = ("import sys, time, numpy\n"
             "start = time.perf_counter()\n"
             "import minigan\n"
             "print(time.perf_counter() - start, *{name.partition('.')[0] for name in sys.modules})")
-    runs = [python(code).split() for _ in range(3)]
-    assert not QUIET_MODULES & set(runs[0])
-    assert "minigan" in runs[0]
-    seconds = statistics.median(float(run[0]) for run in runs)
-    print(f"import minigan: {seconds:.3f} s after numpy")
-    assert seconds < 0.3
+    seconds, *modules = python(code).split()
+    assert not QUIET_MODULES & set(modules)
+    assert "minigan" in modules
+    print(f"import minigan: {float(seconds):.3f} s after numpy")
