@@ -208,7 +208,7 @@ def _sample(options: argparse.Namespace) -> int:
     name = f"seed-{options.seed}.png"
     out = options.out or (run / "samples" / name if run.is_dir() else run.with_name(name))
     plot.save(plot.tile(images, min(n, columns)), out, scale=2)
-    print(f"{len(images)} images: {Path(out).as_posix()}")
+    print(f"{len(images)} image{'s' * (len(images) > 1)}: {Path(out).as_posix()}")
     return 0
 
 

@@ -339,7 +339,7 @@ def _plot(on: Axes | None, title: str, caption: str, x_label: str, y_label: str,
     ax.set_xlabel("\n".join(filter(None, [x_label, caption if on is not None else ""])), size=8.5,
                   color=MUTED)
     ax.set_ylabel(y_label, size=8.5, color=MUTED)
-    ax.tick_params(length=0, labelsize=8.5, labelcolor=MUTED, pad=5)
+    ax.tick_params(which="both", length=0, labelsize=8.5, labelcolor=MUTED, pad=5)
     for side, spine in ax.spines.items():
         spine.set(visible=square or side == "bottom", color=FAINT if square else "#b5bdc6",
                   linewidth=0.9)

@@ -274,6 +274,8 @@ LAYERS = [  # layer, input shape, what it should give
     (lambda: nn.Dense(3, 4, bias_init=init.normal(1.0)), (5, 3),
      lambda m, x: x @ m.weight.data + bias_of(m)),
     (lambda: nn.Dense(3, 4, bias=False), (2, 5, 3), lambda m, x: x @ m.weight.data),
+    (lambda: nn.Maxout(3, 4, 5), (2, 3),
+     lambda m, x: (x @ m.dense.weight.data).reshape(2, 4, 5).max(axis=2)),
     (lambda: nn.Conv2d(2, 3, 4, 2, 1, bias_init=init.normal(1.0)), (2, 6, 8, 2),
      lambda m, x: ops.conv2d(mg.tensor(x), m.weight, 2, 1).data + bias_of(m)),
     (lambda: nn.Conv2d(2, 3, (3, 5), (1, 2), "same", bias=False), (2, 6, 7, 2),

@@ -30,8 +30,8 @@ from minigan.backend import of
 from minigan.engine import Tensor, broadcast_to, getitem, grad, reshape
 from minigan.models.model import Model, Shape, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
-                        Module, ReLU, Reshape, Sequential, Sigmoid, Tanh, init)
-from minigan.ops import concatenate, max, relu
+                        Maxout, Module, ReLU, Reshape, Sequential, Sigmoid, Tanh, init)
+from minigan.ops import concatenate, relu
 from minigan.optim import EMA, SGD, Adam, Optimizer
 
 
@@ -194,17 +194,6 @@ class PaperGenerator(Module):
         y = one_hot(labels, self.n_classes, z.dtype)
         h = join(relu(self.of_z(z)), relu(self.of_y(y)))
         return self.images(self.squash(self.out(relu(self.joint(h)))) * 2 - 1)
-
-
-class Maxout(Module):
-    """The largest of `pieces` dense layers, unit by unit (Goodfellow et al. 2013)."""
-
-    def __init__(self, n_in: int, n_out: int, pieces: int, **settings) -> None:
-        self.dense, self.pieces = Dense(n_in, n_out * pieces, **settings), pieces
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.dense(x)
-        return max(reshape(y, (*y.shape[:-1], -1, self.pieces)), axis=-1)
 
 
 class PaperDiscriminator(Module):

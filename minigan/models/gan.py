@@ -19,11 +19,10 @@ import dataclasses
 import math
 
 from minigan import losses
-from minigan.engine import Tensor, grad, reshape
+from minigan.engine import Tensor, grad
 from minigan.models.model import Model, setting
-from minigan.nn import (BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Module, ReLU, Reshape,
-                        Sequential, Sigmoid, Tanh, init)
-from minigan.ops import max
+from minigan.nn import (BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Maxout, Module, ReLU,
+                        Reshape, Sequential, Sigmoid, Tanh, init)
 from minigan.optim import EMA, SGD, Adam, Optimizer
 
 
@@ -123,18 +122,6 @@ def seed(latent_size, shape, streams) -> tuple[Module, Module]:
     discriminator = Sequential(Flatten(), Dense(pixels, 128, rng=rng), LeakyReLU(0.01),
                                Dense(128, 1, rng=rng))
     return generator, discriminator
-
-
-class Maxout(Module):
-    """The largest of `pieces` dense layers, unit by unit (Goodfellow et al. 2013)."""
-
-    def __init__(self, n_in: int, n_out: int, pieces: int, **settings) -> None:
-        self.dense = Dense(n_in, n_out * pieces, **settings)
-        self.pieces = pieces
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.dense(x)
-        return max(reshape(y, (*y.shape[:-1], -1, self.pieces)), axis=-1)
 
 
 class ToImages(Module):

@@ -6,10 +6,10 @@ from typing import Any
 
 from minigan.backend import Stream, stream
 from minigan.backend.geometry import pair
-from minigan.engine import Tensor, matmul
+from minigan.engine import Tensor, matmul, reshape
 from minigan.nn import init
 from minigan.nn.module import Module, Parameter
-from minigan.ops import affine, conv2d, conv_transpose2d, embedding
+from minigan.ops import affine, conv2d, conv_transpose2d, embedding, max
 
 
 def _positive(name: str, value: Any) -> int:
@@ -38,6 +38,21 @@ class Dense(Module):
 
     def describe(self) -> str:
         return " -> ".join(map(str, self.weight.shape)) + _bias_note(self)
+
+
+class Maxout(Module):
+    """The largest of `pieces` dense layers, unit by unit (Goodfellow et al. 2013).
+
+    x: (N, n_in) -> (N, n_out). settings: those of the `Dense` that holds all pieces.
+    """
+
+    def __init__(self, n_in: int, n_out: int, pieces: int, **settings: Any) -> None:
+        self.dense = Dense(n_in, n_out * _positive("Maxout: pieces", pieces), **settings)
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dense(x)
+        return max(reshape(y, (*y.shape[:-1], -1, self.pieces)), axis=-1)
 
 
 class _Conv(Module):
