@@ -158,11 +158,19 @@ def test_sample(run, trained):
     assert sorted(trained.rglob("*")) == before
 
 
+def test_raw_samples_are_those_of_the_generators_own_weights(run):
+    run("train", "gan", "--steps", "2", "--batch-size", "4", "--out", "out", "--threads", "1")
+    for out, more in (("a.png", []), ("b.png", ["--raw"]), ("c.png", [])):
+        assert run("sample", "out", "--n", "2", "--out", out, *more)[0] == 0
+    a, b, c = (Path(name).read_bytes() for name in ("a.png", "b.png", "c.png"))
+    assert a == c != b
+
+
 def test_where_samples_go_by_default(run):
     run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
     assert run("sample", "out")[1] == "64 images: out/samples/seed-0.png\n"
     assert run("sample", "out/checkpoint.npz", "--seed", "5", "--n", "1")[1] == (
-        "1 images: out/seed-5.png\n")
+        "1 image: out/seed-5.png\n")
     assert Path("out/samples/seed-0.png").is_file() and Path("out/seed-5.png").is_file()
 
 
@@ -262,6 +270,7 @@ WRONG = [  # arguments, what the sentence must name
     (["train", "gan", "--threads", "0"], ["--threads", "1 or more"]),
     (["train", "gan", "--threads", "two"], ["--threads", "'two'"]),
     (["train", "gan", "--latent-size", "-5"], ["--latent-size", "-5"]),
+    (["train", "gan", "--latent-size", "0"], ["--latent-size", "1 or more"]),
     (["train", "gan", "--latent-size", "2.5"], ["--latent-size", "'2.5'"]),
     (["train", "gan", "--learning-rate", "fast"], ["--learning-rate", "'fast'"]),
     (["train", "gan", "--learning-rate", "0"], ["lr", "above 0"]),
@@ -399,7 +408,7 @@ def test_a_traceback_on_request(run, monkeypatch):
 
 def environment():
     return {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1",
-            "PYTHONWARNINGS": "error"}
+            "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": ""}
 
 
 def command(*arguments, **more):

@@ -102,13 +102,14 @@ def test_what_an_undecided_discriminator_pays():
 def test_batches_of_two_sizes_are_never_broadcast(loss):
     """Either each mean is over its own batch, or pairs are compared and must be pairs."""
     formula, slopes = TABLE[loss]
-    logits = [REAL[:3], FAKE[:1]][-len(slopes):]
-    zs = [mg.tensor(z) for z in logits]
-    if loss.__name__.startswith("relativistic"):
-        with pytest.raises(ValueError, match=r"pairs: real has shape \(3, 1\), fake \(1, 1\)"):
-            loss(*zs)
-    else:
-        assert math.isclose(loss(*zs).item(), formula(*logits), rel_tol=1e-13)
+    for n, m in ((3, 2), (3, 1)):
+        logits = [REAL[:n], FAKE[:m]][-len(slopes):]
+        zs = [mg.tensor(z) for z in logits]
+        if loss.__name__.startswith("relativistic"):
+            with pytest.raises(ValueError, match=rf"pairs: real .*\({n}, 1\), fake \({m}, 1\)"):
+                loss(*zs)
+        else:
+            assert math.isclose(loss(*zs).item(), formula(*logits), rel_tol=1e-13)
 
 
 def test_the_alternative_has_the_stronger_gradient_early_on():

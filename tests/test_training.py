@@ -7,6 +7,7 @@ import inspect
 import io
 import json
 import math
+import os
 import shutil
 import sys
 import tracemalloc
@@ -403,6 +404,8 @@ def test_a_checkpoint_goes_round(make, no_pictures):
     assert repr(trained) == "<gan mlp trained on few digits, step 9>"
     images = trained.sample(5)
     assert images.shape == (5, 8, 8, 1) and images.dtype == np.uint8
+    due = run.model.sample(run.model.latent_from(mg.Stream(0, "sample"), 5)).data
+    assert np.array_equal(images, data.to_bytes(due))  # of the moving average
     assert np.array_equal(images, trained.sample(5))
     assert np.array_equal(images, mg.load(run.folder.path).sample(5, seed=0))
     assert not np.array_equal(images, trained.sample(5, seed=1))
@@ -453,9 +456,16 @@ def rewrite(path, change):
     archive.save(path, arrays, config)
 
 
+class Trap:
+    """Whoever unpickles it makes a folder."""
+
+    def __reduce__(self):
+        return os.mkdir, ("sprung",)
+
+
 def pickled(path):
     with open(path, "wb") as file:
-        np.savez(file, x=np.array([{}], dtype=object))
+        np.savez(file, x=np.array([Trap()], dtype=object))
 
 
 def folder_as_zip(path):
@@ -500,6 +510,7 @@ def test_a_broken_checkpoint_gets_one_clear_error(saved, how):
     with pytest.raises(ValueError, match=r"run.checkpoint\.npz (is|was|does)") as caught:
         load("run")
     assert type(caught.value) is ValueError and len(str(caught.value).splitlines()) == 1
+    assert not Path("sprung").exists()
     if how == "other layout":
         assert f"in layout 99; this version reads layout {archive.LAYOUT}" in str(caught.value)
 

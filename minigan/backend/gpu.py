@@ -6,7 +6,7 @@ import numpy as np
 
 from minigan.backend.base import Array, Backend, BackendError
 
-INSTALL = ('python -m pip install "cupy-cuda12x[ctk]" (CUDA 12) or '
+INSTALL = ('install it with python -m pip install "cupy-cuda12x[ctk]" (CUDA 12) or '
            'python -m pip install "cupy-cuda13x[ctk]" (CUDA 13)')
 WAY_OUT = 'or stay on the processor with the backend "numpy"'
 
@@ -24,7 +24,7 @@ class CupyBackend(Backend):
             import cupy
         except ImportError as error:
             raise BackendError(f'backend "cupy": the package cupy cannot be imported ({error}); '
-                               f'install {INSTALL}, {WAY_OUT}') from None
+                               f'{INSTALL}, {WAY_OUT}') from None
         try:
             devices = cupy.cuda.runtime.getDeviceCount()
         except Exception as error:  # CuPy's own error types differ from version to version

@@ -9,7 +9,7 @@ with rate 0.0002 and beta1 = 0.5.
 Deviations from the paper, by preset:
 - all: normal noise (the authors drew uniform noise); one batch of noise serves both updates of a
   step; a moving average of G's weights draws the samples (`ema`), which the paper has not.
-- `small`, `wide28`: 28x28 images, 4x4 kernels, two layers instead of four; `small` has a quarter of
+- `small`, `wide28`: 28x28 images, 4x4 kernels, two layers instead of four; `small` has half of
   `wide28`'s width and four times the learning rate, for a few minutes on a processor.
 - `keras28`: the networks of the widely read Keras and TensorFlow tutorial, with its LeakyReLU in G,
   dropout in place of batch norm in D, and Adam at 0.0001 with beta1 = 0.9.

@@ -38,10 +38,15 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def save(path: Path, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> None:
-    """Write arrays and a config to one npz, or leave what was there as it was."""
+    """Write arrays and a config to one npz, or leave what was there as it was.
+
+    As numpy.savez does it, which in NumPy 2.0 leaves its zip file open when the disk is full.
+    """
     text = np.frombuffer(json.dumps(config, indent=1).encode(), np.uint8)
-    with replacing(path) as file:
-        np.savez(file, **{CONFIG: text, **arrays})  # type: ignore[arg-type]
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in {CONFIG: text, **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -1,0 +1,161 @@
+"""pix2pix: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks",
+https://arxiv.org/abs/1611.07004.
+
+A conditional GAN whose condition c is a picture: G makes another picture of it, D judges the two
+together. The objective (eq. 4; the paper's x and y are c and x here) is
+
+    min over G, max over D of   E log D(c, x) + E log(1 - D(c, G(c))) + lambda E ||x - G(c)||_1.
+
+L1 gets the large shapes right, but blurs what is uncertain; D, which sees patches only, is there
+for the sharpness (section 3.2.2). G is a U-Net: skip connections bring the condition's details past
+its narrow middle (section 3.2.1). The only noise is dropout in G.
+
+Deviations from the paper:
+- Pairs are made from the data itself: `edges` gives outlines, `halves` the left half of an image.
+- Sizes for 28x28 images: two strided layers each way and a bottleneck of one pixel (the paper's
+  eight for 256x256), half of the paper's width; D is its 16x16 discriminator (section 6.1.2).
+- Batches of 64 (the paper: 1 to 10), no random crops and no mirroring.
+- Samples are drawn in evaluation mode, without dropout and with the running statistics. The paper
+  keeps both as in training, and found that its noise changes little (section 3.1).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable
+
+from minigan import losses
+from minigan.backend import of
+from minigan.engine import Tensor, grad
+from minigan.models.model import Model, Shape, setting
+from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dropout, LeakyReLU, Module, ReLU,
+                        Sequential, Tanh, init)
+from minigan.ops import abs, concatenate, mean
+from minigan.optim import Adam
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The hyper-parameters; each is an option of `minigan train pix2pix`."""
+
+    condition: str = setting("edges", "what G is given of an image", ("edges", "halves"))
+    width: int = setting(32, "channels of the first layer of G and of D")
+    dropout: float = setting(0.5, "share of G's inner channels that is dropped: its noise")
+    l1: float = setting(100.0, "weight of the L1 loss (lambda)")
+    learning_rate: float = setting(2e-4, "learning rate of both optimizers")
+    beta1: float = setting(0.5, "Adam's decay of the mean")
+    beta2: float = setting(0.999, "Adam's decay of the square")
+
+
+class Pix2Pix(Model):
+    """Image-to-image translation."""
+
+    name = "pix2pix"
+    paper = ("Isola et al. 2017, Image-to-Image Translation with Conditional Adversarial "
+             "Networks")
+    normal_curve = "normal: TODO"
+    default_steps = 2_000
+    Settings = Settings
+    presets = {"edges": Settings(), "halves": Settings(condition="halves")}
+
+    def build(self) -> None:
+        s = self.settings
+        check(self.shape)
+        self.condition = CONDITIONS[s.condition]
+        self.generator = UNet(s, self.shape, self.streams)
+        self.discriminator = PatchDiscriminator(s, self.shape, self.streams)
+        betas = (s.beta1, s.beta2)
+        self.g_optimizer = Adam(self.generator.parameters(), s.learning_rate, betas)
+        self.d_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)
+        self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+
+    def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """One step on D, then one on G (section 3.3). x: real images (m, H, W, C)."""
+        G, D = self.generator, self.discriminator
+        c = self.condition(x)
+        fake = G(c)
+
+        # Update D; its objective is divided by 2, which slows it down relative to G.
+        d_loss = losses.discriminator(D(c, x), D(c, fake.detach())) / 2
+        self.d_optimizer.step(grad(d_loss, D.parameters()))
+        d_loss = d_loss.detach()  # D's graph is freed here, before G's is built
+
+        # Update G: maximise log D(c, G(c)), and stay near the truth.
+        g_loss, l1 = losses.generator(D(c, fake)), mean(abs(x - fake))
+        self.g_optimizer.step(grad(g_loss + self.settings.l1 * l1, G.parameters()))
+        return {"d_loss": d_loss, "g_loss": g_loss.detach(), "l1": l1.detach()}
+
+
+# ---------------------------------------------------------------- conditions
+
+def edges(x: Tensor) -> Tensor:
+    """The outline of what is bright: 1 on dark pixels with a bright neighbour, else -1.
+
+    x: (N, H, W, C); bright is a pixel whose channels' mean is above 0. Result: of x's shape.
+    """
+    xp = of(x.data)
+    bright = xp.mean(x.data, axis=3, keepdims=True) > 0           # (N, H, W, 1)
+    p = xp.pad(bright, ((0, 0), (1, 1), (1, 1), (0, 0)))          # (N, H + 2, W + 2, 1)
+    near = p[:, :-2, 1:-1] | p[:, 2:, 1:-1] | p[:, 1:-1, :-2] | p[:, 1:-1, 2:]
+    outline = (near & ~bright).astype(x.dtype) * 2 - 1
+    return Tensor(outline.repeat(x.shape[3], axis=3))
+
+
+def halves(x: Tensor) -> Tensor:
+    """The left half of x (N, H, W, C); 0, a medium grey, in the right half."""
+    left = of(x.data).arange(x.shape[2]) < x.shape[2] // 2        # (W,)
+    return Tensor(x.data * left[:, None].astype(x.dtype))
+
+
+CONDITIONS: dict[str, Callable[[Tensor], Tensor]] = {"edges": edges, "halves": halves}
+
+
+# ---------------------------------------------------------------- networks
+
+def check(shape: Shape) -> None:
+    height, width, channels = shape
+    if height % 4 or width % 4 or min(height, width) < 8 or channels not in (1, 3):
+        raise ValueError(f"shape: pix2pix")
+
+
+class UNet(Module):
+    def __init__(self, s: Settings, shape: Shape, streams) -> None:
+        height, width, channels = shape
+        w, kernel = s.width, (height // 4, width // 4)
+        normal: dict[str, Any] = {"weight_init": init.normal(0.02), "rng": streams["init"]}
+        strided = {"kernel_size": 4, "stride": 2, "padding": 1, **normal}
+        self.down = [
+            Sequential(Conv2d(channels, w, **strided), LeakyReLU(0.2)),
+            Sequential(Conv2d(w, 2 * w, bias=False, **strided), BatchNorm(2 * w), LeakyReLU(0.2))]
+        self.middle = Sequential(
+            Conv2d(2 * w, 4 * w, kernel, **normal), LeakyReLU(0.2),
+            ConvTranspose2d(4 * w, 2 * w, kernel, bias=False, **normal), BatchNorm(2 * w),
+            Dropout(s.dropout, streams["dropout"]), ReLU())
+        self.up = [
+            Sequential(ConvTranspose2d(4 * w, w, bias=False, **strided), BatchNorm(w),
+                       Dropout(s.dropout, streams["dropout"]), ReLU()),
+            Sequential(ConvTranspose2d(2 * w, channels, **strided), Tanh())]
+
+    def forward(self, c: Tensor) -> Tensor:
+        seen = []
+        for layer in self.down:
+            c = layer(c)
+            seen.append(c)
+        y = self.middle(c)
+        for layer in self.up:
+            y = layer(concatenate([y, seen.pop()], axis=3))
+        return y
+
+
+class PatchDiscriminator(Module):
+    def __init__(self, s: Settings, shape: Shape, streams) -> None:
+        w = s.width
+        conv: dict[str, Any] = {"kernel_size": 4, "padding": 1, "weight_init": init.normal(0.02),
+                                "rng": streams["init"]}
+        self.layers = Sequential(
+            Conv2d(2 * shape[2], w, stride=2, **conv), LeakyReLU(0.2),
+            Conv2d(w, 2 * w, bias=False, **conv), BatchNorm(2 * w), LeakyReLU(0.2),
+            Conv2d(2 * w, 1, **conv))
+
+    def forward(self, condition: Tensor, image: Tensor) -> Tensor:
+        return self.layers(concatenate([condition, image], axis=3))
