@@ -55,7 +55,7 @@ def train(optimizer, rate, steps):
 def main(quick=False):
     steps = 50 if quick else 1000
     print(make_network())
-    print(f"mean squared error after {steps:,} steps (median of ten readings), by learning rate")
+    print(f"mean squared error after {steps:,} steps, by rate (median of the last ten readings)")
     print("rate     ", *(f"{rate:10}" for rate in RATES))
     table, best, curves = {}, {}, {}
     for name, optimizer in OPTIMIZERS.items():

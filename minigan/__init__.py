@@ -9,6 +9,7 @@ training and trained models `mg.Trainer`, `mg.load`. README.md says in which ord
 
 from minigan import data, gradcheck, graph, losses, nn, ops, optim, penalties, plot
 from minigan.backend import BackendError, Stream, Streams, seed, stream, use
+from minigan.backend.threads import use_threads
 from minigan.engine import Tensor, grad, no_grad, op, op_hook, tensor
 from minigan.training import Trainer, load
 
@@ -16,4 +17,4 @@ __version__ = "0.1.0"
 
 __all__ = ["BackendError", "Stream", "Streams", "Tensor", "Trainer", "data", "grad", "gradcheck",
            "graph", "load", "losses", "nn", "no_grad", "op", "op_hook", "ops", "optim",
-           "penalties", "plot", "seed", "stream", "tensor", "use"]
+           "penalties", "plot", "seed", "stream", "tensor", "use", "use_threads"]

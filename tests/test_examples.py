@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stand_in import counted
 
-from minigan import engine
+from minigan import engine, optim
+from minigan.data import to_model
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FILES = sorted(EXAMPLES.glob("[0-9][0-9]_*.py"))
@@ -63,6 +65,43 @@ def convolution_three_ways(found):
     assert found["counts"] == {5: [4, 6, 9], 4: [4]}
 
 
+@check("06")
+def first_training_loop(found):
+    assert found["start"] == pytest.approx(0.397, abs=1e-3)
+    assert list(found["errors"]) == ["SGD", "RMSprop", "Adam"]
+    for name, errors in found["errors"].items():
+        assert len(errors) == 3 and 0 < min(errors) < found["start"], name
+    assert found["errors"]["Adam"][2] < 0.7 * found["start"]
+
+
+@check("07")
+def gan_on_a_ring(found):
+    inside = 1 - np.exp(-4.5)  # of a Gaussian in the plane within 3 sigma
+    assert found["real"]["modes"] == 8
+    assert found["real"]["good"] == pytest.approx(inside, abs=0.005)
+    assert found["real"]["width"] == pytest.approx(np.sqrt(1 - 4.5 * (1 / inside - 1)), abs=0.01)
+    assert found["slow D"][0] == found["equal"][0] and found["equal"][0]["modes"] == 0
+    assert found["slow D"][-1] != found["equal"][-1]
+
+
+@check("08")
+def gan_digits(found):
+    first, last = found["rows"][0], found["rows"][-1]
+    assert first["nearest"] > 2 and 0.1 < first["spread"] < 1  # noise, far from every digit
+    assert last["nearest"] < first["nearest"] and last["d_loss"] < first["d_loss"]
+    assert 0.1 < last["g_loss"] < 5
+
+
+@check("09")
+def same_code_on_the_gpu(found):
+    devices = {"numpy"} if found["missing"] else {"numpy", "cupy"}
+    assert "cupy" in found["missing"] or devices == {"numpy", "cupy"}
+    assert set(found["ms"]) == devices and all(min(row) > 0 for row in found["ms"].values())
+    assert set(found["differences"]) == {"float64"} | devices - {"numpy"}
+    assert 0 < found["differences"]["float64"][0] < 1e-5
+    assert all(steps[0] < 1e-5 for steps in found["differences"].values())
+
+
 @pytest.fixture
 def ops_table():
     """An example's own ops leave the table of ops again."""
@@ -72,12 +111,17 @@ def ops_table():
     engine.OPS.update(before)
 
 
-def run(path):
-    """What main(quick=True) of a file returns."""
+def module_of(path):
+    """The example as a module."""
     spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main(quick=True)
+    return module
+
+
+def run(path):
+    """What main(quick=True) of a file returns."""
+    return module_of(path).main(quick=True)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -124,3 +168,51 @@ def test_the_index_has_a_row_and_two_answers(path):
         assert f"**{path.stem[:2]}.{question}**" in index
     for link in re.findall(r"\]\((\.\./[^)]+)\)", index):
         assert (EXAMPLES / link).exists(), link
+
+
+# Single examples.
+
+@pytest.mark.slow
+def test_adam_learns_the_curve_and_momentum_multiplies_the_rate(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = module_of(EXAMPLES / "06_first_training_loop.py")
+    best = {name: min(errors) for name, errors in example.main()["errors"].items()}
+    assert best["Adam"] < 0.001 < best["SGD"] and best["RMSprop"] < 0.01 < best["SGD"]
+    with_momentum = example.train(lambda p, rate: optim.SGD(p, rate, 0.9), 0.005, 1000)[1]
+    assert np.median(with_momentum[-10:]) == pytest.approx(best["SGD"], rel=0.2)
+
+
+@pytest.mark.slow
+def test_the_slow_discriminator_collapses_and_the_equal_one_does_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = module_of(EXAMPLES / "07_gan_on_a_ring.py").main()
+    assert max(row["modes"] for row in found["slow D"]) <= 2
+    assert found["equal"][-1]["modes"] == 8 and 0.7 < found["equal"][-1]["good"] < 0.989
+
+
+def test_the_ring_is_judged_honestly():
+    ring = module_of(EXAMPLES / "07_gan_on_a_ring.py")
+    points = ring.judge(ring.CENTRES.repeat(10, axis=0))
+    assert points == {"modes": 8, "good": 1, "width": 0}  # eight points, not eight modes
+    one = ring.judge(np.concatenate([ring.CENTRES[:1].repeat(93, axis=0), ring.CENTRES[1:]]))
+    assert one["modes"] == 1 and one["good"] == 1
+    assert ring.judge(np.zeros((5, 2))) == {"modes": 0, "good": 0, "width": 0}
+    assert len(np.unique(ring.CENTRES.round(3), axis=0)) == 8
+
+
+def test_the_digits_are_judged_honestly():
+    digits = module_of(EXAMPLES / "08_gan_digits.py")
+    real = to_model(digits.DIGITS.images)
+    assert digits.judge(real[::10]) == {"nearest": 1, "spread": 1}
+    assert digits.judge(real[1:500])["nearest"] < 0.1  # copies
+    assert digits.judge(real[:1].repeat(9, axis=0))["spread"] < 0.01  # a collapse
+
+
+def test_the_gpu_example_on_the_stand_in(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    example = module_of(EXAMPLES / "09_same_code_on_the_gpu.py")
+    with counted() as counts:
+        found = example.main(quick=True, device="stand-in")
+    assert not found["missing"] and set(found["ms"]) == {"numpy", "stand-in"}
+    assert found["differences"]["stand-in"][0] < 1e-5 and counts["synchronize"] == 2 * 9
+    assert "stand-in and NumPy's float32" in capsys.readouterr().out
