@@ -70,7 +70,7 @@ def density(*clouds):
 
 
 def main(quick=False):
-    mg.use_threads()  # as `minigan train` does: BLAS keeps to one thread, minigan splits what is large
+    mg.use_threads()  # as `minigan train` does: BLAS on one thread, minigan splits what is large
     times = (0, 30) if quick else (0, 250, 500, 1000, 2000, 3000, 4000)
     clouds = {name: train(*rates, times) for name, rates in RATES.items()}
     data = real(mg.stream("yardstick"), 10_000).numpy()

@@ -43,7 +43,7 @@ def judge(pictures):
 
 # %% The training loop. The pictures are always drawn from the same 500 latents, shown are 36.
 def main(quick=False):
-    mg.use_threads()  # as `minigan train` does: BLAS keeps to one thread, minigan splits what is large
+    mg.use_threads()  # as `minigan train` does: BLAS on one thread, minigan splits what is large
     times = (1, 4) if quick else (1, 100, 300, 1000, 3000, 6000)
     streams = mg.seed(0)
     G, D = make_networks()

@@ -64,7 +64,7 @@ def milliseconds(device, width):
 
 
 def main(quick=False, device="cupy"):
-    mg.use_threads()  # as `minigan train` does: BLAS keeps to one thread, minigan splits what is large
+    mg.use_threads()  # as `minigan train` does: BLAS on one thread, minigan splits what is large
     widths, steps = ((16, 32), 3) if quick else ((128, 512, 1024, 1536, 2048), 100)
     devices, missing = ["numpy", device], ""
     try:
