@@ -67,6 +67,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     sample.add_argument("--seed", type=int, default=0, help="of the latent vectors")
     sample.add_argument("--raw", action="store_true", help="use the generator's own weights, not "
                         "their moving average")
+    sample.add_argument("--data-dir", type=Path, help="for models that start from images: where "
+                        "the files of their data set are (default: as in training)")
     sample.add_argument("--out", type=Path, help="the PNG to write (default: RUN/samples/"
                         "seed-SEED.png)")
     sample.set_defaults(run=_sample)
@@ -194,7 +196,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from minigan import plot
+    from minigan import data, plot
     from minigan.training import load
     trained = load(options.run_folder)
     if options.labels and not trained.model.conditional:
@@ -203,7 +205,9 @@ def _sample(options: argparse.Namespace) -> int:
         raise ValueError(f"--n is {options.n}, but there are {len(options.labels)} --labels")
     columns = trained.model.n_classes if trained.model.conditional else 8
     n = options.n or len(options.labels or ()) or 8 * columns
-    images = trained.sample(n, options.labels, options.seed, options.raw)
+    given = options.data_dir and data.load(trained.config["data"], folder=options.data_dir)
+    images = trained.pictures(n, labels=options.labels, seed=options.seed, raw=options.raw,
+                              images=given)
     run = Path(options.run_folder)
     name = f"seed-{options.seed}.png"
     out = options.out or (run / "samples" / name if run.is_dir() else run.with_name(name))

@@ -47,11 +47,16 @@ def train(model: Model, steps: int, n: int = 8, dtype: str = "float32") -> list[
     return [model.step(*batch(model, n, seed, dtype)) for seed in range(steps)]
 
 
+def inputs(model: Model, n: int, seed: int = 1) -> mg.Tensor:
+    """n inputs of G; a model that makes them from images gets random ones."""
+    return model.inputs_from(Stream(seed, "sample"), n, lambda stream, count: mg.Tensor(
+        stream.uniform((count, *model.shape), -1, 1)))[0]
+
+
 def sample(model: Model, n: int, seed: int = 1, raw: bool = False) -> np.ndarray:
     """n generated images (n, H, W, C) as floats on the host; all labels in turn."""
-    z = model.latent_from(Stream(seed, "sample"), n)
     labels = np.arange(n) % model.n_classes if model.conditional else None
-    return model.sample(z, labels, raw).numpy()
+    return model.sample(inputs(model, n, seed), labels, raw).numpy()
 
 
 def in_float64(model: Model) -> Model:

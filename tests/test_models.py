@@ -9,7 +9,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from model_tools import LARGE, LIGHT, PRESETS, batch, build, count, in_float64, sample, train
+from model_tools import (LARGE, LIGHT, PRESETS, batch, build, count, in_float64, inputs, sample,
+                         train)
 from stand_in import counted
 
 import minigan as mg
@@ -85,7 +86,8 @@ def test_a_preset_has_the_designs_sizes(name, preset):
     assert sum(sizes) < 3e6 or (name, preset) in LARGE
     images = sample(model, 3)
     x, _ = batch(model, 3)
-    assert model.latent(3).shape == (3, model.settings.latent_size)
+    if hasattr(model.settings, "latent_size"):
+        assert inputs(model, 3).shape == model.latent(3).shape == (3, model.settings.latent_size)
     assert images.shape == (3, *model.shape) == x.shape and images.dtype == x.dtype == np.float32
     if preset != "toy":
         assert np.abs(images).max() <= 1
@@ -123,7 +125,7 @@ def test_wrong_names_are_refused(name, preset):
     with pytest.raises(ValueError, match=f"preset 'nosuch' of {name} is unknown; known are "
                        f".*{preset}"):
         model("nosuch")
-    with pytest.raises(ValueError, match=f"setting 'nosuch' of {name} is unknown.*latent_size"):
+    with pytest.raises(ValueError, match=f"setting 'nosuch' of {name} is unknown.*learning_rate"):
         model(preset, nosuch=1)
 
 
@@ -348,7 +350,7 @@ def test_sampling_changes_nothing(name, preset):
                                                                            images)
     assert np.array_equal(raw, images) == (model.ema is None)
     alone = sample(model, 1, raw=True)  # an image does not depend on the others, also not its z
-    rows = model.latent_from(mg.Stream(1, "sample"), 4)[:1]
+    rows = inputs(model, 4)[:1]
     labels = np.zeros(1, int) if model.conditional else None
     again = model.sample(rows, labels, raw=True)
     assert not again.requires_grad and again.op is None and alone.shape == again.shape

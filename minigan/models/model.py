@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, Callable, ClassVar
 
 import numpy as np
 
@@ -84,9 +84,19 @@ class Model:
         """n latent vectors z (n, latent_size), standard normal unless a model says otherwise."""
         return Tensor(stream.normal((n, self.settings.latent_size)))
 
-    def sample(self, z: Tensor, labels: Any = None, raw: bool = False) -> Tensor:
-        """Images (N, H, W, C) in [-1, 1] from latent vectors, in evaluation mode, not recorded.
+    def inputs_from(self, stream: Any, n: int, images: Callable[[Any, int], Tensor]
+                    ) -> tuple[Tensor, Tensor | None]:
+        """n inputs for `sample`: latent vectors, unless a model makes them from images.
 
+        images: called as images(stream, n), draws n images (n, H, W, C) of the data set. Those that
+        inputs were made from come second, for comparison; None where no image was drawn.
+        """
+        return self.latent_from(stream, n), None
+
+    def sample(self, z: Tensor, labels: Any = None, raw: bool = False) -> Tensor:
+        """Images (N, H, W, C) in [-1, 1] from G's inputs, in evaluation mode, not recorded.
+
+        z: latent vectors, or what else `inputs_from` makes.
         labels: for conditional models, N integers from 0 to n_classes - 1.
         raw: use the generator's own weights where the model keeps their moving average.
         """

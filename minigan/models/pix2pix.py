@@ -12,8 +12,9 @@ its narrow middle (section 3.2.1). The only noise is dropout in G.
 
 Deviations from the paper:
 - Pairs are made from the data itself: `edges` gives outlines, `halves` the left half of an image.
-- Sizes for 28x28 images: two strided layers each way and a bottleneck of one pixel (the paper's
-  eight for 256x256), half of the paper's width; D is its 16x16 discriminator (section 6.1.2).
+- Sizes for 28x28 images, half of the paper's width: G has two strided layers each way, and one each
+  into and out of its narrowest place, a single pixel as in the paper's eight layers for 256x256. D
+  judges 6x6 overlapping patches of 22x22 pixels (the paper: 70x70 pixels).
 - Batches of 64 (the paper: 1 to 10), no random crops and no mirroring.
 - Samples are drawn in evaluation mode, without dropout and with the running statistics. The paper
   keeps both as in training, and found that its noise changes little (section 3.1).
@@ -30,7 +31,7 @@ from minigan.engine import Tensor, grad
 from minigan.models.model import Model, Shape, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dropout, LeakyReLU, Module, ReLU,
                         Sequential, Tanh, init)
-from minigan.ops import abs, concatenate, mean
+from minigan.ops import abs, concatenate, mean, where
 from minigan.optim import Adam
 
 
@@ -53,14 +54,14 @@ class Pix2Pix(Model):
     name = "pix2pix"
     paper = ("Isola et al. 2017, Image-to-Image Translation with Conditional Adversarial "
              "Networks")
-    normal_curve = "normal: TODO"
+    normal_curve = ("normal: L1 falls fast, then slowly for the whole run; D's loss, which is "
+                    "halved, dips and comes back up towards log 2 = 0.69, G's settles around 1")
     default_steps = 2_000
     Settings = Settings
     presets = {"edges": Settings(), "halves": Settings(condition="halves")}
 
     def build(self) -> None:
         s = self.settings
-        check(self.shape)
         self.condition = CONDITIONS[s.condition]
         self.generator = UNet(s, self.shape, self.streams)
         self.discriminator = PatchDiscriminator(s, self.shape, self.streams)
@@ -68,6 +69,12 @@ class Pix2Pix(Model):
         self.g_optimizer = Adam(self.generator.parameters(), s.learning_rate, betas)
         self.d_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)
         self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+
+    def inputs_from(self, stream: Any, n: int, images: Callable[[Any, int], Tensor]
+                    ) -> tuple[Tensor, Tensor]:
+        """n conditions, made from images of the data set, and these images."""
+        x = images(stream, n)
+        return self.condition(x), x
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """One step on D, then one on G (section 3.3). x: real images (m, H, W, C)."""
@@ -102,9 +109,9 @@ def edges(x: Tensor) -> Tensor:
 
 
 def halves(x: Tensor) -> Tensor:
-    """The left half of x (N, H, W, C); 0, a medium grey, in the right half."""
+    """The left half of x (N, H, W, C), and black, which is -1, in the right half."""
     left = of(x.data).arange(x.shape[2]) < x.shape[2] // 2        # (W,)
-    return Tensor(x.data * left[:, None].astype(x.dtype))
+    return where(Tensor(left[:, None]), x.detach(), -1.0)
 
 
 CONDITIONS: dict[str, Callable[[Tensor], Tensor]] = {"edges": edges, "halves": halves}
@@ -112,50 +119,58 @@ CONDITIONS: dict[str, Callable[[Tensor], Tensor]] = {"edges": edges, "halves": h
 
 # ---------------------------------------------------------------- networks
 
-def check(shape: Shape) -> None:
-    height, width, channels = shape
-    if height % 4 or width % 4 or min(height, width) < 8 or channels not in (1, 3):
-        raise ValueError(f"shape: pix2pix")
-
-
 class UNet(Module):
+    """G(c): down to a single pixel and up again, with skips between layers of the same size.
+
+    On the way up, each strided layer is given what its mirror image found on the way down beside
+    what comes from below, as further channels. c and the result: (N, H, W, C).
+    """
+
     def __init__(self, s: Settings, shape: Shape, streams) -> None:
         height, width, channels = shape
-        w, kernel = s.width, (height // 4, width // 4)
+        if height % 4 or width % 4 or min(height, width) < 8 or channels not in (1, 3):
+            raise ValueError(f"shape: pix2pix makes images of 1 or 3 channels whose height and "
+                             f"width are multiples of 4, 8 or more, not "
+                             f"{height}x{width}x{channels}")
+        self.shape, w, kernel = shape, s.width, (height // 4, width // 4)
         normal: dict[str, Any] = {"weight_init": init.normal(0.02), "rng": streams["init"]}
         strided = {"kernel_size": 4, "stride": 2, "padding": 1, **normal}
-        self.down = [
-            Sequential(Conv2d(channels, w, **strided), LeakyReLU(0.2)),
-            Sequential(Conv2d(w, 2 * w, bias=False, **strided), BatchNorm(2 * w), LeakyReLU(0.2))]
+        self.down1 = Sequential(Conv2d(channels, w, **strided), LeakyReLU(0.2))
+        self.down2 = Sequential(Conv2d(w, 2 * w, bias=False, **strided), BatchNorm(2 * w),
+                                LeakyReLU(0.2))
         self.middle = Sequential(
-            Conv2d(2 * w, 4 * w, kernel, **normal), LeakyReLU(0.2),
+            Conv2d(2 * w, 4 * w, kernel, **normal), LeakyReLU(0.2),  # one pixel: (N, 1, 1, 4 w)
             ConvTranspose2d(4 * w, 2 * w, kernel, bias=False, **normal), BatchNorm(2 * w),
             Dropout(s.dropout, streams["dropout"]), ReLU())
-        self.up = [
-            Sequential(ConvTranspose2d(4 * w, w, bias=False, **strided), BatchNorm(w),
-                       Dropout(s.dropout, streams["dropout"]), ReLU()),
-            Sequential(ConvTranspose2d(2 * w, channels, **strided), Tanh())]
+        self.up2 = Sequential(ConvTranspose2d(4 * w, w, bias=False, **strided), BatchNorm(w),
+                              Dropout(s.dropout, streams["dropout"]), ReLU())
+        self.up1 = Sequential(ConvTranspose2d(2 * w, channels, **strided), Tanh())
 
     def forward(self, c: Tensor) -> Tensor:
-        seen = []
-        for layer in self.down:
-            c = layer(c)
-            seen.append(c)
-        y = self.middle(c)
-        for layer in self.up:
-            y = layer(concatenate([y, seen.pop()], axis=3))
-        return y
+        if c.shape[1:] != self.shape:
+            raise ValueError(f"condition: must be (N, {', '.join(map(str, self.shape))}), got "
+                             f"{c.shape}")
+        first = self.down1(c)                                      # (N, 14, 14, w)
+        second = self.down2(first)                                 # (N, 7, 7, 2 w)
+        y = self.middle(second)                                    # (N, 7, 7, 2 w)
+        y = self.up2(concatenate([y, second], axis=3))             # (N, 14, 14, w)
+        return self.up1(concatenate([y, first], axis=3))           # (N, 28, 28, C)
 
 
 class PatchDiscriminator(Module):
+    """D(c, x): a logit for each patch of 22x22 pixels.
+
+    c, x: (N, H, W, C); the result: (N, H / 4 - 1, W / 4 - 1, 1), a patch every four pixels.
+    """
+
     def __init__(self, s: Settings, shape: Shape, streams) -> None:
         w = s.width
         conv: dict[str, Any] = {"kernel_size": 4, "padding": 1, "weight_init": init.normal(0.02),
                                 "rng": streams["init"]}
         self.layers = Sequential(
             Conv2d(2 * shape[2], w, stride=2, **conv), LeakyReLU(0.2),
-            Conv2d(w, 2 * w, bias=False, **conv), BatchNorm(2 * w), LeakyReLU(0.2),
+            Conv2d(w, 2 * w, stride=2, bias=False, **conv), BatchNorm(2 * w), LeakyReLU(0.2),
             Conv2d(2 * w, 1, **conv))
 
-    def forward(self, condition: Tensor, image: Tensor) -> Tensor:
-        return self.layers(concatenate([condition, image], axis=3))
+    def forward(self, c: Tensor, x: Tensor) -> Tensor:
+        return self.layers(concatenate([c, x], axis=3))

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from minigan import data
 from minigan.backend import Stream
-from minigan.data import to_bytes
+from minigan.engine import Tensor
 from minigan.models.catalog import find
 from minigan.models.model import Model
 from minigan.training import archive
 from minigan.training.folder import open_run
+from minigan.training.sampling import draw_images, side_by_side
 
 
 class Loaded:
@@ -26,19 +28,48 @@ class Loaded:
         return (f"<{self.config['model']} {self.config['preset']} trained on "
                 f"{self.config['data']}, step {self.config['step']}>")
 
-    def sample(self, n: int = 64, labels: Any = None, seed: int = 0,
-               raw: bool = False) -> np.ndarray:
+    def sample(self, n: int = 64, labels: Any = None, seed: int = 0, raw: bool = False,
+               images: data.Images | None = None) -> np.ndarray:
         """n generated images, u8 (n, H, W, C); the same seed gives the same images.
 
         labels: for conditional models, n integers; left out, they go through all labels in turn.
         raw: the generator's own weights, where the model also keeps their moving average.
+        images: for models that start from images, where to draw them from; left out, the data set
+        of the training is loaded again.
+
+        Raises:
+            ValueError: that data set is not here, or its images have another shape.
         """
+        return self._draw(n, labels, seed, raw, images)[1]
+
+    def pictures(self, n: int = 64, **settings: Any) -> np.ndarray:
+        """What `sample` gives, as the trainer shows it: input, sample and truth side by side."""
+        return side_by_side(*self._draw(n, **settings))
+
+    def _draw(self, n: int, labels: Any = None, seed: int = 0, raw: bool = False,
+              images: data.Images | None = None) -> tuple[Tensor, np.ndarray, Tensor | None]:
         if not isinstance(n, (int, np.integer)) or n < 1:
             raise ValueError(f"n must be a whole number of 1 or more, got {n!r}")
         if labels is None and self.model.conditional:
             labels = np.arange(n) % self.model.n_classes
-        z = self.model.latent_from(Stream(seed, "sample"), int(n))
-        return to_bytes(self.model.sample(z, labels=labels, raw=raw).numpy())
+        inputs, truth = self.model.inputs_from(
+            Stream(seed, "sample"), int(n),
+            lambda stream, count: draw_images(self._fitting(images), stream, count))
+        samples = data.to_bytes(self.model.sample(inputs, labels=labels, raw=raw).numpy())
+        return inputs, samples, truth
+
+    def _fitting(self, images: data.Images | None) -> data.Images:
+        """The given images, or the data set of the training, after a look at their shape."""
+        if images is None:
+            try:
+                images = data.load(self.config["data"])
+            except (OSError, ValueError) as error:
+                raise ValueError(f"images: {self.model.name} starts from images, and its data set "
+                                 f"{self.config['data']!r} is not here ({error})") from None
+        if images.shape != self.model.shape:
+            raise ValueError(f"images: those of {images.name} are {images.shape}, the model makes "
+                             f"{self.model.shape}")
+        return images
 
 
 def load(path: str | os.PathLike[str]) -> Loaded:

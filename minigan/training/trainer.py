@@ -11,6 +11,7 @@ import math
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
@@ -26,6 +27,7 @@ from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.training import archive
 from minigan.training.folder import RunFolder, new_run
+from minigan.training.sampling import draw_images, side_by_side
 
 ROWS = 8                  # of a sample grid; as many columns, or one for each label
 READ_EVERY = 20           # steps between two readings of the losses: reading waits for the device
@@ -62,8 +64,8 @@ class Trainer:
         self.xp = of(model.generator.parameters()[0].data)
         # Previews have a stream of their own: looking does not change what is learned.
         self.columns = model.n_classes if model.conditional else ROWS
-        self.preview = model.latent_from(Stream(model.streams.seed, "preview"),
-                                         ROWS * self.columns)
+        self.preview, self.truth = model.inputs_from(
+            Stream(model.streams.seed, "preview"), ROWS * self.columns, partial(draw_images, data))
         self.labels = np.tile(np.arange(self.columns), ROWS) if model.conditional else None
         self.folder: RunFolder = new_run(model.name, out, overwrite)
         self.folder.write_config(self.config())
@@ -143,12 +145,12 @@ class Trainer:
         return metrics
 
     def samples(self) -> np.ndarray:
-        """The images of the fixed latents now, u8 (N, H, W, C); a label a column if conditional."""
+        """The images of the fixed inputs now, u8 (N, H, W, C); a label a column if conditional."""
         return to_bytes(self.model.sample(self.preview, self.labels).numpy())
 
     def draw_samples(self) -> None:
-        """Write samples/STEP.png and samples/latest.png."""
-        grid = plot.tile(self.samples(), columns=self.columns)
+        """Write samples/STEP.png and samples/latest.png; input and truth beside what has them."""
+        grid = plot.tile(side_by_side(self.preview, self.samples(), self.truth), self.columns)
         for name in (f"{self.step:06d}.png", "latest.png"):
             plot.save(grid, self.folder.samples / name, scale=2)
 
