@@ -215,7 +215,7 @@ class Op:
                 lead, kind, dtype = x, type(data), data.dtype
             elif type(data) is not kind:
                 raise errors.MixedDevicesError(self.name, inputs)
-            elif data.dtype is not dtype:
+            elif data.dtype is not dtype and data.dtype != dtype:
                 dtype, mixed = _common_dtype(self, dtype, data.dtype), True
             if x.requires_grad and (self.joint or self.rules[position]):
                 carriers.append((position, x))

@@ -826,3 +826,12 @@ def test_numpy_and_data_are_the_memory_itself():
     assert x.numpy() is x.data
     assert (x.shape, x.ndim, x.size, x.device, len(x)) == ((2, 3), 2, 6, "numpy", 2)
     assert x.T.shape == (3, 2) and mg.tensor(2.5).item() == 2.5
+
+
+def test_equal_dtypes_need_not_be_the_same_object():
+    """As after unpickling, or with metadata: comparing them by identity alone would never end."""
+    twin = np.dtype(np.float32, metadata={"unit": "volt"})
+    x = mg.Tensor(np.ones(3, twin), requires_grad=True)
+    y = x + mg.Tensor(np.ones(3, np.float32))
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(mg.grad(ops.sum(y * y), x).numpy(), [4, 4, 4])
