@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import cli, data
+from minigan import data
 from minigan.backend import registry, threads
 from minigan.cli import main
+from minigan.commands import info
 from minigan.models.catalog import find, names
 from minigan.training import archive, load
 
@@ -199,7 +200,7 @@ def test_info(run, monkeypatch):
 
 
 def test_a_wrong_device_fails_its_test(run, monkeypatch):
-    monkeypatch.setattr(cli, "_ten_ops", lambda device: False)
+    monkeypatch.setattr(info, "_ten_ops", lambda device: False)
     status, out, _ = run("info", "--test")
     assert status == 1 and "ten ops and their gradient DIFFER from NumPy's" in out
 

@@ -1,0 +1,88 @@
+"""`minigan train MODEL`: train a model and write a run folder."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from minigan.commands.options import INTERRUPTED, Formatter, count, natural
+
+HELP = "train a model and write a run folder"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """A parser for each model, with the model's settings among the options."""
+    from minigan.models.catalog import find, names
+    models = parser.add_subparsers(title="models", metavar="MODEL", required=True)
+    for name in names():
+        model = find(name)
+        parser = models.add_parser(name, help=model.paper, formatter_class=Formatter,
+                                   description=f"{model.paper}.")
+        run = parser.add_argument_group("run")
+        run.add_argument("--steps", type=natural, default=model.default_steps,
+                         help="training steps in all")
+        run.add_argument("--batch-size", type=count, default=64, help="images a step")
+        run.add_argument("--seed", type=natural, default=0, help="of everything that is random")
+        run.add_argument("--data", default="digits", help="data set: digits (5,000 MNIST digits, "
+                         "in the package), mnist, fashion-mnist")
+        run.add_argument("--data-dir", type=Path, help="where its files are (default: "
+                         "MINIGAN_DATA, else the user's cache folder)")
+        run.add_argument("--out", type=Path, help=f"run folder (default: the next free "
+                         f"runs/{name}-001)")
+        run.add_argument("--overwrite", action="store_true", help="if --out is a run folder, keep "
+                         "it as OUT.old and start anew")
+        run.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
+        run.add_argument("--threads", type=count, help="threads to compute with (default: all "
+                         "cores, 4 at most)")
+        group = parser.add_argument_group("settings of the model")
+        group.add_argument("--preset", default=next(iter(model.presets)),
+                           choices=list(model.presets), help="the settings to start from; the "
+                           "defaults below are those of the first")
+        first = next(iter(model.presets.values()))
+        for field in dataclasses.fields(model.Settings):
+            _add_setting(group, field, getattr(first, field.name))
+        parser.set_defaults(model=model)
+
+
+def _add_setting(group: argparse._ArgumentGroup, field: dataclasses.Field, default: object) -> None:
+    flag, destination = f"--{field.name.replace('_', '-')}", f"setting_{field.name}"
+    text = f"{field.metadata['help']} (default: {default})"
+    kind, choices = type(field.default), field.metadata["choices"]
+    if kind is bool:
+        group.add_argument(flag, dest=destination, help=text,
+                           action=argparse.BooleanOptionalAction)
+        return
+    whole = count if field.default else natural
+    group.add_argument(flag, dest=destination, help=text, choices=choices or None,
+                       type=whole if kind is int else kind,
+                       metavar="{" + ",".join(choices) + "}" if choices else kind.__name__.upper())
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train; returns the exit status."""
+    import minigan
+    from minigan import data
+    from minigan.training import Trainer
+    if options.backend:
+        minigan.use(options.backend)
+    settings = {name.removeprefix("setting_"): value for name, value in vars(options).items()
+                if name.startswith("setting_") and value is not None}
+    images = data.load(options.data, folder=options.data_dir)
+    model = options.model(options.preset, images.shape, minigan.seed(options.seed),
+                          images.n_classes or 10, **settings)
+    trainer = Trainer(model, images, options.batch_size, options.out, options.overwrite,
+                      options.threads)
+    print(f"run folder: {trainer.folder}")
+    print(f"{model.name} {model.preset} on {images.name} ({len(images):,} images "
+          f"{'x'.join(map(str, images.shape))}), {trainer.xp.describe()}, {trainer.threads} "
+          f"thread{'s' * (trainer.threads > 1)}, {options.steps:,} steps of "
+          f"{options.batch_size}; look at {trainer.folder}/samples/latest.png", flush=True)
+    trainer.fit(options.steps)
+    if trainer.interrupted:
+        print(f"interrupted at step {trainer.step:,}; what was learned is saved in "
+              f"{trainer.folder.checkpoint.as_posix()}")
+        return INTERRUPTED
+    print(f"{trainer.step:,} steps in {trainer.seconds:.0f} s; see samples/latest.png and "
+          f"losses.png\nrun folder: {trainer.folder}")
+    return 0
