@@ -34,7 +34,8 @@ class Settings:
     """The hyper-parameters; each is an option of `minigan train dcgan`."""
 
     networks: str = setting("strided", "which networks", ("strided", "keras"))
-    width: int = setting(32, "channels of D's first layer, and of G's last but one")
+    width: int = setting(32, "channels of G's last layer but one")
+    d_width: int = setting(32, "channels of D's first layer")
     layers: int = setting(2, "strided layers of each network; each halves or doubles the size")
     kernel: int = setting(4, "size of the kernels")
     latent_size: int = setting(100, "numbers in a latent vector z")
@@ -56,10 +57,10 @@ class DCGAN(Model):
     Settings = Settings
     presets = {
         "small": Settings(),
-        "wide28": Settings(width=64, learning_rate=2e-4),
+        "wide28": Settings(width=64, d_width=64, learning_rate=2e-4),
         "keras28": Settings(networks="keras", learning_rate=1e-4, beta1=0.9),
-        "torch64": Settings(width=64, layers=4, learning_rate=2e-4),
-        "paper64": Settings(width=128, layers=4, kernel=5, learning_rate=2e-4),
+        "torch64": Settings(width=64, d_width=64, layers=4, learning_rate=2e-4),
+        "paper64": Settings(width=128, d_width=128, layers=4, kernel=5, learning_rate=2e-4),
     }
 
     def build(self) -> None:
@@ -101,23 +102,23 @@ def strided(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
         raise ValueError(f"shape: {s.layers} layers of stride 2 make heights and widths that are "
                          f"multiples of {1 << s.layers}, not {height}x{width}; choose another "
                          f"preset, --layers, or data of another size")
-    wide = [s.width << i for i in range(s.layers)]                # 64, 128, ...
+    g_wide, d_wide = ([w << i for i in range(s.layers)] for w in (s.width, s.d_width))
     normal = {"weight_init": init.normal(0.02), "rng": streams["init"]}
     conv = {"kernel_size": s.kernel, "stride": 2, "padding": 1 if s.kernel == 4 else "same",
             "bias": False, **normal}
-    first = start[0] * start[1] * wide[-1]
+    pixels = start[0] * start[1]
 
-    generator: list[Module] = [Dense(s.latent_size, first, bias=False, **normal),
-                               Reshape(*start, wide[-1])]
+    generator: list[Module] = [Dense(s.latent_size, pixels * g_wide[-1], bias=False, **normal),
+                               Reshape(*start, g_wide[-1])]
     discriminator: list[Module] = []
-    for n_in, n_out in zip(wide[::-1], wide[-2::-1] + [channels]):
+    for n_in, n_out in zip(g_wide[::-1], g_wide[-2::-1] + [channels]):
         generator += [_batch_norm(n_in, streams), ReLU(), ConvTranspose2d(n_in, n_out, **conv)]
-    for n_in, n_out in zip([channels] + wide, wide):
+    for n_in, n_out in zip([channels] + d_wide, d_wide):
         discriminator += [Conv2d(n_in, n_out, **conv)]
         discriminator += [_batch_norm(n_out, streams)] if discriminator[1:] else []
         discriminator += [LeakyReLU(0.2)]
     return (Sequential(*generator, Tanh()),
-            Sequential(*discriminator, Flatten(), Dense(first, 1, **normal)))
+            Sequential(*discriminator, Flatten(), Dense(pixels * d_wide[-1], 1, **normal)))
 
 
 def _batch_norm(features: int, streams) -> BatchNorm:
