@@ -9,7 +9,7 @@ import numpy as np
 import minigan as mg
 from minigan.backend import Stream, default
 from minigan.models.catalog import find, names
-from minigan.models.model import Model
+from minigan.models.model import Model, Shape
 from minigan.optim import Optimizer
 
 PRESETS = [(name, preset) for name in names() for preset in find(name).presets]
@@ -18,15 +18,15 @@ LIGHT = [row for row in PRESETS if row not in LARGE]  # 3 million parameters at 
 
 
 def build(name: str, preset: str, seed: int = 0, every_step: bool = False,
-          **settings: Any) -> Model:
+          shape: Shape | None = None, **settings: Any) -> Model:
     """A preset for images of its own size: 64x64x3 where its name ends in 64, else 28x28x1.
 
     every_step: update G in every step, also where it would wait for several of the critic.
     """
     if every_step and hasattr(find(name).Settings, "n_critic"):
         settings["n_critic"] = 1
-    return find(name)(preset, (64, 64, 3) if preset.endswith("64") else (28, 28, 1), seed,
-                      **settings)
+    shape = shape or ((64, 64, 3) if preset.endswith("64") else (28, 28, 1))
+    return find(name)(preset, shape, seed, **settings)
 
 
 def count(model: Model) -> int:
