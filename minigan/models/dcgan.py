@@ -12,7 +12,8 @@ Deviations from the paper, by preset:
 - `small`, `wide28`: 28x28 images, 4x4 kernels, two layers instead of four; `small` has half of
   `wide28`'s width and four times the learning rate, for a few minutes on a processor.
 - `keras28`: the networks of the widely read Keras and TensorFlow tutorial, with its LeakyReLU in G,
-  dropout in place of batch norm in D, and Adam at 0.0001 with beta1 = 0.9.
+  dropout in place of batch norm in D, Glorot's weights, and Adam at 0.0001 with beta1 = 0.9. The
+  slope is 0.01 (the tutorial: Keras's 0.3), batch norm's eps 1e-5 and momentum 0.1 (0.001, 0.01).
 - `torch64`: the networks of the PyTorch example, 4x4 kernels, half of the paper's width.
 - `paper64`: figure 1 of the paper, 5x5 kernels, widths 1024 to 128.
 """
