@@ -9,8 +9,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from model_tools import (LARGE, LIGHT, PRESETS, batch, build, count, in_float64, inputs, sample,
-                         train)
+from model_tools import (LARGE, LIGHT, PRESETS, batch, build, check_gradients, count, in_float64,
+                         inputs, sample, train)
 from stand_in import counted
 
 import minigan as mg
@@ -172,15 +172,6 @@ def gradients_and_losses(model, x, labels):
     return found
 
 
-def along(gradients, random):
-    """A unit direction that has a part along each gradient."""
-    ds = [random.standard_normal(g.shape) for g in gradients]
-    ds = [g.data / max(np.linalg.norm(g.data), 1e-12) + 0.7 * d / np.linalg.norm(d)
-          for g, d in zip(gradients, ds)]
-    length = math.sqrt(sum(np.sum(d ** 2) for d in ds))
-    return [d / length for d in ds]
-
-
 @EACH
 def test_gradients_are_those_of_the_losses(name, preset):
     """A step's gradients against differences of its losses, along one direction a weight.
@@ -193,21 +184,9 @@ def test_gradients_are_those_of_the_losses(name, preset):
     found = gradients_and_losses(model, x, labels)
     assert len(found) == 2 and len({id(p) for _, ps, _ in found for p in ps}) == sum(
         len(ps) for _, ps, _ in found)  # D's and G's
-    random, eps = np.random.Generator(np.random.Philox(1)), 1e-7  # small: kinks are near
     for i, (loss, parameters, gradients) in enumerate(found):
-        pairs = list(zip(parameters, gradients, strict=True))
-        for group in [pairs] if (name, preset) in LARGE else [[pair] for pair in pairs]:
-            ds, values = along([g for _, g in group], random), []
-            starts = [p.data.copy() for p, _ in group]
-            for step in (eps, -eps, 0):
-                for (p, _), start, d in zip(group, starts, ds):
-                    p.assign(start + step * d)
-                if step:
-                    values.append(gradients_and_losses(model, x, labels)[i][0])
-            numeric = (values[0] - values[1]) / (2 * eps)
-            exact = sum(np.sum(g.data * d) for (_, g), d in zip(group, ds))
-            norm = math.sqrt(sum(np.sum(g.data ** 2) for _, g in group))
-            assert abs(numeric - exact) <= 1e-6 * max(norm, 0.1), group[0][0].name
+        check_gradients(lambda: gradients_and_losses(model, x, labels)[i][0], parameters,
+                        gradients, together=(name, preset) in LARGE)
         assert max(np.linalg.norm(g.data) for g in gradients) > 1e-5
 
 
