@@ -25,10 +25,10 @@ import dataclasses
 import math
 from typing import Any
 
-from minigan import losses
+from minigan import errors, losses
 from minigan.backend import of
 from minigan.engine import Tensor, broadcast_to, getitem, grad, reshape
-from minigan.models.model import Model, Shape, setting
+from minigan.models.model import Model, Shape, halved, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
                         Maxout, Module, ReLU, Reshape, Sequential, Sigmoid, Tanh, init)
 from minigan.ops import concatenate, relu
@@ -87,8 +87,9 @@ class CGAN(Model):
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """The GAN's algorithm 1 under eq. 2. x: real images (m, H, W, C); labels: (m,)."""
-        if labels is None:
-            raise ValueError("labels: a conditional GAN cannot train without them")
+        if labels is None or labels.shape != (len(x),):
+            raise ValueError(f"labels: a conditional GAN needs one for each of {len(x)} images, "
+                             f"got {labels if labels is None else labels.shape}")
         G, D = self.generator, self.discriminator
         fake = G(self.latent(len(x)), labels)
 
@@ -107,6 +108,7 @@ class CGAN(Model):
 
 def one_hot(labels: Tensor, n_classes: int, dtype: Any) -> Tensor:
     """1 at each label, else 0: (N,) integers -> (N, n_classes) of a float dtype."""
+    errors.check_ids("labels", labels.data, n_classes)
     return getitem(Tensor(of(labels.data).eye(n_classes, dtype=dtype)), labels)
 
 
@@ -134,11 +136,7 @@ class Joined(Module):
 
 def conv(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Module]:
     """Two strided layers each way, as DCGAN; G is given y with z, D at every layer."""
-    height, width, channels = shape
-    if height % 4 or width % 4:
-        raise ValueError(f"shape: the conv networks make heights and widths that are multiples of "
-                         f"4, not {height}x{width}")
-    start, w, k = (height // 4, width // 4), s.width, n_classes
+    start, channels, w, k = halved(shape, 2), shape[2], s.width, n_classes
     normal = {"weight_init": init.normal(0.02), "rng": streams["init"]}
     strided = {"kernel_size": 4, "stride": 2, "padding": 1, **normal}
     pixels = start[0] * start[1]

@@ -24,7 +24,7 @@ import dataclasses
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model, Shape, setting
+from minigan.models.model import Model, Shape, halved, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, Adam
@@ -96,12 +96,7 @@ def strided(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
     Channels double from D's first layer on: width, 2 width, ...; with 4 layers the last is
     a dense layer over 4x4 pixels, which is the 4x4 convolution of the PyTorch example.
     """
-    height, width, channels = shape
-    start = (height >> s.layers, width >> s.layers)
-    if (start[0] << s.layers, start[1] << s.layers) != (height, width) or min(start) < 1:
-        raise ValueError(f"shape: {s.layers} layers of stride 2 make heights and widths that are "
-                         f"multiples of {1 << s.layers}, not {height}x{width}; choose another "
-                         f"preset, --layers, or data of another size")
+    start, channels = halved(shape, s.layers), shape[2]
     wide = [s.width << i for i in range(s.layers)]                # 64, 128, ...
     normal = {"weight_init": init.normal(0.02), "rng": streams["init"]}
     conv = {"kernel_size": s.kernel, "stride": 2, "padding": 1 if s.kernel == 4 else "same",
@@ -130,11 +125,7 @@ def _batch_norm(features: int, streams) -> BatchNorm:
 
 def keras(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
     """The tutorial's networks: 5x5 "same" kernels, widths 256, 128, 64; no bias in G."""
-    height, width, channels = shape
-    if height % 4 or width % 4:
-        raise ValueError(f"shape: the keras networks make heights and widths that are multiples "
-                         f"of 4, not {height}x{width}")
-    start, rng = (height // 4, width // 4), streams["init"]
+    start, channels, rng = halved(shape, 2), shape[2], streams["init"]
     conv = {"kernel_size": 5, "padding": "same", "rng": rng}
     generator = Sequential(
         Dense(s.latent_size, start[0] * start[1] * 256, bias=False, rng=rng),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from minigan import errors
 from minigan.backend import of
 from minigan.engine import Tensor, broadcast_to, getitem, op, reshape, scatter_add
 from minigan.ops.elementwise import where
@@ -75,10 +76,9 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
 
 
 def embedding(ids: Any, table: Tensor) -> Tensor:
-    """Rows of a table: ids (...) integer, table (K, D) -> (..., D)."""
+    """Rows of a table: ids (...) integers from 0 to K - 1, table (K, D) -> (..., D)."""
     data = ids.data if isinstance(ids, Tensor) else ids
-    if getattr(getattr(data, "dtype", None), "kind", "") not in ("i", "u"):
-        raise TypeError(f"embedding: ids must be an integer array or tensor, got {ids!r}")
+    errors.check_ids("embedding: ids", data, table.shape[0])
     return getitem(table, data)
 
 
