@@ -30,14 +30,14 @@ def build(name: str, preset: str, seed: int = 0, every_step: bool = False,
     return find(name)(preset, shape, seed, **settings)
 
 
-def small(name: str, preset: str, **settings: Any) -> Model:
+def small(name: str, preset: str, shape: Shape | None = None, **settings: Any) -> Model:
     """A preset at small width and for small images: 8x8x1, 16x16x3 with four strided layers."""
     preset_settings = find(name).presets[preset]
     if hasattr(preset_settings, "width"):
         dense = name.startswith("wgan") and preset_settings.networks != "conv"
         settings = {"width": 16 if dense else 3, **settings}
-    shape = (16, 16, 3) if getattr(preset_settings, "layers", 2) == 4 else (8, 8, 1)
-    return build(name, preset, shape=shape, **settings)
+    own = (16, 16, 3) if getattr(preset_settings, "layers", 2) == 4 else (8, 8, 1)
+    return build(name, preset, shape=shape or own, **settings)
 
 
 def count(model: Model) -> int:

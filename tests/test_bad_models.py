@@ -26,6 +26,7 @@ EACH = pytest.mark.parametrize("name, preset", PRESETS, ids=[":".join(row) for r
 MULTIPLES = {  # of what the heights and widths are; dense networks make any size
     ("dcgan", "small"): 4, ("dcgan", "wide28"): 4, ("dcgan", "keras28"): 4,
     ("dcgan", "torch64"): 16, ("dcgan", "paper64"): 16, ("cgan", "conv"): 4,
+    ("cgan", "projection"): 4,
     ("pix2pix", "edges"): 4, ("pix2pix", "halves"): 4, ("wgan", "conv"): 4,
     ("wgan-gp", "conv28"): 4, ("wgan-gp", "wide28"): 4, ("wgan-gp", "paper64"): 16,
 }

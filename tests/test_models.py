@@ -60,6 +60,20 @@ COUNTS = {  # generator, discriminator
         linear(100, 4 * 4 * 1024) + linear(1024, 512, 256, 128, 3, taps=25)
         + norms(1024, 512, 256, 128),
         linear(3, 128, 256, 512, 1024, taps=25) + norms(256, 512, 1024) + dense(4 * 4 * 1024, 1)),
+    ("cgan", "conv"): (
+        linear(64 + 10, 7 * 7 * 64) + norms(7 * 7 * 64) + linear(64, 32, 1, taps=16) + norms(32)
+        + 1,
+        linear(1 + 10, 16, taps=16) + 16 + linear(16 + 10, 32, taps=16) + norms(32)
+        + dense(7 * 7 * 32 + 10, 1)),
+    ("cgan", "projection"): (
+        linear(64 + 10, 7 * 7 * 64) + norms(7 * 7 * 64) + linear(64, 32, 1, taps=16) + norms(32)
+        + 1,
+        linear(1, 16, 32, taps=16) + 16 + norms(32) + dense(7 * 7 * 32, 1)
+        + linear(10, 7 * 7 * 32)),
+    ("cgan", "mlp"): (dense(110, 256, 512, 784) + norms(256, 512), dense(794, 512, 256, 1)),
+    ("cgan", "paper"): (
+        dense(100, 200) + dense(10, 1000) + dense(1200, 1200, 784),
+        dense(784, 240 * 5) + dense(10, 50 * 5) + dense(290, 240 * 4) + dense(240, 1)),
     ("wgan-gp", "wide28"): (
         dense(100, 6272) + linear(128, 64, 1, taps=16) + 64 + 1 + norms(128, 64),
         linear(1, 64, 128, taps=16) + 64 + 128 + norms(128) + dense(6272, 1)),

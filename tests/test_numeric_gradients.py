@@ -113,6 +113,8 @@ PENALTIES = {
         game.logits, game.x, game.fake, game.model.streams["penalty"], target=target),
     "one-sided": lambda game, target: penalties.gradient_penalty(
         game.logits, game.x, game.fake, game.model.streams["penalty"], True, target),
+    "dragan": lambda game, target: penalties.dragan(
+        game.logits, game.x, game.model.streams["penalty"], target=target),
     "r1": lambda game, target: penalties.r1(game.logits, game.x),
     "r2": lambda game, target: penalties.r2(game.logits, game.fake),
 }

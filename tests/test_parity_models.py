@@ -191,19 +191,44 @@ class OfPixels(Conditional):
         return super().forward(Flat()(x), labels)
 
 
-def test_cgan_conv():
-    w = 4
-    G = Conditional(nn.Sequential(
+def conditional_generator(w: int) -> Any:
+    return Conditional(nn.Sequential(
         nn.Linear(64 + 10, 7 * 7 * 4 * w, bias=False), nn.BatchNorm1d(7 * 7 * 4 * w), nn.ReLU(),
         Images(7, 7),
         nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * w), nn.ReLU(),
         nn.ConvTranspose2d(2 * w, 1, 4, 2, 1), nn.Tanh()))
+
+
+def test_cgan_conv():
+    w = 4
     D = Conditional(
         nn.Sequential(nn.Conv2d(1 + 10, w, 4, 2, 1), nn.LeakyReLU(0.2)),
         nn.Sequential(nn.Conv2d(w + 10, 2 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * w),
                       nn.LeakyReLU(0.2), Flat()),
         nn.Linear(7 * 7 * 2 * w + 10, 1))
-    twin = Twin("cgan", "conv", G, D, width=w)
+    twin = Twin("cgan", "conv", conditional_generator(w), D, width=w)
+    twin.run(gan(twin))
+
+
+class Projection(nn.Module):
+    """Miyato and Koyama 2018: the logit, and the features' inner product with the class's."""
+
+    def __init__(self, features: Any, size: int) -> None:
+        super().__init__()
+        self.features, self.logit = features, nn.Linear(size, 1)
+        self.of_class = nn.Embedding(10, size)
+
+    def forward(self, x, labels):
+        h = self.features(x)
+        return self.logit(h) + torch.einsum("ni,ni->n", h, self.of_class(labels))[:, None]
+
+
+def test_cgan_projection():
+    w = 4
+    D = Projection(nn.Sequential(
+        nn.Conv2d(1, w, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(2 * w), nn.LeakyReLU(0.2), Flat()), 7 * 7 * 2 * w)
+    twin = Twin("cgan", "projection", conditional_generator(w), D, width=w)
     twin.run(gan(twin))
 
 
