@@ -6,7 +6,7 @@ Both networks are told a label y; the game (eq. 2) is
     min over G, max over D of   E log D(x | y) + E log(1 - D(G(z | y))).
 
 D has to see the label: a D that does not could not tell a well drawn 3 from a 3 drawn when an 8 was
-asked for, and G would learn to ignore y.
+asked for, and G would learn to ignore y. How y enters a network is in nn/conditional.py.
 
 Deviations from the paper, by preset:
 - all: images are in [-1, 1] instead of [0, 1]; one batch of noise serves both updates of a step;
