@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+import numpy as np
+
 
 def called(x: Any) -> str:
     """What to call a tensor in a message."""
@@ -106,6 +108,18 @@ def check_places(picked: tuple[int, ...], values: Any) -> None:
 def refuse_conversion(tensor: Any, *_: Any, **__: Any) -> Any:
     """What NumPy gets when it tries to make an array of a tensor."""
     raise TypeError("a tensor does not turn into a NumPy array by itself; use t.numpy()")
+
+
+def check_ids(what: str, ids: Any, count: int) -> None:
+    """Raise unless ids are an array of integers and, on the host, from 0 to count - 1.
+
+    NumPy would take -1 for the last one. On a device they are not looked at, as that would wait for
+    it: who brings labels there checks them first.
+    """
+    if getattr(getattr(ids, "dtype", None), "kind", "") not in ("i", "u"):
+        raise TypeError(f"{what} must be an integer array or tensor, got {ids!r}")
+    if isinstance(ids, np.ndarray) and ids.size and not 0 <= ids.min() <= ids.max() < count:
+        raise ValueError(f"{what} must be from 0 to {count - 1}, got {ids.min()} to {ids.max()}")
 
 
 def check_alike(what: str, given: Any, due: Any) -> None:

@@ -35,10 +35,27 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
         raise ValueError(f"gradient_penalty: real has shape {real.shape} and fake {fake.shape}")
     epsilon = Tensor(rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype,
                                  xp=of(real.data)))
-    slope = norm(_slopes(critic, fake.detach() + epsilon * (real.detach() - fake.detach())),
-                 axis=tuple(range(1, real.ndim)))                          # (N,)
-    excess = slope - target
+    x_hat = fake.detach() + epsilon * (real.detach() - fake.detach())
+    excess = _norms(critic, x_hat) - target
     return mean(square(relu(excess) if one_sided else excess))
+
+
+def dragan(critic: Critic, real: Tensor, rng: Stream, std: float = 0.5, target: float = 1.0
+           ) -> Tensor:
+    """mean (||grad of D at x + delta||_2 - k)^2, delta ~ N(0, std^2), without its weight lambda.
+
+    Source: DRAGAN, Kodali et al. 2017, "On convergence and stability of GANs", section 2.5: slopes
+    are held near k (`target`) around real samples only. The paper leaves std, the square root of
+    its c, to be tuned to the data's range. real: (N, ...).
+
+    Raises:
+        ValueError: the critic mixes the samples of a batch, or std is not above 0.
+    """
+    _check_critic(critic)
+    if not std > 0:
+        raise ValueError(f"dragan: std must be above 0, got {std!r}")
+    delta = Tensor(rng.normal(real.shape, 0.0, std, dtype=real.dtype, xp=of(real.data)))
+    return mean(square(_norms(critic, real.detach() + delta) - target))
 
 
 def r1(critic: Critic, real: Tensor) -> Tensor:
@@ -59,6 +76,11 @@ def _slopes(critic: Critic, x: Tensor) -> Tensor:
     """The critic's gradient with respect to each sample of x, recorded: (N, ...)."""
     at = Tensor(x.data, requires_grad=True)
     return grad(sum(critic(at)), at, create_graph=True)
+
+
+def _norms(critic: Critic, x: Tensor) -> Tensor:
+    """The length of that gradient at each sample: (N,)."""
+    return norm(_slopes(critic, x), axis=tuple(range(1, x.ndim)))
 
 
 def _check_critic(critic: Any) -> None:

@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+import math
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
 import minigan as mg
 from minigan.backend import Stream, default
 from minigan.models.catalog import find, names
-from minigan.models.model import Model
+from minigan.models.model import Model, Shape
 from minigan.optim import Optimizer
 
 PRESETS = [(name, preset) for name in names() for preset in find(name).presets]
@@ -18,15 +19,25 @@ LIGHT = [row for row in PRESETS if row not in LARGE]  # 3 million parameters at 
 
 
 def build(name: str, preset: str, seed: int = 0, every_step: bool = False,
-          **settings: Any) -> Model:
+          shape: Shape | None = None, **settings: Any) -> Model:
     """A preset for images of its own size: 64x64x3 where its name ends in 64, else 28x28x1.
 
     every_step: update G in every step, also where it would wait for several of the critic.
     """
     if every_step and hasattr(find(name).Settings, "n_critic"):
         settings["n_critic"] = 1
-    return find(name)(preset, (64, 64, 3) if preset.endswith("64") else (28, 28, 1), seed,
-                      **settings)
+    shape = shape or ((64, 64, 3) if preset.endswith("64") else (28, 28, 1))
+    return find(name)(preset, shape, seed, **settings)
+
+
+def small(name: str, preset: str, shape: Shape | None = None, **settings: Any) -> Model:
+    """A preset at small width and for small images: 8x8x1, 16x16x3 with four strided layers."""
+    preset_settings = find(name).presets[preset]
+    if hasattr(preset_settings, "width"):
+        dense = name.startswith("wgan") and preset_settings.networks != "conv"
+        settings = {"width": 16 if dense else 3, **settings}
+    own = (16, 16, 3) if getattr(preset_settings, "layers", 2) == 4 else (8, 8, 1)
+    return build(name, preset, shape=shape or own, **settings)
 
 
 def count(model: Model) -> int:
@@ -76,3 +87,38 @@ def in_float64(model: Model) -> Model:
     draw = model.latent_from
     model.latent_from = lambda stream, n: draw(stream, n).astype("float64")  # type: ignore
     return model
+
+
+def check_gradients(value: Callable[[], float], parameters: list[mg.Tensor],
+                    gradients: Sequence[mg.Tensor], together: bool = False, eps: float = 1e-7,
+                    smallest: float = 1e-2) -> None:
+    """Compare gradients of value() with its central differences, to 1e-6 of their norms.
+
+    value: computes it anew from the parameters' present values. Each parameter is moved in a
+    direction halfway between its gradient's and a random one, or all `together`. eps is small, as
+    kinks are near; then value's rounding shows, and is allowed for. A gradient that is shorter than
+    `smallest` of the longest counts as that long.
+    """
+    random = np.random.Generator(np.random.Philox(1))
+    pairs = list(zip(parameters, [g.data for g in gradients], strict=True))
+    longest = max(float(np.linalg.norm(g)) for _, g in pairs)
+    for group in [pairs] if together else [[pair] for pair in pairs]:
+        ds = [_along(g, random) / math.sqrt(len(group)) for _, g in group]
+        starts, values = [p.data.copy() for p, _ in group], []
+        for step in (eps, -eps, 0.0):
+            for (p, _), start, d in zip(group, starts, ds):
+                p.assign(start + step * d)
+            values.append(value() if step else 0.0)
+        numeric = (values[0] - values[1]) / (2 * eps)
+        exact = sum(float(np.sum(g * d)) for (_, g), d in zip(group, ds))
+        norm = math.sqrt(sum(float(np.sum(g ** 2)) for _, g in group))
+        rounding = 1e-15 * abs(values[0]) / eps
+        assert abs(numeric - exact) <= 1e-6 * max(norm, smallest * longest) + rounding, (
+            f"{group[0][0].name}: {exact} is {numeric}")
+
+
+def _along(g: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A unit direction that has a part along g."""
+    d = random.standard_normal(g.shape)
+    d = g / max(float(np.linalg.norm(g)), 1e-12) + 0.7 * d / np.linalg.norm(d)
+    return d / np.linalg.norm(d)

@@ -444,6 +444,11 @@ for label, shape, scale in (("twice", (2, 2, 3, 2), 2), ("three times", (1, 2, 1
     moved("upsample_nearest", label, shape, partial(reference.upsample_nearest, scale=scale),
           lambda x, n=scale: x.repeat_interleave(n, 1).repeat_interleave(n, 2), scale=scale)
 
+for label, shape, m in (("images", (4, 2, 3, 2), 2), ("vectors", (6, 2), 3),
+                        ("alone", (3, 2), 1), ("empty", (0, 2, 2), 2)):
+    moved("pack", label, shape, partial(reference.pack, m=m),
+          lambda x, m=m: torch.cat([x[i::m] for i in range(m)], -1), m=m)
+
 # ---------------------------------------------------------------- matrix product
 
 PRODUCTS = {"matrices": ((2, 3), (3, 4)), "batch": ((5, 2, 3), (5, 3, 4)),

@@ -130,6 +130,14 @@ def embedding(ids, table):
     return out
 
 
+def pack(x, m):
+    out = np.empty((len(x) // m, *x.shape[1:-1], m * x.shape[-1]), x.dtype)
+    for i, sample in enumerate(x):
+        start = i % m * x.shape[-1]
+        out[i // m, ..., start:start + x.shape[-1]] = sample
+    return out
+
+
 def upsample_nearest(x, scale=2):
     n, h, w, c = x.shape
     out = np.empty((n, h * scale, w * scale, c), x.dtype)

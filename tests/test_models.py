@@ -9,8 +9,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from model_tools import (LARGE, LIGHT, PRESETS, batch, build, count, in_float64, inputs, sample,
-                         train)
+from model_tools import (LARGE, LIGHT, PRESETS, batch, build, check_gradients, count, in_float64,
+                         inputs, sample, train)
 from stand_in import counted
 
 import minigan as mg
@@ -60,6 +60,20 @@ COUNTS = {  # generator, discriminator
         linear(100, 4 * 4 * 1024) + linear(1024, 512, 256, 128, 3, taps=25)
         + norms(1024, 512, 256, 128),
         linear(3, 128, 256, 512, 1024, taps=25) + norms(256, 512, 1024) + dense(4 * 4 * 1024, 1)),
+    ("cgan", "conv"): (
+        linear(64 + 10, 7 * 7 * 64) + norms(7 * 7 * 64) + linear(64, 32, 1, taps=16) + norms(32)
+        + 1,
+        linear(1 + 10, 16, taps=16) + 16 + linear(16 + 10, 32, taps=16) + norms(32)
+        + dense(7 * 7 * 32 + 10, 1)),
+    ("cgan", "projection"): (
+        linear(64 + 10, 7 * 7 * 64) + norms(7 * 7 * 64) + linear(64, 32, 1, taps=16) + norms(32)
+        + 1,
+        linear(1, 16, 32, taps=16) + 16 + norms(32) + dense(7 * 7 * 32, 1)
+        + linear(10, 7 * 7 * 32)),
+    ("cgan", "mlp"): (dense(110, 256, 512, 784) + norms(256, 512), dense(794, 512, 256, 1)),
+    ("cgan", "paper"): (
+        dense(100, 200) + dense(10, 1000) + dense(1200, 1200, 784),
+        dense(784, 240 * 5) + dense(10, 50 * 5) + dense(290, 240 * 4) + dense(240, 1)),
     ("wgan-gp", "wide28"): (
         dense(100, 6272) + linear(128, 64, 1, taps=16) + 64 + 1 + norms(128, 64),
         linear(1, 64, 128, taps=16) + 64 + 128 + norms(128) + dense(6272, 1)),
@@ -172,15 +186,6 @@ def gradients_and_losses(model, x, labels):
     return found
 
 
-def along(gradients, random):
-    """A unit direction that has a part along each gradient."""
-    ds = [random.standard_normal(g.shape) for g in gradients]
-    ds = [g.data / max(np.linalg.norm(g.data), 1e-12) + 0.7 * d / np.linalg.norm(d)
-          for g, d in zip(gradients, ds)]
-    length = math.sqrt(sum(np.sum(d ** 2) for d in ds))
-    return [d / length for d in ds]
-
-
 @EACH
 def test_gradients_are_those_of_the_losses(name, preset):
     """A step's gradients against differences of its losses, along one direction a weight.
@@ -193,21 +198,9 @@ def test_gradients_are_those_of_the_losses(name, preset):
     found = gradients_and_losses(model, x, labels)
     assert len(found) == 2 and len({id(p) for _, ps, _ in found for p in ps}) == sum(
         len(ps) for _, ps, _ in found)  # D's and G's
-    random, eps = np.random.Generator(np.random.Philox(1)), 1e-7  # small: kinks are near
     for i, (loss, parameters, gradients) in enumerate(found):
-        pairs = list(zip(parameters, gradients, strict=True))
-        for group in [pairs] if (name, preset) in LARGE else [[pair] for pair in pairs]:
-            ds, values = along([g for _, g in group], random), []
-            starts = [p.data.copy() for p, _ in group]
-            for step in (eps, -eps, 0):
-                for (p, _), start, d in zip(group, starts, ds):
-                    p.assign(start + step * d)
-                if step:
-                    values.append(gradients_and_losses(model, x, labels)[i][0])
-            numeric = (values[0] - values[1]) / (2 * eps)
-            exact = sum(np.sum(g.data * d) for (_, g), d in zip(group, ds))
-            norm = math.sqrt(sum(np.sum(g.data ** 2) for _, g in group))
-            assert abs(numeric - exact) <= 1e-6 * max(norm, 0.1), group[0][0].name
+        check_gradients(lambda: gradients_and_losses(model, x, labels)[i][0], parameters,
+                        gradients, together=(name, preset) in LARGE)
         assert max(np.linalg.norm(g.data) for g in gradients) > 1e-5
 
 

@@ -139,8 +139,9 @@ NEVER_EMPTY = {"batch_norm", "binary_cross_entropy_with_logits", "mean_squared_e
                "softmax_cross_entropy"}  # means over the batch: of nothing, they have no value
 LINEAR = {"add", "affine", "astype", "avg_pool2d", "broadcast_to", "concatenate", "conv2d",
           "conv2d_weight", "conv_transpose2d", "divide", "dropout", "embedding", "expand_dims",
-          "getitem", "matmul", "mean", "multiply", "negative", "pad", "reshape", "scatter_add",
-          "squeeze", "stack", "subtract", "sum", "to", "transpose", "upsample_nearest", "where"}
+          "getitem", "matmul", "mean", "multiply", "negative", "pack", "pad", "reshape",
+          "scatter_add", "squeeze", "stack", "subtract", "sum", "to", "transpose",
+          "upsample_nearest", "where"}
 ELEMENTWISE = {"abs", "add", "clip", "divide", "dropout", "exp", "leaky_relu", "log", "log1p",
                "log_sigmoid", "maximum", "minimum", "multiply", "negative", "power", "relu",
                "sigmoid", "softplus", "sqrt", "square", "subtract", "tanh", "where"}

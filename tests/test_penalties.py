@@ -9,7 +9,8 @@ from minigan import grad, op_hook, ops, tensor
 from minigan.backend import Streams
 from minigan.gradcheck import check_grads
 from minigan.nn import BatchNorm, Conv2d, Dense, Flatten, LayerNorm, LeakyReLU, Sequential
-from minigan.penalties import gradient_penalty, r1, r2
+from minigan.optim import Adam
+from minigan.penalties import dragan, gradient_penalty, r1, r2
 
 
 def images(n: int, *shape: int, seed: int = 0) -> np.ndarray:
@@ -141,10 +142,81 @@ def test_r1_and_r2_of_a_linear_critic_are_half_its_squared_slope():
         np.testing.assert_allclose(grad(value, w).numpy(), w.data, rtol=1e-12)
 
 
+# DRAGAN.
+
+@pytest.mark.parametrize("scale, target", [(0.3, 1.0), (4.0, 1.0), (1.0, 0.5)])
+def test_dragans_penalty_of_a_linear_critic_is_known(scale, target):
+    w = tensor(scale * images(1, 6, seed=3)[0], requires_grad=True)
+    penalty = dragan(lambda at: ops.matmul(at, w), tensor(images(5, 6)), epsilon(), target=target)
+    length = np.linalg.norm(w.data)
+    assert penalty.item() == pytest.approx((length - target) ** 2, rel=1e-12)
+    np.testing.assert_allclose(grad(penalty, w).numpy(), 2 * (length - target) * w.data / length,
+                               rtol=1e-10)
+
+
+@pytest.mark.parametrize("std", [0.5, 0.01])
+def test_dragan_looks_around_real_samples(std):
+    """With f(x) = sum(x^2) / 2 the slope is the place itself, which is x + delta."""
+    x = tensor(images(400, 2, 2, 1))
+    places = []
+
+    def critic(at):
+        places.append(at.numpy().copy())
+        return ops.sum(ops.square(at), (1, 2, 3)) / 2
+
+    penalty = dragan(critic, x, epsilon(), std).item()
+    (at,) = places
+    delta = (at - x.data) / std
+    assert abs(delta.mean()) < 0.1 and abs(delta.std() - 1) < 0.1
+    assert len(np.unique(delta)) == delta.size  # a number a pixel
+    lengths = np.sqrt((at ** 2).sum(axis=(1, 2, 3)))
+    assert penalty == pytest.approx(((lengths - 1) ** 2).mean(), rel=1e-12)
+
+
+def test_dragans_derivatives_up_to_the_second_of_the_penalty():
+    critic = smooth_critic()
+    parameters = critic.parameters()
+    x = tensor(images(2, 4, 4, 2))
+
+    def loss(*values):
+        for p, value in zip(parameters, values):
+            _put(critic, p, value)
+        return dragan(critic, x, epsilon())
+
+    starts = [tensor(p.data) for p in parameters]
+    checks = check_grads(loss, starts, order=2)
+    assert {check.order for check in checks} == {1, 2} and max(c.error for c in checks) < 1e-6
+
+
+def test_dragan_brings_slopes_to_the_target():
+    rng = Streams(0)["init"]
+    critic = Sequential(Dense(6, 32, rng=rng), LeakyReLU(0.2), Dense(32, 1, rng=rng))
+    optimizer, stream = Adam(critic.parameters(), 3e-3), epsilon()
+    x = tensor(images(64, 6).astype("float32"))
+    values = []
+    for _ in range(150):
+        penalty = dragan(critic, x, stream)
+        optimizer.step(grad(penalty, critic.parameters(), unreached="zeros"))
+        values.append(penalty.item())
+    at = tensor(x.data, requires_grad=True)
+    slopes = np.linalg.norm(grad(ops.sum(critic(at)), at).numpy(), axis=1)
+    assert values[0] > 0.1 and np.mean(values[-10:]) < 0.1 * values[0]
+    assert abs(slopes.mean() - 1) < 0.1
+
+
+def test_dragans_noise_needs_a_size():
+    for std in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="dragan: std must be above 0, got"):
+            dragan(lambda at: ops.sum(at, 1), tensor(images(5, 6)), epsilon(), std)
+
+
+# Bad input.
+
 def test_a_critic_that_mixes_its_batch_is_refused_and_the_reason_given():
     critic = Sequential(Dense(6, 4), BatchNorm(4), LeakyReLU(0.2), Dense(4, 1))
     x = tensor(images(5, 6).astype("float32"))
-    for penalty in (lambda: gradient_penalty(critic, x, x, epsilon()), lambda: r1(critic, x)):
+    for penalty in (lambda: gradient_penalty(critic, x, x, epsilon()), lambda: r1(critic, x),
+                    lambda: r2(critic, x), lambda: dragan(critic, x, epsilon())):
         with pytest.raises(ValueError, match="BatchNorm, mixes the samples.*layer norm"):
             penalty()
 

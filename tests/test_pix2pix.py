@@ -275,68 +275,55 @@ def test_gradients_of_both_losses_at_small_width(preset):
 
 # Ten steps beside PyTorch.
 
-def in_torch(torch, layers):
-    """Sequentials of ours in PyTorch, with copies of the weights."""
-    nn, made = torch.nn, []
-    for layer in layers:
-        kind = type(layer).__name__
-        if kind in ("Conv2d", "ConvTranspose2d"):
-            twin = getattr(nn, kind)(layer.n_in, layer.n_out, tuple(layer.weight.shape[:2]),
-                                     layer.stride, layer.padding, bias=layer.bias is not None)
-        elif kind == "BatchNorm":
-            twin = nn.BatchNorm2d(layer.gamma.size)
-        else:
-            twin = {"LeakyReLU": lambda: nn.LeakyReLU(0.2), "ReLU": nn.ReLU, "Tanh": nn.Tanh,
-                    "Dropout": lambda: nn.Dropout(layer.rate)}[kind]()
-        twin = twin.double()
-        with torch.no_grad():
-            if hasattr(layer, "weight"):
-                twin.weight.copy_(torch.from_numpy(layer.weight.data.transpose(3, 2, 0, 1).copy()))
-            if getattr(layer, "bias", None) is not None:
-                twin.bias.copy_(torch.from_numpy(layer.bias.data))
-        made.append(twin)
-    return nn.Sequential(*made)
+def in_torch(twins, w, masks):
+    """The networks as a PyTorch user would write them, for 28x28 images, w channels wide."""
+    torch, nn = twins.torch, twins.nn
 
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down1 = nn.Sequential(nn.Conv2d(1, w, 4, 2, 1), nn.LeakyReLU(0.2))
+            self.down2 = nn.Sequential(nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False),
+                                       nn.BatchNorm2d(2 * w), nn.LeakyReLU(0.2))
+            self.middle = nn.Sequential(
+                nn.Conv2d(2 * w, 4 * w, 7), nn.LeakyReLU(0.2),
+                nn.ConvTranspose2d(4 * w, 2 * w, 7, bias=False), nn.BatchNorm2d(2 * w),
+                twins.Mask(0.5, masks), nn.ReLU())
+            self.up2 = nn.Sequential(nn.ConvTranspose2d(4 * w, w, 4, 2, 1, bias=False),
+                                     nn.BatchNorm2d(w), twins.Mask(0.5, masks), nn.ReLU())
+            self.up1 = nn.Sequential(nn.ConvTranspose2d(2 * w, 1, 4, 2, 1), nn.Tanh())
 
-def same(ours, theirs):
-    """Weights and running statistics of a Sequential, layer by layer; how many were compared."""
-    names = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias",
-             "running_mean": "running_mean", "running_var": "running_var"}
-    compared = 0
-    for layer, twin in zip(ours.layers, theirs, strict=True):
-        for name, value in layer.named_tensors():
-            array = value.data.transpose(3, 2, 0, 1) if value.ndim == 4 else value.data
-            due = getattr(twin, names[name]).detach().numpy()
-            np.testing.assert_allclose(array, due, rtol=1e-8, atol=1e-8)
-            compared += 1
-    return compared
+        def forward(self, c):
+            first = self.down1(c)
+            second = self.down2(first)
+            y = self.up2(torch.cat([self.middle(second), second], 1))
+            return self.up1(torch.cat([y, first], 1))
+
+    D = nn.Sequential(nn.Conv2d(2, w, 4, 2, 1), nn.LeakyReLU(0.2),
+                      nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * w),
+                      nn.LeakyReLU(0.2), nn.Conv2d(2 * w, 1, 4, 1, 1))
+    return UNet(), D
 
 
 @pytest.mark.parity
 @pytest.mark.parametrize("preset", ["edges", "halves"])
 def test_ten_steps_in_pytorch(preset):
-    """The step as a PyTorch user would write it: all weights, statistics and losses to 1e-8."""
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    F = torch.nn.functional
-    model = in_float64(build("pix2pix", preset, seed=3, width=6, dropout=0.0))
-    ours = [*(getattr(model.generator, part) for part in ("down1", "down2", "middle", "up2",
-                                                          "up1")), model.discriminator.layers]
-    *G, D = theirs = [in_torch(torch, part.layers) for part in ours]
-    down1, down2, middle, up2, up1 = G
-    g_optimizer = torch.optim.Adam([p for part in G for p in part.parameters()], 2e-4, (0.5, 0.999))
-    d_optimizer = torch.optim.Adam(D.parameters(), 2e-4, (0.5, 0.999))
+    """Losses, weights and statistics as in test_parity_models.py, where the other papers are."""
+    import torch_twins as twins
+    torch, F = twins.torch, twins.nn.functional
+    model = in_float64(build("pix2pix", preset, seed=twins.SEED, width=6))
+    masks = mg.Stream(twins.SEED, "dropout")
+    G, D = in_torch(twins, 6, masks)
+    twins.give_weights(model.generator, G)
+    twins.give_weights(model.discriminator, D)
+    g_optimizer = torch.optim.Adam(G.parameters(), model.settings.learning_rate, (0.5, 0.999))
+    d_optimizer = torch.optim.Adam(D.parameters(), model.settings.learning_rate, (0.5, 0.999))
     images = data.to_model(data.load("digits").images[::31][:160]).astype("float64")
     for x in images.reshape(10, 16, 28, 28, 1):
         found = model.step(mg.tensor(x))
-        c = torch.from_numpy(model.condition(mg.tensor(x)).data.transpose(0, 3, 1, 2).copy())
-        x = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
-        first = down1(c)
-        second = down2(first)
-        y = up2(torch.cat([middle(second), second], 1))
-        fake = up1(torch.cat([y, first], 1))
-
+        c = twins.to_torch(model.condition(mg.tensor(x)).data)
+        x = twins.to_torch(x)
+        fake = G(c)
         d_optimizer.zero_grad()
         real, made = D(torch.cat([c, x], 1)), D(torch.cat([c, fake.detach()], 1))
         d_loss = 0.5 * (F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
@@ -350,10 +337,10 @@ def test_ten_steps_in_pytorch(preset):
         (g_loss + 100 * l1).backward()
         g_optimizer.step()
         for name, value in {"d_loss": d_loss, "g_loss": g_loss, "l1": l1}.items():
-            assert math.isclose(found[name].item(), value.item(), rel_tol=1e-8), name
-    torch.set_num_threads(before)
-    compared = sum(same(a, b) for a, b in zip(ours, theirs, strict=True))
-    assert compared == len(model.generator.state_dict()) + len(model.discriminator.state_dict())
+            assert math.isclose(found[name].item(), value.item(), rel_tol=twins.TOLERANCE), name
+    twins.same(model.generator, G)
+    twins.same(model.discriminator, D)
+    assert masks.counter == model.streams["dropout"].counter > 0
 
 
 # Pictures.
@@ -437,7 +424,7 @@ def test_a_data_set_in_another_folder(tmp_path, monkeypatch, capsys):
 # Bad input.
 
 @pytest.mark.parametrize("shape", [(28, 30, 1), (27, 28, 1), (4, 28, 1), (28, 4, 1), (28, 28, 2),
-                                   (28, 28, 4), (0, 8, 1)])
+                                   (28, 28, 4)])
 def test_sizes_that_it_cannot_make(shape):
     size = "x".join(map(str, shape))
     with pytest.raises(ValueError, match=f"shape: .* 1 or 3 channels .* multiples of 4.*{size}"):
@@ -455,5 +442,5 @@ def test_wrong_settings():
         small(condition="quarters")
     with pytest.raises(ValueError, match="rate"):
         small(dropout=1.0)
-    with pytest.raises(ValueError, match="n_out must be a whole number of 1 or more, got 0"):
+    with pytest.raises(ValueError, match="width of pix2pix must be a whole number of 1 or more"):
         small(width=0)

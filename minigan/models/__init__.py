@@ -1,1 +1,1 @@
-"""One paper, one file. The five papers: `gan` (more follow)."""
+"""One paper, one file. `catalog` finds them, `model` is what they are to the trainer."""

@@ -6,13 +6,15 @@ Both networks are told a label y; the game (eq. 2) is
     min over G, max over D of   E log D(x | y) + E log(1 - D(G(z | y))).
 
 D has to see the label: a D that does not could not tell a well drawn 3 from a 3 drawn when an 8 was
-asked for, and G would learn to ignore y.
+asked for, and G would learn to ignore y. How y enters a network is in nn/conditional.py.
 
 Deviations from the paper, by preset:
 - all: images are in [-1, 1] instead of [0, 1]; one batch of noise serves both updates of a step;
   fake images get the labels of the real batch.
 - `conv`: convolutional networks with the label joined to z and, as maps, to every layer of D, after
   the DCGAN authors' own conditional code; normal noise, Adam, moving average of G.
+- `projection`: the same without y in D's layers; its output is psi(h) + <V[y], h> instead, h being
+  its last layer (Miyato and Koyama 2018, "cGANs with projection discriminator").
 - `mlp`: one-hot labels joined to the inputs of dense networks; normal noise, Adam, moving average.
 - `paper`: section 4.1: z (100, uniform) and y to 200 and 1000 ReLUs, 1200 jointly, sigmoid; x and y
   to maxout layers 240x5 and 50x5, 240x4 jointly; SGD with momentum. The slow decay of the learning
@@ -23,15 +25,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 from minigan import losses
-from minigan.backend import of
-from minigan.engine import Tensor, broadcast_to, getitem, grad, reshape
-from minigan.models.model import Model, Shape, setting
-from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
-                        Maxout, Module, ReLU, Reshape, Sequential, Sigmoid, Tanh, init)
-from minigan.ops import concatenate, relu
+from minigan.engine import Tensor, grad
+from minigan.models.model import Model, Shape, halved, setting
+from minigan.nn import (BatchNorm, Branches, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten,
+                        Joined, LeakyReLU, Maxout, Module, Projection, ReLU, Reshape, Sequential,
+                        Sigmoid, Tanh, ToImages, init)
 from minigan.optim import EMA, SGD, Adam, Optimizer
 
 
@@ -39,7 +39,7 @@ from minigan.optim import EMA, SGD, Adam, Optimizer
 class Settings:
     """The hyper-parameters; each is an option of `minigan train cgan`."""
 
-    networks: str = setting("conv", "which networks", ("conv", "mlp", "paper"))
+    networks: str = setting("conv", "which networks", ("conv", "projection", "mlp", "paper"))
     width: int = setting(16, "channels of D's first convolution")
     latent_size: int = setting(64, "numbers in a latent vector z")
     learning_rate: float = setting(1e-3, "learning rate of both optimizers")
@@ -60,6 +60,7 @@ class CGAN(Model):
     Settings = Settings
     presets = {
         "conv": Settings(),
+        "projection": Settings(networks="projection"),
         "mlp": Settings(networks="mlp", latent_size=100, learning_rate=8e-4),
         "paper": Settings(networks="paper", latent_size=100, learning_rate=0.1, ema=0.0),
     }
@@ -87,8 +88,9 @@ class CGAN(Model):
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """The GAN's algorithm 1 under eq. 2. x: real images (m, H, W, C); labels: (m,)."""
-        if labels is None:
-            raise ValueError("labels: a conditional GAN cannot train without them")
+        if labels is None or labels.shape != (len(x),):
+            raise ValueError(f"labels: a conditional GAN needs one for each of {len(x)} images, "
+                             f"got {labels if labels is None else labels.shape}")
         G, D = self.generator, self.discriminator
         fake = G(self.latent(len(x)), labels)
 
@@ -103,56 +105,26 @@ class CGAN(Model):
         return {"d_loss": d_loss, "g_loss": g_loss.detach()}
 
 
-# ---------------------------------------------------------------- labels as inputs
-
-def one_hot(labels: Tensor, n_classes: int, dtype: Any) -> Tensor:
-    """1 at each label, else 0: (N,) integers -> (N, n_classes) of a float dtype."""
-    return getitem(Tensor(of(labels.data).eye(n_classes, dtype=dtype)), labels)
-
-
-def join(x: Tensor, y: Tensor) -> Tensor:
-    """x with y (N, K) as K more features: of a vector, or of every pixel (constant maps)."""
-    maps = y if x.ndim == 2 else broadcast_to(reshape(y, (len(y), 1, 1, y.shape[1])),
-                                              x.shape[:-1] + y.shape[1:])
-    return concatenate([x, maps], axis=-1)
-
-
-class Joined(Module):
-    """Layers, each of which is given the label beside the output of the one before."""
-
-    def __init__(self, n_classes: int, *stages: Module) -> None:
-        self.stages, self.n_classes = list(stages), n_classes
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        y = one_hot(labels, self.n_classes, x.dtype)
-        for stage in self.stages:
-            x = stage(join(x, y))
-        return x
-
-
 # ---------------------------------------------------------------- networks
 
 def conv(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Module]:
-    """Two strided layers each way, as DCGAN; G is given y with z, D at every layer."""
-    height, width, channels = shape
-    if height % 4 or width % 4:
-        raise ValueError(f"shape: the conv networks make heights and widths that are multiples of "
-                         f"4, not {height}x{width}")
-    start, w, k = (height // 4, width // 4), s.width, n_classes
+    """Two strided layers each way, as DCGAN; y comes with z, and at every layer of D or its end."""
+    start, channels, w, k = halved(shape, 2), shape[2], s.width, n_classes
+    pixels = start[0] * start[1]
     normal = {"weight_init": init.normal(0.02), "rng": streams["init"]}
     strided = {"kernel_size": 4, "stride": 2, "padding": 1, **normal}
-    pixels = start[0] * start[1]
     generator = Joined(k, Sequential(
         Dense(s.latent_size + k, pixels * 4 * w, bias=False, **normal),
         BatchNorm(pixels * 4 * w), ReLU(), Reshape(*start, 4 * w),
         ConvTranspose2d(4 * w, 2 * w, bias=False, **strided), BatchNorm(2 * w), ReLU(),
         ConvTranspose2d(2 * w, channels, **strided), Tanh()))
-    discriminator = Joined(
-        k, Sequential(Conv2d(channels + k, w, **strided), LeakyReLU(0.2)),
-        Sequential(Conv2d(w + k, 2 * w, bias=False, **strided), BatchNorm(2 * w), LeakyReLU(0.2),
-                   Flatten()),
-        Dense(pixels * 2 * w + k, 1, **normal))
-    return generator, discriminator
+    given = 0 if s.networks == "projection" else k     # how many more inputs each layer of D has
+    stages = [
+        Sequential(Conv2d(channels + given, w, **strided), LeakyReLU(0.2)),
+        Sequential(Conv2d(w + given, 2 * w, bias=False, **strided), BatchNorm(2 * w),
+                   LeakyReLU(0.2), Flatten()),
+        Dense(pixels * 2 * w + given, 1, **normal)]
+    return generator, Joined(k, *stages) if given else Projection(Sequential(*stages), k, **normal)
 
 
 def mlp(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Module]:
@@ -162,61 +134,28 @@ def mlp(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Mod
         Dense(s.latent_size + k, 256, rng=rng), BatchNorm(256), LeakyReLU(0.2),
         Dense(256, 512, rng=rng), BatchNorm(512), LeakyReLU(0.2),
         Dense(512, pixels, rng=rng), Tanh(), Reshape(*shape)))
-    discriminator = Joined(k, Sequential(
+    discriminator = Branches(k, Flatten(), Sequential(), Sequential(        # y as it is
         Dense(pixels + k, 512, rng=rng), LeakyReLU(0.2), Dropout(0.3, streams["dropout"]),
         Dense(512, 256, rng=rng), LeakyReLU(0.2), Dropout(0.3, streams["dropout"]),
         Dense(256, 1, rng=rng)))
-    return generator, FlatFirst(discriminator)
-
-
-class FlatFirst(Module):
-    """Images as vectors, for a network that is also given labels."""
-
-    def __init__(self, network: Module) -> None:
-        self.network, self.flatten = network, Flatten()
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        return self.network(self.flatten(x), labels)
-
-
-class PaperGenerator(Module):
-    """z -> 200 and y -> 1000 ReLUs, together -> 1200 ReLUs -> sigmoid, stretched to [-1, 1]."""
-
-    def __init__(self, s: Settings, shape: Shape, n_classes: int, streams) -> None:
-        settings = {"weight_init": init.uniform(0.05), "rng": streams["init"]}
-        self.of_z, self.of_y = (Dense(n, m, **settings)
-                                for n, m in ((s.latent_size, 200), (n_classes, 1000)))
-        self.joint, self.out = Dense(1200, 1200, **settings), Dense(1200, math.prod(shape),
-                                                                    **settings)
-        self.squash, self.images, self.n_classes = Sigmoid(), Reshape(*shape), n_classes
-
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        y = one_hot(labels, self.n_classes, z.dtype)
-        h = join(relu(self.of_z(z)), relu(self.of_y(y)))
-        return self.images(self.squash(self.out(relu(self.joint(h)))) * 2 - 1)
-
-
-class PaperDiscriminator(Module):
-    """x -> maxout 240x5 and y -> maxout 50x5, together -> maxout 240x4 -> a logit; dropout."""
-
-    def __init__(self, s: Settings, shape: Shape, n_classes: int, streams) -> None:
-        settings = {"weight_init": init.uniform(0.005), "rng": streams["init"]}
-        self.flatten, self.n_classes = Flatten(), n_classes
-        self.of_x = Maxout(math.prod(shape), 240, 5, **settings)
-        self.of_y = Maxout(n_classes, 50, 5, **settings)
-        self.joint, self.out = Maxout(290, 240, 4, **settings), Dense(240, 1, **settings)
-        self.drop = Dropout(0.5, streams["dropout"])
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        y = self.of_y(one_hot(labels, self.n_classes, x.dtype))
-        h = join(self.drop(self.of_x(self.flatten(x))), self.drop(y))
-        return self.out(self.drop(self.joint(h)))
+    return generator, discriminator
 
 
 def paper(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Module]:
-    """The networks of section 4.1."""
-    return (PaperGenerator(s, shape, n_classes, streams),
-            PaperDiscriminator(s, shape, n_classes, streams))
+    """The networks of section 4.1: z, x and y through layers of their own, then together."""
+    pixels, k, drop = math.prod(shape), n_classes, Dropout(0.5, streams["dropout"])
+    wide = {"weight_init": init.uniform(0.05), "rng": streams["init"]}
+    narrow = {"weight_init": init.uniform(0.005), "rng": streams["init"]}
+    generator = Branches(
+        k, Sequential(Dense(s.latent_size, 200, **wide), ReLU()),
+        Sequential(Dense(k, 1000, **wide), ReLU()),
+        Sequential(Dense(1200, 1200, **wide), ReLU(), Dense(1200, pixels, **wide), Sigmoid(),
+                   ToImages(), Reshape(*shape)))
+    discriminator = Branches(
+        k, Sequential(Flatten(), Maxout(pixels, 240, 5, **narrow), drop),
+        Sequential(Maxout(k, 50, 5, **narrow), drop),
+        Sequential(Maxout(290, 240, 4, **narrow), drop, Dense(240, 1, **narrow)))
+    return generator, discriminator
 
 
-NETWORKS = {"conv": conv, "mlp": mlp, "paper": paper}
+NETWORKS = {"conv": conv, "projection": conv, "mlp": mlp, "paper": paper}

@@ -12,7 +12,8 @@ Deviations from the paper, by preset:
 - `small`, `wide28`: 28x28 images, 4x4 kernels, two layers instead of four; `small` has half of
   `wide28`'s width and four times the learning rate, for a few minutes on a processor.
 - `keras28`: the networks of the widely read Keras and TensorFlow tutorial, with its LeakyReLU in G,
-  dropout in place of batch norm in D, and Adam at 0.0001 with beta1 = 0.9.
+  dropout in place of batch norm in D, Glorot's weights, and Adam at 0.0001 with beta1 = 0.9. The
+  slope is 0.01 (the tutorial: Keras's 0.3), batch norm's eps 1e-5 and momentum 0.1 (0.001, 0.01).
 - `torch64`: the networks of the PyTorch example, 4x4 kernels, half of the paper's width.
 - `paper64`: figure 1 of the paper, 5x5 kernels, widths 1024 to 128.
 """
@@ -23,7 +24,7 @@ import dataclasses
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model, Shape, setting
+from minigan.models.model import Model, Shape, halved, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, Adam
@@ -93,15 +94,10 @@ class DCGAN(Model):
 def strided(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
     """G: dense, then transposed convolutions of stride 2; D: its mirror image, ending in one logit.
 
-    Channels double from D's first layer on: width, 2 width, ...; with 4 layers the last is
-    a dense layer over 4x4 pixels, which is the 4x4 convolution of the PyTorch example.
+    Channels double with every halving of the size: width, 2 width, ...; with 4 layers D's last is a
+    dense layer over 4x4 pixels, which is the 4x4 convolution of the PyTorch example.
     """
-    height, width, channels = shape
-    start = (height >> s.layers, width >> s.layers)
-    if (start[0] << s.layers, start[1] << s.layers) != (height, width) or min(start) < 1:
-        raise ValueError(f"shape: {s.layers} layers of stride 2 make heights and widths that are "
-                         f"multiples of {1 << s.layers}, not {height}x{width}; choose another "
-                         f"preset, --layers, or data of another size")
+    start, channels = halved(shape, s.layers), shape[2]
     g_wide, d_wide = ([w << i for i in range(s.layers)] for w in (s.width, s.d_width))
     normal = {"weight_init": init.normal(0.02), "rng": streams["init"]}
     conv = {"kernel_size": s.kernel, "stride": 2, "padding": 1 if s.kernel == 4 else "same",
@@ -130,11 +126,7 @@ def _batch_norm(features: int, streams) -> BatchNorm:
 
 def keras(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
     """The tutorial's networks: 5x5 "same" kernels, widths 256, 128, 64; no bias in G."""
-    height, width, channels = shape
-    if height % 4 or width % 4:
-        raise ValueError(f"shape: the keras networks make heights and widths that are multiples "
-                         f"of 4, not {height}x{width}")
-    start, rng = (height // 4, width // 4), streams["init"]
+    start, channels, rng = halved(shape, 2), shape[2], streams["init"]
     conv = {"kernel_size": 5, "padding": "same", "rng": rng}
     generator = Sequential(
         Dense(s.latent_size, start[0] * start[1] * 256, bias=False, rng=rng),

@@ -22,7 +22,7 @@ from minigan import losses
 from minigan.engine import Tensor, grad
 from minigan.models.model import Model, setting
 from minigan.nn import (BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Maxout, Module, ReLU,
-                        Reshape, Sequential, Sigmoid, Tanh, init)
+                        Reshape, Sequential, Sigmoid, Tanh, ToImages, init)
 from minigan.optim import EMA, SGD, Adam, Optimizer
 
 
@@ -73,9 +73,9 @@ class GAN(Model):
 
     def latent_from(self, stream, n: int) -> Tensor:
         """z (n, latent_size): standard normal; uniform in [-1, 1] for the paper's networks."""
-        draw = stream.uniform if self.settings.networks == "paper" else stream.normal
-        return Tensor(draw((n, self.settings.latent_size), *(
-            (-1.0, 1.0) if self.settings.networks == "paper" else ())))
+        size = (n, self.settings.latent_size)
+        return Tensor(stream.uniform(size, -1.0, 1.0) if self.settings.networks == "paper"
+                      else stream.normal(size))
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Algorithm 1, one pass through its loop. x: real images (m, H, W, C)."""
@@ -122,13 +122,6 @@ def seed(latent_size, shape, streams) -> tuple[Module, Module]:
     discriminator = Sequential(Flatten(), Dense(pixels, 128, rng=rng), LeakyReLU(0.01),
                                Dense(128, 1, rng=rng))
     return generator, discriminator
-
-
-class ToImages(Module):
-    """From [0, 1] to the images' range [-1, 1]."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * 2 - 1
 
 
 def paper(latent_size, shape, streams) -> tuple[Module, Module]:

@@ -7,6 +7,7 @@ from typing import Any, Callable, ClassVar
 
 import numpy as np
 
+from minigan import errors
 from minigan.backend import Streams, default
 from minigan.engine import Tensor, no_grad
 from minigan.nn import Module
@@ -18,6 +19,32 @@ Shape = tuple[int, int, int]
 def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
     """A field of a model's settings: its default, and what the command line says about it."""
     return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+
+
+def halved(shape: Shape, layers: int) -> tuple[int, int]:
+    """Height and width of what `layers` layers of stride 2 make images of `shape` from.
+
+    Raises:
+        ValueError: a multiple of them is no such height or width.
+    """
+    height, width, _ = shape
+    start = height >> layers, width >> layers
+    if (start[0] << layers, start[1] << layers) != (height, width):
+        raise ValueError(f"shape: {layers} layers of stride 2 make heights and widths that are "
+                         f"multiples of {1 << layers}, not {height}x{width}; choose another preset "
+                         f"or number of layers, or data of another size")
+    return start
+
+
+def _check(what: str, field: dataclasses.Field, value: Any) -> None:
+    """Raise a ValueError unless a setting's value is of its default's kind."""
+    choices, least = field.metadata["choices"], 1 if field.default else 0
+    if choices and value not in choices:
+        raise ValueError(f"{what} must be one of {', '.join(choices)}, got {value!r}")
+    if type(field.default) is int and (type(value) is not int or value < least):
+        raise ValueError(f"{what} must be a whole number of {least} or more, got {value!r}")
+    if type(field.default) is float and type(value) not in (int, float):
+        raise ValueError(f"{what} must be a number, got {value!r}")
 
 
 class Model:
@@ -58,10 +85,12 @@ class Model:
                              f"{', '.join(known)}")
         self.settings = dataclasses.replace(self.presets[self.preset], **settings)
         for field in dataclasses.fields(self.Settings):
-            choices, value = field.metadata["choices"], getattr(self.settings, field.name)
-            if choices and value not in choices:
-                raise ValueError(f"setting {field.name} of {self.name} must be one of "
-                                 f"{', '.join(choices)}, got {value!r}")
+            _check(f"setting {field.name} of {self.name}", field,
+                   getattr(self.settings, field.name))
+        if len(shape) != 3 or not all(type(size) is int and size > 0 for size in shape):
+            raise ValueError(f"shape must be (H, W, C), whole numbers of 1 or more, got {shape}")
+        if type(n_classes) is not int or n_classes < 1:
+            raise ValueError(f"n_classes must be a whole number of 1 or more, got {n_classes!r}")
         self.shape, self.n_classes = shape, n_classes
         self.streams = streams if isinstance(streams, Streams) else Streams(streams)
         self.build()
@@ -120,9 +149,7 @@ class Model:
         array = np.asarray(labels.numpy() if isinstance(labels, Tensor) else labels)
         if array.shape != (n,) or array.dtype.kind not in "iu":
             raise ValueError(f"labels must be {n} integers, got {array.dtype} {array.shape}")
-        if n and not 0 <= array.min() <= array.max() < self.n_classes:
-            raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, got {array.min()} to "
-                             f"{array.max()}")
+        errors.check_ids("labels", array, self.n_classes)
         return Tensor(default().from_host(array.astype(np.int64)))
 
     def _parts(self) -> dict[str, Any]:

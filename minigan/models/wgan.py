@@ -26,7 +26,7 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad, negative, no_grad
-from minigan.models.model import Model, Shape, setting
+from minigan.models.model import Model, Shape, halved, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LeakyReLU, Module,
                         ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, RMSprop, clip_weights
@@ -116,11 +116,7 @@ def mlp(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
 
 def conv(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
     """Two strided layers each way; batch norm in G, none in the critic."""
-    height, width, channels = shape
-    if height % 4 or width % 4:
-        raise ValueError(f"shape: the conv networks make heights and widths that are multiples of "
-                         f"4, not {height}x{width}")
-    start, w = (height // 4, width // 4), s.width
+    start, channels, w = halved(shape, 2), shape[2], s.width
     pixels = start[0] * start[1]
     strided = {"kernel_size": 4, "stride": 2, "padding": 1, "weight_init": init.he_uniform,
                "rng": streams["init"]}

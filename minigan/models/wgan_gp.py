@@ -28,7 +28,7 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad, negative, no_grad
-from minigan.models.model import Model, Shape, setting
+from minigan.models.model import Model, Shape, halved, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LayerNorm, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, Adam
@@ -112,11 +112,7 @@ class WGANGP(Model):
 
 def conv(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
     """Strided layers; batch norm in G, layer norm or nothing in the critic."""
-    height, width, channels = shape
-    start = (height >> s.layers, width >> s.layers)
-    if (start[0] << s.layers, start[1] << s.layers) != (height, width) or min(start) < 1:
-        raise ValueError(f"shape: {s.layers} layers of stride 2 make heights and widths that are "
-                         f"multiples of {1 << s.layers}, not {height}x{width}")
+    start, channels = halved(shape, s.layers), shape[2]
     wide = [s.width << i for i in range(s.layers)]                # 64, 128, ...
     strided = {"kernel_size": 4, "stride": 2, "padding": 1, "weight_init": init.he_uniform,
                "rng": streams["init"]}

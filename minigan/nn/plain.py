@@ -47,6 +47,13 @@ class Sigmoid(Module):
         return sigmoid(x)
 
 
+class ToImages(Module):
+    """2 x - 1: from [0, 1], a sigmoid's range, to [-1, 1], the images'."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 - 1
+
+
 class Dropout(Module):
     """In training, zero a share `rate` of the elements and scale the rest by 1 / (1 - rate)."""
 

@@ -11,7 +11,7 @@ from minigan.ops.elementwise import (abs, clip, dropout, exp, leaky_relu, log1p,
 from minigan.ops.linear import affine
 from minigan.ops.normalization import batch_norm, instance_norm, layer_norm, moments, normalize
 from minigan.ops.reductions import (log_softmax, logsumexp, max, mean, min, norm, softmax, var)
-from minigan.ops.shape import (concatenate, embedding, expand_dims, pad, squeeze, stack,
+from minigan.ops.shape import (concatenate, embedding, expand_dims, pack, pad, squeeze, stack,
                                upsample_nearest)
 
 __all__ = [
@@ -21,7 +21,8 @@ __all__ = [
     "embedding", "exp", "expand_dims", "getitem", "instance_norm", "layer_norm", "leaky_relu",
     "log", "log1p", "log_sigmoid", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d",
     "maximum", "mean", "mean_squared_error", "min", "minimum", "moments", "multiply", "negative",
-    "norm", "normalize", "pad", "power", "relu", "reshape", "scatter_add", "sigmoid", "softmax",
+    "norm", "normalize", "pack", "pad", "power", "relu", "reshape", "scatter_add", "sigmoid",
+    "softmax",
     "softmax_cross_entropy", "softplus", "sqrt", "square", "squeeze", "stack", "subtract", "sum",
     "tanh", "transpose", "upsample_nearest", "var", "where",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigan import errors
 from minigan.backend import of
 from minigan.engine import Tensor, getitem, negative
 from minigan.ops.elementwise import softplus, square
@@ -28,9 +29,10 @@ def binary_cross_entropy_with_logits(logits: Tensor, target: Tensor) -> Tensor:
 def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
     """Mean of -log(softmax(z)[label]). logits: (N, K); labels: (N,) integers from 0 to K - 1."""
     data = labels.data if isinstance(labels, Tensor) else labels
-    if logits.ndim != 2 or data.shape != logits.shape[:1]:
-        raise ValueError(f"softmax_cross_entropy: logits must be (N, K) and labels (N,), got "
-                         f"{logits.shape} and {data.shape}")
+    if logits.ndim != 2 or getattr(data, "shape", None) != logits.shape[:1]:
+        raise ValueError(f"softmax_cross_entropy: logits must be (N, K) and labels an array (N,), "
+                         f"got {logits.shape} and {getattr(data, 'shape', data)}")
+    errors.check_ids("softmax_cross_entropy: labels", data, logits.shape[1])
     rows = of(logits.data).arange(logits.shape[0])
     return negative(mean(getitem(log_softmax(logits), (rows, data))))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from minigan import errors
 from minigan.backend import of
-from minigan.engine import Tensor, broadcast_to, getitem, op, reshape, scatter_add
+from minigan.engine import Tensor, broadcast_to, getitem, op, reshape, scatter_add, transpose
 from minigan.ops.elementwise import where
 
 
@@ -75,11 +76,26 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
 
 
 def embedding(ids: Any, table: Tensor) -> Tensor:
-    """Rows of a table: ids (...) integer, table (K, D) -> (..., D)."""
+    """Rows of a table: ids (...) integers from 0 to K - 1, table (K, D) -> (..., D)."""
     data = ids.data if isinstance(ids, Tensor) else ids
-    if getattr(getattr(data, "dtype", None), "kind", "") not in ("i", "u"):
-        raise TypeError(f"embedding: ids must be an integer array or tensor, got {ids!r}")
+    errors.check_ids("embedding: ids", data, table.shape[0])
     return getitem(table, data)
+
+
+def pack(x: Tensor, m: int) -> Tensor:
+    """m samples as one, channel beside channel: (N, ..., C) -> (N / m, ..., m C).
+
+    Source: PacGAN, Lin et al. 2018, "PacGAN: the power of two samples in generative adversarial
+    networks", section 2: D judges m real or m generated samples at once, D(pack(x, m)), so it sees
+    when they are too much alike. D is built for m times the channels; nothing else changes.
+    """
+    if x.ndim < 2 or not isinstance(m, int) or m < 1 or x.shape[0] % m:
+        raise ValueError(f"pack: x must be (N, ..., C) with N a multiple of m, which is 1 or more, "
+                         f"got {x.shape} and {m!r}")
+    n, *middle, c = x.shape
+    rows = reshape(x, (n // m, m, *middle, c))
+    beside = transpose(rows, (0, *range(2, x.ndim), 1, x.ndim))      # (N / m, ..., m, C)
+    return reshape(beside, (n // m, *middle, m * c))
 
 
 def upsample_nearest(x: Tensor, scale: int = 2) -> Tensor:

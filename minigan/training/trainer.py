@@ -51,7 +51,10 @@ class Trainer:
         if data.shape != model.shape:
             raise ValueError(f"data: images of {data.name} are {data.shape}, the model makes "
                              f"{model.shape}")
-        if model.conditional and (data.labels is None or data.n_classes > model.n_classes):
+        if model.conditional and data.labels is None:
+            raise ValueError(f"data: {model.name} is conditional and needs labels, {data.name} has "
+                             f"none")
+        if model.conditional and data.n_classes > model.n_classes:
             raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
                              f"{data.name} has {data.n_classes} classes")
         self.model, self.data, self.callbacks = model, data, list(callbacks)
