@@ -102,6 +102,19 @@ def same_code_on_the_gpu(found):
     assert all(steps[0] < 1e-5 for steps in found["differences"].values())
 
 
+@check("17")
+def dirac_gan(found):
+    ends = {name: row["radii"][-1] / row["radii"][0] for name, row in found.items()}
+    converge = {"instance noise", "R1", "R2"}
+    assert len(found) == 8 and {name for name, end in ends.items() if end < 0.01} == converge
+    assert min(end for name, end in ends.items() if name not in converge) > 0.3
+    assert found["WGAN-GP"]["factor"] is None
+    for name, row in found.items():
+        if name != "WGAN-GP":
+            assert row["factor"] == pytest.approx(row["paper"], abs=1e-6)
+            assert (row["factor"] < 1) == (name in converge)
+
+
 @pytest.fixture
 def ops_table():
     """An example's own ops leave the table of ops again."""

@@ -195,6 +195,16 @@ def test_wgan_gp_circles(alternating):
     assert radius(path[-300:]).min() > 0.3
 
 
+def test_wgan_gp_with_a_large_weight_rests_at_the_wrong_place():
+    """Where theta is in balance with that force, at 2 lambda, psi comes to 0 from above."""
+    def four_times(critic, real, fake):
+        return 4 * slope_one(critic, real, fake)
+
+    path = Game(WGAN.d_loss, WGAN.g_loss, four_times).run(250, 0.1)
+    np.testing.assert_allclose(path[-1], [2 * 4 * 0.25, 0], atol=1e-3)
+    assert path[-1, 1] > 0
+
+
 # ---------------------------------------------------------------- the optimal discriminator
 
 def test_the_optimal_discriminator_is_p_over_p_plus_q():
