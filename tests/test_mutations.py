@@ -117,7 +117,7 @@ def test_mutation_norm_over_one_axis():
 
 
 @mutation(2, rejected_by=LINEAR, also=[SIZE, ADDITIVE])
-def test_mutation_norm_over_the_whole_batch():
+def test_mutation_norm_over_the_batch():
     """One norm for all samples, of the gradient of the sum or of the mean."""
     for fold in (sum, mean):
         def penalty(critic, real, fake, rng, fold=fold):
@@ -127,8 +127,8 @@ def test_mutation_norm_over_the_whole_batch():
 
 
 @mutation(3, rejected_by=POINTS)
-def test_mutation_one_epsilon_for_the_batch_or_for_each_pixel():
-    """Instead of one a sample; or one a sample that is normal and leaves the segment."""
+def test_mutation_shared_epsilon():
+    """One for the batch, one for each pixel, or a normal one, which leaves the segment."""
     def one_a_batch(real, rng):
         return rng.uniform((1,) * real.ndim, dtype=real.dtype)
 
@@ -146,8 +146,8 @@ def test_mutation_one_epsilon_for_the_batch_or_for_each_pixel():
 
 
 @mutation(4, rejected_by=ADDITIVE)
-def test_mutation_batch_norm_in_the_critic():
-    """The gradient at one sample then depends on the others.
+def test_mutation_batch_norm():
+    """In the critic: the gradient at one sample then depends on the others.
 
     `gradient_penalty` refuses minigan's own BatchNorm; this one is written by hand, without flag.
     """
@@ -159,7 +159,7 @@ def test_mutation_batch_norm_in_the_critic():
 
 
 @mutation(5, rejected_by=NUMERIC, also=[LINEAR])
-def test_mutation_penalty_detached():
+def test_mutation_detached():
     """The value is right and is added to the loss, but nothing is differentiated through it."""
     def no_graph(critic, real, fake, rng):
         return mean(square(lengths(slopes(critic, mixed(real, fake, rng), False)) - 1))
@@ -172,8 +172,8 @@ def test_mutation_penalty_detached():
 
 
 @mutation(6, rejected_by=NUMERIC)
-def test_mutation_second_derivative_of_an_op():
-    """Its rule is right but uses plain arrays, which are constants when it is differentiated."""
+def test_mutation_second_derivative():
+    """An op whose rule is right but uses plain arrays: constants when it is differentiated."""
     @op(lambda gy, y, x: gy * Tensor(1 - y.data ** 2))
     def raw_tanh(xp, x):
         return xp.tanh(x)
@@ -198,7 +198,7 @@ def test_mutation_second_derivative_of_an_op():
 
 
 @mutation(7, rejected_by=FINITE)
-def test_mutation_square_root_at_zero():
+def test_mutation_root_of_zero():
     """The derivative of a plain square root is infinite at 0, and 0 times infinity is no number."""
     def plain(x, axis):
         return sqrt(sum(square(x), axis))
@@ -210,8 +210,8 @@ def test_mutation_square_root_at_zero():
 
 
 @mutation(8, rejected_by=POINTS)
-def test_mutation_penalty_at_real_samples_only():
-    """Between real and generated samples, where G will go next, the critic is left free."""
+def test_mutation_real_samples_only():
+    """Between real and generated ones, where G will go next, the critic is left free."""
     def penalty(critic, real, fake, rng):
         return mean(square(lengths(slopes(critic, mixed(real, real, rng))) - 1))
 
@@ -219,8 +219,8 @@ def test_mutation_penalty_at_real_samples_only():
 
 
 @mutation(9, rejected_by=LINEAR, also=[SIZE, ADDITIVE, PRODUCTS])
-def test_mutation_gradient_with_respect_to_parameters_or_through_a_sigmoid():
-    """The gradient of something else, with respect to something else."""
+def test_mutation_wrong_gradient():
+    """With respect to the parameters, or of the sigmoid of what the critic says."""
     def of_parameters(critic, real, fake, rng):
         gradients = grad(sum(critic(mixed(real, fake, rng))), critic.parameters(),
                          create_graph=True)
@@ -244,7 +244,7 @@ def test_mutation_sum_for_mean():
 
 
 @mutation(11, rejected_by=PRODUCTS)
-def test_mutation_wasted_weight_gradients():
+def test_mutation_wasted_gradients():
     """The inner pass computes the weights' gradients too, and throws them away."""
     def penalty(critic, real, fake, rng):
         at = mixed(real, fake, rng)
@@ -257,8 +257,8 @@ def test_mutation_wasted_weight_gradients():
 # ---------------------------------------------------------------- three from articles
 
 @mutation(12, rejected_by=LINEAR)
-def test_mutation_mean_of_squares_with_no_root_and_no_target():
-    """Over all entries: it pulls every slope to 0, the weaker the larger the images are."""
+def test_mutation_mean_of_squares():
+    """Over all entries, no root, no target: every slope is pulled to 0, weakly on large images."""
     def penalty(critic, real, fake, rng):
         return mean(square(slopes(critic, mixed(real, fake, rng))))
 
@@ -266,8 +266,8 @@ def test_mutation_mean_of_squares_with_no_root_and_no_target():
 
 
 @mutation(13, rejected_by=LABELS)
-def test_mutation_discriminator_that_ignores_the_label():
-    """It takes the label, so nothing complains, and G learns to ignore it as well."""
+def test_mutation_blind_discriminator():
+    """It is given the label and ignores it; nothing complains, and G learns to do the same."""
     class Blind(Module):
         def __init__(self, network):
             self.network = network
@@ -283,7 +283,7 @@ def test_mutation_discriminator_that_ignores_the_label():
 
 
 @mutation(14, rejected_by=STEPS)
-def test_mutation_discriminator_updated_in_the_generators_step():
+def test_mutation_both_updated():
     """One gradient for all weights of both networks: G's step makes D worse at its work."""
     class Together(WGANGP):
         def generator_step(self, n):
