@@ -102,6 +102,37 @@ def same_code_on_the_gpu(found):
     assert all(steps[0] < 1e-5 for steps in found["differences"].values())
 
 
+@check("17")
+def dirac_gan(found):
+    ends = {name: row["radii"][-1] / row["radii"][0] for name, row in found.items()}
+    converge = {"instance noise", "R1", "R2"}
+    assert len(found) == 8 and {name for name, end in ends.items() if end < 0.01} == converge
+    assert min(end for name, end in ends.items() if name not in converge) > 0.3
+    assert found["WGAN-GP"]["factor"] is None
+    for name, row in found.items():
+        if name != "WGAN-GP":
+            assert row["factor"] == pytest.approx(row["paper"], abs=1e-6)
+            assert (row["factor"] < 1) == (name in converge)
+
+
+@check("18")
+def penalty_mistakes(found):
+    tests = (Path(__file__).parent / "test_mutations.py").read_text("utf-8")
+    assert len(found) == 14 and all(f"def test_mutation_{name}():" in tests for name in found)
+    due = {"norm_over_one_axis": (1, np.sqrt(4 * 2)), "norm_over_the_batch": (1, 1 / np.sqrt(16)),
+           "mean_of_squares": (1, 0), "batch_norm": (4, 0), "detached": (4, 0),
+           "sum_for_mean": (1, 16), "wasted_gradients": (4, 6)}
+    for name, numbers in due.items():
+        assert found[name] == pytest.approx(numbers, abs=0.02), name
+    assert found["wrong_gradient"][1] > 2 and 0.9 < found["shared_epsilon"][1] <= 1
+    assert found["root_of_zero"][0] == 0 and np.isnan(found["root_of_zero"][1])
+    assert found["second_derivative"][0] == pytest.approx(0.10258, abs=1e-4)  # by differences
+    assert found["second_derivative"][1] < 0
+    assert found["real_samples_only"][0] > 10 * abs(found["real_samples_only"][1])
+    assert found["blind_discriminator"][0] > found["blind_discriminator"][1] == 0
+    assert found["both_updated"][1] > found["both_updated"][0] == 0
+
+
 @pytest.fixture
 def ops_table():
     """An example's own ops leave the table of ops again."""
