@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def strided(rng: Stream) -> Judge:
     Its features are the space of all distances: there noise lies outside the balls of real digits
     and blurred digits cover few of them. Without batch norm noise would lie among the digits.
     """
-    he = {"weight_init": init.he_normal, "rng": rng}
+    he: Any = {"weight_init": init.he_normal, "rng": rng}
     return Judge(Sequential(
         Conv2d(1, 16, 4, stride=2, padding=1, bias=False, **he), BatchNorm(16), LeakyReLU(0.1),
         Conv2d(16, 24, 4, stride=2, padding=1, bias=False, **he), BatchNorm(24), LeakyReLU(0.1),
@@ -51,7 +52,7 @@ def strided(rng: Stream) -> Judge:
 
 def pooled(rng: Stream) -> Judge:
     """The second judge: wide kernels, then pooling, dropout, a normalised last layer; 106,000."""
-    he = {"weight_init": init.he_normal, "rng": rng}
+    he: Any = {"weight_init": init.he_normal, "rng": rng}
     return Judge(Sequential(
         Conv2d(1, 16, 5, stride=2, padding=2, bias=False, **he), BatchNorm(16), ReLU(),
         Conv2d(16, 32, 3, padding=1, bias=False, **he), BatchNorm(32), ReLU(), AvgPool2d(2),
@@ -71,7 +72,8 @@ def judges() -> tuple[Judge, ...]:
             judge = build(Stream(0, "judge"))
             judge.load_state_dict({key.removeprefix(f"{name}/"): saved[key].astype(np.float32)
                                    for key in saved.files if key.startswith(f"{name}/")})
-            made.append(judge.eval())
+            judge.eval()
+            made.append(judge)
     return tuple(made)
 
 
