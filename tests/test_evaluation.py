@@ -73,6 +73,9 @@ def test_weights_bounds_and_a_checkpoint_without_its_folder(run, tmp_path):
     found = evaluate(moved, 200, raw=True, bounds=never)
     assert found.passed and found.lines[-1] == "the digit test is passed"
     assert "own weights" in found.lines[0]
+    own = digit_test(mg.load(run).sample(200, raw=True), mg.data.load("digits").images,
+                     np.arange(200) % 10, never)
+    assert found.lines[1:-2] == own.lines()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "evaluation.json", "evaluation.png", "some.npz"]
     rows = json.loads(found.record.read_text())["rows"]

@@ -34,7 +34,7 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[fl
     with the balls of `precision_recall` around the real vectors only, so an outlier among the
     samples covers nothing. Equal distributions have density 1 and coverage 1 - 2^-k about.
 
-    real, fake: (N, D), (M, D). Source: Naeem et al. 2020, eq. 4 and 5.
+    real, fake: (N, D), (M, D). Source: Naeem et al. 2020, section 3.
     """
     real, fake = vectors("real", real, k + 1), vectors("fake", fake)
     real_radii = radii(real, k)

@@ -28,7 +28,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     The squared 2-Wasserstein distance of N(m_a, C_a) and N(m_b, C_b). The trace of the root is
     that of (S C_b S)^(1/2) with S = C_a^(1/2), which is symmetric, so its eigenvalues are real.
     Small sets look further apart than they are: compare equal N only. It rewards copying.
-    Source: Dowson and Landau 1982, eq. 4; for samples Heusel et al. 2017, eq. 6, there in the
+    Source: Dowson and Landau 1982; for samples Heusel et al. 2017, eq. 6, there in the
     features of the Inception network, so numbers in papers are no measure for this one.
     """
     values, axes = np.linalg.eigh(a.covariance)

@@ -39,7 +39,7 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray, subset: int = 1000, subs
     """Mean and deviation of `mmd_squared` over random subsets of both sets. It rewards copying.
 
     real, fake: (N, D), (M, D). subset: vectors of each; fewer where a set has fewer.
-    Source: Binkowski et al. 2018, section 4 (KID), there in the features of the Inception network.
+    Source: Binkowski et al. 2018 (KID), there in the features of the Inception network.
     """
     real, fake = (vectors(name, x, 2).astype(np.float64)
                   for name, x in (("real", real), ("fake", fake)))

@@ -13,7 +13,7 @@ def one_nearest_neighbour(real: np.ndarray, fake: np.ndarray) -> float:
     0.5 where the two cannot be told apart, 1 where they are apart, below 0.5 where samples lie
     closer to these real vectors than those to each other. Copies of other real images get 0.5: it
     rewards copying. real, fake: (N, D) each, equally many, as another ratio has another floor.
-    Source: Lopez-Paz and Oquab 2017, section 3 and appendix.
+    Source: Lopez-Paz and Oquab 2017, section 3, with this classifier.
     """
     real, fake = vectors("real", real, 2), vectors("fake", fake, 2)
     if real.shape != fake.shape:
