@@ -140,7 +140,7 @@ def digit_test(images: np.ndarray, training: np.ndarray, labels: np.ndarray | No
     add("c", "recall", recall, compared, first)
     known = f"nearest of {len(training):,} training digits"
     add("d", "copies, median", copies.median, f"{known}, over test digits' median")
-    add("d", "copies, near", copies.near, f"{known}, below 1 % quantile of test digits")
+    add("d", "copies, near", copies.near, f"{known}, below test digits' 1 % quantile")
     if labels is not None:
         right = (agreed == labels).all(0)
         each = np.array([right[labels == k].mean() if (labels == k).any() else np.nan
