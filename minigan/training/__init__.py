@@ -1,7 +1,9 @@
-"""Training: the loop, the run folder, checkpoints, and loading what was trained."""
+"""Training: the loop, the run folder, checkpoints, loading and judging what was trained."""
 
+from minigan.training.evaluation import Evaluation, evaluate
 from minigan.training.folder import RunFolder, new_run, open_run
 from minigan.training.loading import Loaded, load
 from minigan.training.trainer import Trainer
 
-__all__ = ["Loaded", "RunFolder", "Trainer", "load", "new_run", "open_run"]
+__all__ = ["Evaluation", "Loaded", "RunFolder", "Trainer", "evaluate", "load", "new_run",
+           "open_run"]
