@@ -102,6 +102,17 @@ def same_code_on_the_gpu(found):
     assert all(steps[0] < 1e-5 for steps in found["differences"].values())
 
 
+@check("14")
+def edges_to_digits(found):
+    given, nearest, truth = (found[name] for name in ("edges as they are", "nearest neighbour",
+                                                      "truth"))
+    assert truth["l1"] == 0 == given["grey"] and 0.05 < truth["grey"] < 0.2
+    assert nearest["l1"] < 0.5 * given["l1"] < 0.3
+    runs = [found[name] for name in ("all of it", "no skips", "no GAN", "no L1")]
+    assert len(found) == 7 and len({run["l1"] for run in runs}) == 4  # each part has its effect
+    assert all(0 < run["l1"] < 1 for run in runs)  # about 0.94 before the first step: all grey
+
+
 @pytest.fixture
 def ops_table():
     """An example's own ops leave the table of ops again."""

@@ -275,6 +275,16 @@ def test_gradients_of_both_losses_at_small_width(preset):
 
 # Ten steps beside PyTorch.
 
+@pytest.fixture
+def torch():
+    """PyTorch on one thread: small products on several wait longer than they compute."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(before)
+
+
 def in_torch(torch, layers):
     """Sequentials of ours in PyTorch, with copies of the weights."""
     nn, made = torch.nn, []
@@ -314,11 +324,8 @@ def same(ours, theirs):
 
 @pytest.mark.parity
 @pytest.mark.parametrize("preset", ["edges", "halves"])
-def test_ten_steps_in_pytorch(preset):
+def test_ten_steps_in_pytorch(preset, torch):
     """The step as a PyTorch user would write it: all weights, statistics and losses to 1e-8."""
-    torch = pytest.importorskip("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     F = torch.nn.functional
     model = in_float64(build("pix2pix", preset, seed=3, width=6, dropout=0.0))
     ours = [*(getattr(model.generator, part) for part in ("down1", "down2", "middle", "up2",
@@ -351,7 +358,6 @@ def test_ten_steps_in_pytorch(preset):
         g_optimizer.step()
         for name, value in {"d_loss": d_loss, "g_loss": g_loss, "l1": l1}.items():
             assert math.isclose(found[name].item(), value.item(), rel_tol=1e-8), name
-    torch.set_num_threads(before)
     compared = sum(same(a, b) for a, b in zip(ours, theirs, strict=True))
     assert compared == len(model.generator.state_dict()) + len(model.discriminator.state_dict())
 
