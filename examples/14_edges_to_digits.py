@@ -9,7 +9,6 @@ import numpy as np
 
 import minigan as mg
 from minigan import data, losses, nn, ops, optim, plot
-from minigan.backend.threads import use_threads
 
 DIGITS = data.load("digits")
 ORDER = mg.Stream(0, "split").permutation(len(DIGITS))
@@ -72,7 +71,7 @@ def train(skips, gan, l1, steps):
 
 
 def main(quick=False):
-    use_threads()  # as `minigan train` does: BLAS keeps to one thread, minigan splits what is large
+    mg.use_threads()  # as `minigan train` does: BLAS on one thread, minigan splits what is large
     truth = HELD_OUT[:50] if quick else HELD_OUT
     given, known = edges(truth), data.to_model(TRAIN.images)
     alike = given.reshape(-1, 784) @ edges(known).reshape(-1, 784).T                # (500, 4500)
