@@ -9,7 +9,6 @@ import numpy as np
 
 import minigan as mg
 from minigan import data, losses, nn, ops, optim, plot
-from minigan.backend.threads import use_threads
 
 DIGITS = data.load("digits")
 ONE_HOT = np.eye(10, dtype="float32")  # ONE_HOT[labels] has a row for each label: one 1, nine 0
@@ -70,7 +69,7 @@ def name(pictures):
 
 
 def main(quick=False):
-    use_threads()  # as `minigan train` does: BLAS keeps to one thread, minigan splits what is large
+    mg.use_threads()  # as `minigan train` does: BLAS on one thread, minigan splits what is large
     rows, found, grids, captions = 10 if quick else 100, {}, [], []
     z = mg.tensor(np.repeat(mg.Stream(0, "preview").normal((rows, 64)), 10, axis=0))
     asked = np.tile(np.arange(10), rows)

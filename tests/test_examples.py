@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from stand_in import counted
 
+import minigan as mg
 from minigan import engine, optim
 from minigan.data import to_model
 
@@ -100,6 +101,13 @@ def same_code_on_the_gpu(found):
     assert set(found["differences"]) == {"float64"} | devices - {"numpy"}
     assert 0 < found["differences"]["float64"][0] < 1e-5
     assert all(steps[0] < 1e-5 for steps in found["differences"].values())
+
+
+@check("11")
+def digits_on_request(found):
+    assert list(found) == ["D sees the label", "D does not see it"]
+    for run in found.values():  # two steps: G draws one digit, whatever is asked for
+        assert run == {"right": pytest.approx(0.1), "alike": 1}
 
 
 @check("14")
@@ -217,6 +225,19 @@ def test_the_digits_are_judged_honestly():
     assert digits.judge(real[::10]) == {"nearest": 1, "spread": 1}
     assert digits.judge(real[1:500])["nearest"] < 0.1  # copies
     assert digits.judge(real[:1].repeat(9, axis=0))["spread"] < 0.01  # a collapse
+
+
+def test_the_label_is_told_and_pictures_are_named_honestly():
+    example = module_of(EXAMPLES / "11_digits_on_request.py")
+    real = to_model(example.DIGITS.images[:300]).reshape(-1, 784)
+    assert (example.name(real) == example.DIGITS.labels[:300]).all()  # copies
+    y = mg.tensor(example.ONE_HOT[[3, 7]])
+    x = mg.tensor(np.full((2, 4, 5, 1), 9, "float32"))
+    joined = example.join(x, y).numpy()
+    assert joined.shape == (2, 4, 5, 11) and (joined[..., 0] == 9).all()
+    assert (joined[0, ..., 1:].argmax(axis=-1) == 3).all() and joined[0, ..., 1:].sum() == 4 * 5
+    assert (joined[1, ..., 1:].argmax(axis=-1) == 7).all()
+    assert example.join(y, y).numpy().tolist() == np.tile(y.numpy(), 2).tolist()
 
 
 def test_the_gpu_example_on_the_stand_in(tmp_path, monkeypatch, capsys):
