@@ -9,7 +9,6 @@ import numpy as np
 
 import minigan as mg
 from minigan import losses, nn, ops, optim, penalties, plot
-from minigan.backend.threads import use_threads
 
 SIGMA, BATCH, LAMBDA = 0.05, 256, 10
 ANGLES = 2 * np.pi * np.arange(8) / 8
@@ -67,7 +66,7 @@ def look(f):
 
 
 def main(quick=False):
-    use_threads()  # as `minigan train` does: BLAS keeps to one thread, minigan splits what is large
+    mg.use_threads()  # as `minigan train` does: BLAS on one thread, minigan splits what is large
     critics = {name: train(clip, 20 if quick else 4000) for name, clip in CLIPS.items()}
     seen = {name: look(f) for name, f in critics.items()}
     seen["yardstick"] = look(minus_distance_to_nearest_centre)
@@ -83,11 +82,12 @@ def main(quick=False):
 
     figure, axes = plot.panels(5, 3.0, 3.5, "Critics of the same points: levels, slopes, weights")
     for ax, name in zip(axes, ("clip 0.01", "clip 0.1", "penalty")):
-        plot.level_sets(*seen[name][2], CENTRES, title=name, caption="blue: f is high", on=ax)
+        plot.level_sets(*seen[name][2], CENTRES, name, "blue: f is high, dots: modes", on=ax)
     plot.histogram({name: np.log10(seen[name][1] + 1e-12) for name in CLIPS}, bins=90,
                    title="Slopes", x_label="log10 of the slope: 0 is right", on=axes[3])
     plot.histogram({name: weights[name] / weights[name].std() for name in list(CLIPS)[:2]},
-                   bins=60, title="Hidden weights", x_label="in standard deviations", on=axes[4])
+                   bins=99, title="Hidden weights", x_label="in standard deviations", on=axes[4])
+    axes[4].set(xlim=(-4, 4))
     print("picture:", plot.save(figure, "runs/examples/12_clip_or_penalty.png"))
     return {name: numbers for name, (numbers, _, _) in seen.items()}
 

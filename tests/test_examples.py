@@ -110,6 +110,20 @@ def digits_on_request(found):
         assert run == {"right": pytest.approx(0.1), "alike": 1}
 
 
+@check("12")
+def clip_or_penalty(found):
+    yardstick, penalty = found["yardstick"], found["penalty"]
+    assert all(yardstick[name] == pytest.approx(1, abs=1e-5) for name in ("low", "median", "high"))
+    assert yardstick["estimate"] == pytest.approx(0.869, abs=0.002)
+    assert 0.5 < penalty["median"] < 2 and penalty["bound"] == 0
+    assert found["clip 0.001"]["high"] < 1e-6 < found["clip 0.01"]["low"] < 1e-3
+    assert found["clip 0.01"]["high"] < 1e-3
+    assert found["clip 0.1"]["high"] == pytest.approx(0.34, rel=0.1)
+    assert found["clip 0.001"]["bound"] > 0.9 > found["clip 0.1"]["bound"] > 0.1
+    assert all(numbers["over"] < yardstick["over"] for name, numbers in found.items()
+               if name != "yardstick")  # a slope that is 1 everywhere is hard to beat
+
+
 @check("14")
 def edges_to_digits(found):
     given, nearest, truth = (found[name] for name in ("edges as they are", "nearest neighbour",
@@ -238,6 +252,19 @@ def test_the_label_is_told_and_pictures_are_named_honestly():
     assert (joined[0, ..., 1:].argmax(axis=-1) == 3).all() and joined[0, ..., 1:].sum() == 4 * 5
     assert (joined[1, ..., 1:].argmax(axis=-1) == 7).all()
     assert example.join(y, y).numpy().tolist() == np.tile(y.numpy(), 2).tolist()
+
+
+@pytest.mark.slow
+def test_clipping_is_off_by_powers_of_ten_and_the_penalty_is_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = module_of(EXAMPLES / "12_clip_or_penalty.py").main()
+    assert found["penalty"]["median"] == pytest.approx(1, abs=0.1)
+    assert found["penalty"]["estimate"] == pytest.approx(0.9, abs=0.05)
+    assert found["clip 0.001"]["high"] < 1e-6 and found["clip 0.01"]["high"] < 0.01
+    assert found["clip 0.1"]["low"] > 10
+    clips = [found[name] for name in ("clip 0.1", "clip 0.01", "clip 0.001")]
+    assert max(c["over"] for c in clips) < 0.5 < 0.65 < found["penalty"]["over"]
+    assert min(c["bound"] for c in clips) > 0.7
 
 
 def test_the_gpu_example_on_the_stand_in(tmp_path, monkeypatch, capsys):
