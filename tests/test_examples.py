@@ -103,6 +103,16 @@ def same_code_on_the_gpu(found):
     assert all(steps[0] < 1e-5 for steps in found["differences"].values())
 
 
+@check("10")
+def dcgan_digits(found):
+    first, last = found["rows"][0], found["rows"][-1]
+    assert first["nearest"] > 2 and last["d_loss"] < first["d_loss"] and 0.1 < last["g_loss"] < 5
+    far = found["far"]
+    assert far["evaluation, alone"] == 0 and far["evaluation, strangers"] < 1e-6
+    assert min(far["training, strangers"], far["training, near copies"]) > 0.01
+    assert far["evaluation, alone again"] > 0.1  # the running statistics have moved
+
+
 @check("11")
 def digits_on_request(found):
     assert list(found) == ["D sees the label", "D does not see it"]
@@ -239,6 +249,21 @@ def test_the_digits_are_judged_honestly():
     assert digits.judge(real[::10]) == {"nearest": 1, "spread": 1}
     assert digits.judge(real[1:500])["nearest"] < 0.1  # copies
     assert digits.judge(real[:1].repeat(9, axis=0))["spread"] < 0.01  # a collapse
+
+
+def test_a_picture_depends_on_its_company_in_training_mode_only():
+    example = module_of(EXAMPLES / "10_dcgan_digits.py")
+    mg.seed(0)
+    G, _ = example.make_networks()
+    z = mg.stream("latent").normal((64, 100))
+    together, last = example.draw(G, z), example.in_company(G, z[63:], z[None, :63])
+    for alone_or_not in (together[63:], example.draw(G, z[63:])):
+        assert np.abs(alone_or_not - last).max() < 1e-6
+    statistics = G.state_dict()
+    trained = example.draw(G, z, training=True)
+    assert np.abs(trained - together).max() > 0.01
+    moved = [name for name, value in G.state_dict().items() if (value != statistics[name]).any()]
+    assert moved == ["1.running_mean", "1.running_var", "5.running_mean", "5.running_var"]
 
 
 def test_the_label_is_told_and_pictures_are_named_honestly():
