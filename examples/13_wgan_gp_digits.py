@@ -8,7 +8,6 @@ import numpy as np
 
 import minigan as mg
 from minigan import data, losses, nn, ops, optim, plot
-from minigan.backend.threads import use_threads
 
 LAMBDA, N_CRITIC, M = 10, 5, 64
 ALPHA, BETAS = 5e-4, (0.5, 0.9)  # paper: 0.0001 and (0, 0.9), for days instead of minutes
@@ -53,7 +52,7 @@ def generator_step(G, D, opt, streams):
 
 # %% The loop. As in example 08, a moving average of G, which is not in the paper, draws.
 def main(quick=False):
-    use_threads()  # as `minigan train` does: BLAS keeps to one thread, minigan splits what is large
+    mg.use_threads()  # as `minigan train` does: BLAS on one thread, minigan splits what is large
     times = (0, 1, 2) if quick else (0, 10, 100, 300, 1000, 3000)
     streams = mg.seed(0)
     G, D = make_networks()
@@ -76,11 +75,12 @@ def main(quick=False):
                 grids.append(plot.tile(data.to_bytes(average.network(watched).numpy())))
     print("normal:   jumps up,  near 1    any sign,\n        then falls              drifts")
 
-    figure, axes = plot.panels(5, 3.2, 3.6, "WGAN-GP: which curve is normal?")
+    figure, axes = plot.panels(5, 3.2, 3.9, "WGAN-GP: which curve is normal?",
+                               "Curves: every step thin, the running median bold.")
     for ax, step, grid in zip(axes, times[-3::2], grids[-3::2]):
         ax.imshow(grid, cmap="gray")
         ax.set_axis_off()
-        ax.set_title(f"After {step:,} steps", loc="left", size=9.5, weight="bold", pad=9)
+        ax.set_title(f"Step {step:,}", loc="left", size=9.5, weight="bold", color=plot.INK, pad=9)
     titles = ("W's estimate jumps up, then falls", "The slope stays near 1",
               "G's loss drifts, and says nothing")
     for ax, title, values in zip(axes[2:], titles, np.transpose(rows)):

@@ -12,7 +12,7 @@ import pytest
 from stand_in import counted
 
 import minigan as mg
-from minigan import engine, optim
+from minigan import engine, losses, optim, penalties
 from minigan.data import to_model
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -132,6 +132,13 @@ def clip_or_penalty(found):
     assert found["clip 0.001"]["bound"] > 0.9 > found["clip 0.1"]["bound"] > 0.1
     assert all(numbers["over"] < yardstick["over"] for name, numbers in found.items()
                if name != "yardstick")  # a slope that is 1 everywhere is hard to beat
+
+
+@check("13")
+def wgan_gp_digits(found):
+    estimates, slopes, g_losses = zip(*found["rows"])
+    assert 0 < estimates[0] < estimates[1] < estimates[2]  # it jumps up
+    assert all(1 < slope < 2 for slope in slopes) and len(set(g_losses)) == 3
 
 
 @check("14")
@@ -290,6 +297,38 @@ def test_clipping_is_off_by_powers_of_ten_and_the_penalty_is_not(tmp_path, monke
     clips = [found[name] for name in ("clip 0.1", "clip 0.01", "clip 0.001")]
     assert max(c["over"] for c in clips) < 0.5 < 0.65 < found["penalty"]["over"]
     assert min(c["bound"] for c in clips) > 0.7
+
+
+class Recorder:
+    """In an optimizer's place: keeps the gradients."""
+
+    def step(self, gradients):
+        self.gradients = [g.numpy() for g in gradients]
+
+
+def test_the_steps_of_wgan_gp_are_those_of_the_library():
+    example = module_of(EXAMPLES / "13_wgan_gp_digits.py")
+    mg.seed(0)
+    G, D = example.make_networks()
+    x = mg.tensor(mg.stream("data").uniform((example.M, 28, 28, 1), -1, 1))
+    by_hand, streams = Recorder(), mg.Streams(3)
+    w, slope = example.critic_step(G, D, by_hand, x, streams)
+    assert streams.state() != mg.Streams(3).state()
+
+    streams = mg.Streams(3)
+    fake = G(mg.tensor(streams["latent"].normal((example.M, 100)))).detach()
+    minus_w = losses.wasserstein_critic(D(x), D(fake))
+    penalty = penalties.gradient_penalty(D, x, fake, streams["penalty"])
+    assert w == pytest.approx(-minus_w.item(), rel=1e-4) and (slope - 1) ** 2 <= penalty.item()
+    expected = mg.grad(minus_w + 10 * penalty, D.parameters(), unreached="zeros")
+    for found, due in zip(by_hand.gradients, expected):
+        assert np.abs(found - due.numpy()).max() <= 1e-4 * max(np.abs(due.numpy()).max(), 1e-3)
+
+    z = mg.tensor(mg.Stream(3, "latent").normal((example.M, 100)))
+    loss = losses.wasserstein_generator(D(G(z)))
+    assert example.generator_step(G, D, by_hand, mg.Streams(3)) == pytest.approx(loss.item())
+    for found, due in zip(by_hand.gradients, mg.grad(loss, G.parameters())):
+        assert np.abs(found - due.numpy()).max() <= 1e-4 * max(np.abs(due.numpy()).max(), 1e-3)
 
 
 def test_the_gpu_example_on_the_stand_in(tmp_path, monkeypatch, capsys):
