@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from stand_in import counted
 
-from minigan import engine, optim
+import minigan as mg
+from minigan import engine, losses, optim, penalties
 from minigan.data import to_model
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -100,6 +101,55 @@ def same_code_on_the_gpu(found):
     assert set(found["differences"]) == {"float64"} | devices - {"numpy"}
     assert 0 < found["differences"]["float64"][0] < 1e-5
     assert all(steps[0] < 1e-5 for steps in found["differences"].values())
+
+
+@check("10")
+def dcgan_digits(found):
+    first, last = found["rows"][0], found["rows"][-1]
+    assert first["nearest"] > 2 and last["d_loss"] < first["d_loss"] and 0.1 < last["g_loss"] < 5
+    far = found["far"]
+    assert far["evaluation, alone"] == 0 and far["evaluation, strangers"] < 1e-6
+    assert min(far["training, strangers"], far["training, near copies"]) > 0.01
+    assert far["evaluation, alone again"] > 0.1  # the running statistics have moved
+
+
+@check("11")
+def digits_on_request(found):
+    assert list(found) == ["D sees the label", "D does not see it"]
+    for run in found.values():  # two steps: G draws one digit, whatever is asked for
+        assert run == {"right": pytest.approx(0.1), "alike": 1}
+
+
+@check("12")
+def clip_or_penalty(found):
+    yardstick, penalty = found["yardstick"], found["penalty"]
+    assert all(yardstick[name] == pytest.approx(1, abs=1e-5) for name in ("low", "median", "high"))
+    assert yardstick["estimate"] == pytest.approx(0.869, abs=0.002)
+    assert 0.5 < penalty["median"] < 2 and penalty["bound"] == 0
+    assert found["clip 0.001"]["high"] < 1e-6 < found["clip 0.01"]["low"] < 1e-3
+    assert found["clip 0.01"]["high"] < 1e-3
+    assert found["clip 0.1"]["high"] == pytest.approx(0.34, rel=0.1)
+    assert found["clip 0.001"]["bound"] > 0.9 > found["clip 0.1"]["bound"] > 0.1
+    assert all(numbers["over"] < yardstick["over"] for name, numbers in found.items()
+               if name != "yardstick")  # a slope that is 1 everywhere is hard to beat
+
+
+@check("13")
+def wgan_gp_digits(found):
+    estimates, slopes, g_losses = zip(*found["rows"])
+    assert 0 < estimates[0] < estimates[1] < estimates[2]  # it jumps up
+    assert all(1 < slope < 2 for slope in slopes) and len(set(g_losses)) == 3
+
+
+@check("14")
+def edges_to_digits(found):
+    given, nearest, truth = (found[name] for name in ("edges as they are", "nearest neighbour",
+                                                      "truth"))
+    assert truth["l1"] == 0 == given["grey"] and 0.05 < truth["grey"] < 0.2
+    assert nearest["l1"] < 0.5 * given["l1"] < 0.3
+    runs = [found[name] for name in ("all of it", "no skips", "no GAN", "no L1")]
+    assert len(found) == 7 and len({run["l1"] for run in runs}) == 4  # each part has its effect
+    assert all(0 < run["l1"] < 1 for run in runs)  # about 0.94 before the first step: all grey
 
 
 @check("17")
@@ -237,6 +287,79 @@ def test_the_digits_are_judged_honestly():
     assert digits.judge(real[::10]) == {"nearest": 1, "spread": 1}
     assert digits.judge(real[1:500])["nearest"] < 0.1  # copies
     assert digits.judge(real[:1].repeat(9, axis=0))["spread"] < 0.01  # a collapse
+
+
+def test_a_picture_depends_on_its_company_in_training_mode_only():
+    example = module_of(EXAMPLES / "10_dcgan_digits.py")
+    mg.seed(0)
+    G, _ = example.make_networks()
+    z = mg.stream("latent").normal((64, 100))
+    together, last = example.draw(G, z), example.in_company(G, z[63:], z[None, :63])
+    for alone_or_not in (together[63:], example.draw(G, z[63:])):
+        assert np.abs(alone_or_not - last).max() < 1e-6
+    statistics = G.state_dict()
+    trained = example.draw(G, z, training=True)
+    assert np.abs(trained - together).max() > 0.01
+    moved = [name for name, value in G.state_dict().items() if (value != statistics[name]).any()]
+    assert moved == ["1.running_mean", "1.running_var", "5.running_mean", "5.running_var"]
+
+
+def test_the_label_is_told_and_pictures_are_named_honestly():
+    example = module_of(EXAMPLES / "11_digits_on_request.py")
+    real = to_model(example.DIGITS.images[:300]).reshape(-1, 784)
+    assert (example.name(real) == example.DIGITS.labels[:300]).all()  # copies
+    y = mg.tensor(example.ONE_HOT[[3, 7]])
+    x = mg.tensor(np.full((2, 4, 5, 1), 9, "float32"))
+    joined = example.join(x, y).numpy()
+    assert joined.shape == (2, 4, 5, 11) and (joined[..., 0] == 9).all()
+    assert (joined[0, ..., 1:].argmax(axis=-1) == 3).all() and joined[0, ..., 1:].sum() == 4 * 5
+    assert (joined[1, ..., 1:].argmax(axis=-1) == 7).all()
+    assert example.join(y, y).numpy().tolist() == np.tile(y.numpy(), 2).tolist()
+
+
+@pytest.mark.slow
+def test_clipping_is_off_by_powers_of_ten_and_the_penalty_is_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = module_of(EXAMPLES / "12_clip_or_penalty.py").main()
+    assert found["penalty"]["median"] == pytest.approx(1, abs=0.1)
+    assert found["penalty"]["estimate"] == pytest.approx(0.9, abs=0.05)
+    assert found["clip 0.001"]["high"] < 1e-6 and found["clip 0.01"]["high"] < 0.01
+    assert found["clip 0.1"]["low"] > 10
+    clips = [found[name] for name in ("clip 0.1", "clip 0.01", "clip 0.001")]
+    assert max(c["over"] for c in clips) < 0.5 < 0.65 < found["penalty"]["over"]
+    assert min(c["bound"] for c in clips) > 0.7
+
+
+class Recorder:
+    """In an optimizer's place: keeps the gradients."""
+
+    def step(self, gradients):
+        self.gradients = [g.numpy() for g in gradients]
+
+
+def test_the_steps_of_wgan_gp_are_those_of_the_library():
+    example = module_of(EXAMPLES / "13_wgan_gp_digits.py")
+    mg.seed(0)
+    G, D = example.make_networks()
+    x = mg.tensor(mg.stream("data").uniform((example.M, 28, 28, 1), -1, 1))
+    by_hand, streams = Recorder(), mg.Streams(3)
+    w, slope = example.critic_step(G, D, by_hand, x, streams)
+    assert streams.state() != mg.Streams(3).state()
+
+    streams = mg.Streams(3)
+    fake = G(mg.tensor(streams["latent"].normal((example.M, 100)))).detach()
+    minus_w = losses.wasserstein_critic(D(x), D(fake))
+    penalty = penalties.gradient_penalty(D, x, fake, streams["penalty"])
+    assert w == pytest.approx(-minus_w.item(), rel=1e-4) and (slope - 1) ** 2 <= penalty.item()
+    expected = mg.grad(minus_w + 10 * penalty, D.parameters(), unreached="zeros")
+    for found, due in zip(by_hand.gradients, expected):
+        assert np.abs(found - due.numpy()).max() <= 1e-4 * max(np.abs(due.numpy()).max(), 1e-3)
+
+    z = mg.tensor(mg.Stream(3, "latent").normal((example.M, 100)))
+    loss = losses.wasserstein_generator(D(G(z)))
+    assert example.generator_step(G, D, by_hand, mg.Streams(3)) == pytest.approx(loss.item())
+    for found, due in zip(by_hand.gradients, mg.grad(loss, G.parameters())):
+        assert np.abs(found - due.numpy()).max() <= 1e-4 * max(np.abs(due.numpy()).max(), 1e-3)
 
 
 def test_the_gpu_example_on_the_stand_in(tmp_path, monkeypatch, capsys):
