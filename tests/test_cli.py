@@ -175,6 +175,18 @@ def test_where_samples_go_by_default(run):
     assert Path("out/samples/seed-0.png").is_file() and Path("out/seed-5.png").is_file()
 
 
+def test_evaluate(run):
+    run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
+    status, out, err = run("evaluate", "out", "--n", "200", "--seed", "1")
+    assert status == 0 and err == ""
+    assert "step 0: 200 samples of the generator's own weights, seed 1" in out
+    assert "the digit test fails at b, c\n" in out  # noise, all alike
+    assert out.endswith("see out/evaluation.png and out/evaluation.json\n")
+    assert json.loads(Path("out/evaluation.json").read_text("utf-8"))["n"] == 200
+    status, out, err = run("evaluate", "nowhere")
+    assert status == 2 and out == "" and "nowhere" in err and err.count("\n") == 1
+
+
 def test_models(run):
     status, out, err = run("models")
     assert status == 0 and err == ""

@@ -138,7 +138,7 @@ def test_dcgan_strided():
         nn.Conv2d(1, w, 4, 2, 1, bias=False), nn.LeakyReLU(0.2),
         nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * w), nn.LeakyReLU(0.2),
         Flat(), nn.Linear(7 * 7 * 2 * w, 1))
-    twin = Twin("dcgan", "small", G, D, width=w)
+    twin = Twin("dcgan", "small", G, D, width=w, d_width=w)
     twin.run(gan(twin))
 
 

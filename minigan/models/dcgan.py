@@ -39,6 +39,7 @@ class Settings:
     d_width: int = setting(32, "channels of D's first layer")
     layers: int = setting(2, "strided layers of each network; each halves or doubles the size")
     kernel: int = setting(4, "size of the kernels")
+    dropout: float = setting(0.0, "share of D's activations that is dropped")
     latent_size: int = setting(100, "numbers in a latent vector z")
     learning_rate: float = setting(8e-4, "learning rate of both optimizers")
     beta1: float = setting(0.5, "Adam's decay of the mean")
@@ -113,6 +114,7 @@ def strided(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
         discriminator += [Conv2d(n_in, n_out, **conv)]
         discriminator += [_batch_norm(n_out, streams)] if discriminator[1:] else []
         discriminator += [LeakyReLU(0.2)]
+        discriminator += [Dropout(s.dropout, streams["dropout"])] if s.dropout else []
     return (Sequential(*generator, Tanh()),
             Sequential(*discriminator, Flatten(), Dense(pixels * d_wide[-1], 1, **normal)))
 
