@@ -10,7 +10,7 @@ from typing import NoReturn, Sequence
 
 from minigan.commands.options import INTERRUPTED, Formatter
 
-COMMANDS = ("train", "sample", "models", "info")
+COMMANDS = ("train", "sample", "models", "data", "info")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

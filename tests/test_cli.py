@@ -440,7 +440,8 @@ def test_help_is_quick():
             "from minigan.cli import main\n"
             "try: main()\n"
             "except SystemExit: pass\n"
-            "print(sorted({'matplotlib', 'tqdm', 'cupy', 'torch'} & set(sys.modules)))")
+            "print(sorted({'matplotlib', 'tqdm', 'cupy', 'torch', 'pooch', 'requests', 'PIL'}"
+            " & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True,
                           text=True, timeout=60)
     assert done.stdout.endswith("[]\n") and "train" in done.stdout, done

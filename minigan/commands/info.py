@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a fact a line; with --test, status 1 where a backend computes something else."""
     from minigan import __version__
     from minigan.backend import Backend, known, machine, threads
-    from minigan.data.sources import cache_folder
+    from minigan.data.places import cache_folder
     facts = machine.environment()
     others = machine.busy_cores()
     rows = {
