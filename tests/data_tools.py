@@ -1,4 +1,4 @@
-"""Small data sets of the tests' own making, and a machine without any other."""
+"""Small data sets of the tests' own making, and where the real ones are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan.data import places, sets
-from minigan.data.cifar import RECORD
+from minigan.data import sets
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -36,9 +35,22 @@ def write_set(folder: Path, count: int = 12, packed: bool = False, split: str = 
     return folder
 
 
-@pytest.fixture
-def nowhere(tmp_path, monkeypatch):
-    """No data on this machine: neither a variable, a cache, nor a system package."""
-    monkeypatch.delenv("MINIGAN_DATA", raising=False)
-    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache")
-    return tmp_path
+def records(labels: np.ndarray, pixels: np.ndarray) -> bytes:
+    """CIFAR's binary form of labels (N,) and pictures (N, 32, 32, 3), written value by value."""
+    out = bytearray()
+    for label, picture in zip(labels, pixels):
+        out.append(int(label))
+        for colour in range(3):
+            out += picture[:, :, colour].tobytes()
+    return bytes(out)
+
+
+def write_tar(path: Path, members: dict[str, bytes], mode: str = "w:gz") -> Path:
+    """A tar archive of these members."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, mode) as archive:
+        for name, contents in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(contents)
+            archive.addfile(info, io.BytesIO(contents))
+    return path

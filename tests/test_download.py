@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pooch
 import pytest
-from data_tools import ROOT, SHARED, idx_bytes, needs_mnist, nowhere  # noqa: F401
+from data_tools import ROOT, SHARED, idx_bytes, needs_mnist
 
 from minigan.cli import main
 from minigan.data import download, load, sets
@@ -268,7 +268,7 @@ def test_a_full_disk_is_no_mirrors_fault(server, offer, tmp_path, monkeypatch):
 
 # The command.
 
-def test_the_command(server, offer, nowhere, monkeypatch, capsys):  # noqa: F811
+def test_the_command(server, offer, nowhere, monkeypatch, capsys):
     offer("good")
     monkeypatch.setenv("MINIGAN_DATA", str(nowhere / "chosen"))
     assert main(["data"]) == 0
@@ -283,7 +283,7 @@ def test_the_command(server, offer, nowhere, monkeypatch, capsys):  # noqa: F811
     assert len(load("tiny", folder=nowhere / "other")) == 40
 
 
-def test_the_command_refuses_in_one_sentence(server, offer, dead, nowhere, capsys):  # noqa: F811
+def test_the_command_refuses_in_one_sentence(server, offer, dead, nowhere, capsys):
     offer(dead, "missing")
     for name, says in (("tiny", "404 Not Found; --data digits needs no download"),
                        ("mnits", "'mnits' cannot be downloaded, what can is mnist, fashion-mnist"),
@@ -293,7 +293,7 @@ def test_the_command_refuses_in_one_sentence(server, offer, dead, nowhere, capsy
         assert len(said.splitlines()) == 1 and says in said
 
 
-def test_listing_downloads_nothing(server, offer, nowhere, capsys):  # noqa: F811
+def test_listing_downloads_nothing(server, offer, nowhere, capsys):
     offer("good")
     assert main(["data", "list"]) == 0
     listed = capsys.readouterr().out
@@ -303,7 +303,7 @@ def test_listing_downloads_nothing(server, offer, nowhere, capsys):  # noqa: F81
     assert server.asked == []
 
 
-def test_training_downloads_nothing(server, offer, nowhere, capsys):  # noqa: F811
+def test_training_downloads_nothing(server, offer, nowhere, capsys):
     offer("good")
     assert main(["train", "gan", "--data", "tiny", "--steps", "1"]) == 2
     said = capsys.readouterr().err
@@ -322,6 +322,7 @@ def test_the_catalogue_is_whole():
         assert set(source.sums) == {file for files in source.splits.values() for file in files}
         assert {len(total) for total in source.sums.values()} == {
             {"md5": 32, "sha1": 40}[source.sum_kind]}
+    assert sets.SETS["fashion-mnist"].fixed == (Path("/usr/share/datasets/fashion-mnist"),)
     every = [total for source in sets.SETS.values() for total in
              (*source.sums.values(), *(file.sha256 for file in source.downloads))]
     assert len(set(every)) == len(every) == 4 + 4 + 6 + 4 + 4 + 1
