@@ -242,7 +242,8 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
         assert all(choice in rows[option] for choice in field.metadata["choices"])
     for option, default in due.items():
         assert f"(default: {default})" in rows[option]
-    assert rows.keys() - due.keys() == {"usage:", "--overwrite"}
+    assert "(default: their own)" in rows["--size"]
+    assert rows.keys() - due.keys() == {"usage:", "--overwrite", "--size"}
     assert "OUT.old" in rows["--overwrite"]
 
 

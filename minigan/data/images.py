@@ -6,7 +6,7 @@ in [-1, 1], the range of a tanh output, batch by batch.
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ class Images:
         n_classes: the number of classes; 0 without labels. Unless given, as many as `classes`, or
             the highest label + 1, which is too few for a selection that lacks the last class.
         classes: the classes' names in the order of the labels; unless given, "0", "1", ...
+        source: the arguments with which `load` made it, and will make it again; else None.
 
     Raises:
         TypeError: an argument is no NumPy array, or has another dtype than the one above.
@@ -56,6 +57,7 @@ class Images:
         self.split = split
         self.n_classes = n_classes
         self.classes = tuple(classes) or tuple(str(label) for label in range(n_classes))
+        self.source: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.images)

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigan.data.cifar import parse_batch, read_batches
+from minigan.data.folder import load_folder
 from minigan.data.idx import parse_idx, read_contents
 from minigan.data.images import Images
+from minigan.data.pictures import resize
 from minigan.data.places import find_cifar, find_idx
 from minigan.data.sets import ALIASES, SETS, KnownSet, names
 
@@ -19,17 +21,20 @@ EMBEDDED = Path(__file__).with_name("digits.npz")
 
 
 def load(
-    name: str = "digits",
+    name: str | os.PathLike[str] = "digits",
     split: str = "train",
     folder: str | os.PathLike[str] | None = None,
+    size: int | None = None,
 ) -> Images:
-    """A data set by its name.
+    """A data set by its name, or from a folder of pictures.
 
     - "digits" (or "mnist5k"): 5,000 real MNIST digits, 500 a class, inside the package; train only.
     - "mnist", "fashion-mnist": 60,000 train and 10,000 test images, 28x28 and grey, from the four
       idx files, plain or .gz, that are already on the disk.
     - "cifar-10": 50,000 train and 10,000 test images, 32x32 and in colour, from the archive of the
       binary version or its unpacked .bin files, that are already on the disk.
+    - a path: the pictures of that folder; see `minigan.data.folder`. Train only. A folder whose
+      name is one of the above is written as ./mnist.
 
     Nothing is downloaded; that is `minigan data get`, or `minigan.data.download.get`.
 
@@ -38,26 +43,59 @@ def load(
         split: "train" or "test".
         folder: a data folder (one subfolder a set) or the folder of the files themselves. It alone
             is searched when given; otherwise $MINIGAN_DATA, the user's cache folder and the
-            system's own.
+            system's own. For pictures: where a relative path begins, or where the folder of an
+            absolute path is now.
+        size: height and width to bring the images to, as `minigan.data.pictures` does it; by
+            default they keep their own.
 
     Returns:
-        `Images`, uint8 (N, H, W, C) with int64 labels and 10 classes.
+        `Images`, uint8 (N, H, W, C); int64 labels and 10 classes, but for folders of pictures.
 
     Raises:
         ValueError: an unknown name, a split that the set lacks, a file that is not of the right
-            kind, or images and labels of different number.
+            kind, images and labels of different number, no usable picture, a size below 1 or one
+            for which there is not enough memory.
         FileNotFoundError: the files are in none of the places; all of them are named.
 
     Warns:
-        UserWarning: a file is sound, but not the set's original (KMNIST has the same names).
+        UserWarning: a file is sound, but not the set's original (KMNIST has the same names); or
+            pictures of a folder are left out, with the reasons.
     """
-    known = ALIASES.get(name, name)
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+        raise ValueError(f"size: {size!r}, expected a whole number of 1 or more")
+    text = os.fspath(name)
+    known = ALIASES.get(text, text)
     where = None if folder is None else Path(folder)
     if known == "digits":
-        return _load_embedded(split)
-    if known in SETS:
-        return FORMS[SETS[known].form](_with_split(SETS[known], split), split, where)
-    raise ValueError(f"data: unknown set {name!r}, known are {', '.join([*names(), *ALIASES])}")
+        images = _load_embedded(split)
+    elif known in SETS:
+        images = FORMS[SETS[known].form](_with_split(SETS[known], split), split, where)
+    else:
+        return _load_pictures(text, split, where, size)
+    if size is not None:
+        images.images = resize(images.images, size)
+    images.source = {"name": known, "split": split, "size": size,
+                     "folder": None if where is None else str(where.absolute())}
+    return images
+
+
+def _load_pictures(text: str, split: str, folder: Path | None, size: int | None) -> Images:
+    path = Path(text).expanduser()
+    if folder is not None:
+        path = folder if path.is_absolute() else folder / path
+    is_path = text != "" and (path.exists() or path.name != text)
+    if not is_path:
+        raise ValueError(f"data: unknown set {text!r}, known are {', '.join([*names(), *ALIASES])} "
+                         "and folders of pictures")
+    if not path.is_dir():
+        raise FileNotFoundError(f"data: {path} is {'a file' if path.exists() else 'not there'}, "
+                                "expected a folder of pictures")
+    if split != "train":
+        raise ValueError(f"split: {split!r}, a folder of pictures has only 'train'")
+    path = path.absolute()
+    images = load_folder(path, size)
+    images.source = {"name": str(path), "split": split, "folder": None, "size": images.shape[0]}
+    return images
 
 
 def _load_embedded(split: str) -> Images:

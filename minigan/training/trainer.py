@@ -77,7 +77,7 @@ class Trainer:
             "minigan": __version__, "layout": archive.LAYOUT, "model": self.model.name,
             "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
             "shape": list(self.model.shape), "n_classes": self.model.n_classes,
-            "data": self.data.name, "seed": self.model.streams.seed,
+            "data": self.data.name, "source": self.data.source, "seed": self.model.streams.seed,
             "batch_size": self.batches.batch_size,
             "threads": self.threads, "backend": self.xp.device, "environment": environment(),
         }
