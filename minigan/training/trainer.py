@@ -52,8 +52,9 @@ class Trainer:
             raise ValueError(f"data: images of {data.name} are {data.shape}, the model makes "
                              f"{model.shape}")
         if model.conditional and (data.labels is None or data.n_classes > model.n_classes):
+            hint = " (those of a folder of pictures are its sub-folders)" * (data.labels is None)
             raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
-                             f"{data.name} has {data.n_classes} classes")
+                             f"{data.name} has {data.n_classes} classes{hint}")
         self.model, self.data, self.callbacks = model, data, list(callbacks)
         self.batches = Batches(data, batch_size, model.streams["data"])
         self.threads = use_threads(threads)
