@@ -120,7 +120,7 @@ def test_good_files(server, offer, tmp_path):
     offer("good")
     said = get(tmp_path)
     assert contents(tmp_path) == FILES  # these, and nothing beside them
-    assert said[0] == f"{FIRST} (0.0 MB) from {server.address}good/" and len(said) == 4
+    assert said[0] == f"{FIRST} (31 kB) from {server.address}good/" and len(said) == 4
     assert server.encodings == {"identity"}  # else a server may send a .gz unpacked
     train, test = load("tiny", "train", tmp_path), load("tiny", "test", tmp_path)  # no warning
     np.testing.assert_array_equal(train.images[..., 0], PIXELS)
@@ -166,7 +166,7 @@ def test_the_first_mirror_is_dead(server, offer, dead, tmp_path):
     offer(dead, "missing", "good")
     said = get(tmp_path)
     assert contents(tmp_path) == FILES
-    assert said[:3] == [f"{FIRST} (0.0 MB) from {mirror}" for mirror in (
+    assert said[:3] == [f"{FIRST} (31 kB) from {mirror}" for mirror in (
         dead, server.address + "missing/", server.address + "good/")]
     assert len(said) == 3 + 3  # the mirror that worked comes first from then on
 

@@ -64,7 +64,7 @@ def _get_file(file: Download, place: Path, mirrors: list[str], tell: Callable[[s
     errors = []
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=place) as part:
         for mirror in mirrors:
-            tell(f"{file.name} ({file.size / 1e6:.1f} MB) from {mirror}")
+            tell(f"{file.name} ({_bytes(file.size)}) from {mirror}")
             try:
                 _put(_fetch(file, mirror, part), place / file.name, tell)
                 return mirror
@@ -106,6 +106,10 @@ def _remove_leftovers(place: Path) -> None:
         newest = max(path.stat().st_mtime for path in (part, *part.glob("*")))
         if time.time() - newest > STALE_SECONDS:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 
 def _reason(error: Exception) -> str:
