@@ -405,19 +405,22 @@ def test_training_on_a_folder(alone):
 
 
 def test_digits_for_the_64_pixel_presets(alone):
-    from minigan.training import load as load_run
-    assert main(["train", "dcgan", "--preset", "paper64", "--size", "64", *QUICK,
-                 "--steps", "0", "--width", "4"]) == 0
-    assert load_run("out").sample(2).shape == (2, 64, 64, 1)
+    from minigan.models.catalog import find
+    shape = load("digits", size=64).shape
+    for name in ("dcgan", "wgan-gp"):
+        model = find(name)("paper64", shape, 0, width=2)
+        assert model.sample(model.latent(1)).shape == (1, 64, 64, 1)
+    assert main(["train", "gan", "--preset", "seed", "--size", "64", *QUICK]) == 0
+    assert json.loads(Path("out/config.json").read_text("utf-8"))["shape"] == [64, 64, 1]
 
 
 def test_models_that_start_from_pictures_find_them_again(alone):
     from minigan.training import load as load_run
     for i in range(4):
         write(alone / "faces" / f"{i}.png", noise(40, 50, 3))
-    assert main(["train", "pix2pix", "--data", "faces", "--size", "32", *QUICK,
+    assert main(["train", "pix2pix", "--data", "faces", "--size", "8", *QUICK,
                  "--width", "4"]) == 0
-    assert load_run("out").sample(2).shape == (2, 32, 32, 3)
+    assert load_run("out").sample(2).shape == (2, 8, 8, 3)
     (alone / "faces").rename("moved")
     with pytest.raises(ValueError, match="its data set .*faces' is not here"):
         load_run("out").sample(2)
@@ -426,11 +429,11 @@ def test_models_that_start_from_pictures_find_them_again(alone):
 
 def test_a_conditional_model_on_sub_folders(alone, capsys):
     for name in ("cats/1.png", "cats/2.png", "dogs/1.png"):
-        write(alone / "pets" / name, noise(32, 32, 3))
+        write(alone / "pets" / name, noise(8, 8, 3))
     assert main(["train", "cgan", "--data", "pets", *QUICK]) == 0
     config = json.loads(Path("out/config.json").read_text("utf-8"))
     assert config["n_classes"] == 2
-    write(alone / "pets" / "loose.png", noise(32, 32, 3))
+    write(alone / "pets" / "loose.png", noise(8, 8, 3))
     capsys.readouterr()
     assert main(["train", "cgan", "--data", "pets", *QUICK, "--overwrite"]) == 2
     said = capsys.readouterr().err
