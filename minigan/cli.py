@@ -6,17 +6,20 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from typing import NoReturn, Sequence
 
 from minigan.commands.options import INTERRUPTED, Formatter
 
-COMMANDS = ("train", "sample", "evaluate", "models", "info")
+COMMANDS = ("train", "sample", "evaluate", "models", "data", "info")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors are one sentence on standard error."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser(arguments).parse_args(arguments)
+    by_python = warnings.formatwarning
+    warnings.formatwarning = _warning
     try:
         status = options.run(options)
         sys.stdout.flush()  # while a closed pipe can still be caught
@@ -32,6 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"minigan: error: {_sentence(error)}", file=sys.stderr)
         return 2
+    finally:
+        warnings.formatwarning = by_python
+
+
+def _warning(message: Warning | str, *place: object, **line: object) -> str:
+    return f"minigan: warning: {' '.join(str(message).split())}\n"
 
 
 def _sentence(error: BaseException) -> str:

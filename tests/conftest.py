@@ -1,5 +1,6 @@
 """What all tests share: marks, and the op table's last line."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -13,6 +14,17 @@ def _one_thread_afterwards():
     yield
     if threads.threads() > 1:
         threads.use_threads(1)
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """No data on this machine: neither a variable, a cache, nor a system package."""
+    from minigan.data import places, sets
+    monkeypatch.delenv("MINIGAN_DATA", raising=False)
+    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache")
+    for name, source in sets.SETS.items():
+        monkeypatch.setitem(sets.SETS, name, dataclasses.replace(source, fixed=()))
+    return tmp_path
 
 
 def pytest_configure(config):

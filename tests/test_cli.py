@@ -254,7 +254,8 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
         assert all(choice in rows[option] for choice in field.metadata["choices"])
     for option, default in due.items():
         assert f"(default: {default})" in rows[option]
-    assert rows.keys() - due.keys() == {"usage:", "--overwrite"}
+    assert "(default: their own)" in rows["--size"]
+    assert rows.keys() - due.keys() == {"usage:", "--overwrite", "--size"}
     assert "OUT.old" in rows["--overwrite"]
 
 
@@ -452,7 +453,8 @@ def test_help_is_quick():
             "from minigan.cli import main\n"
             "try: main()\n"
             "except SystemExit: pass\n"
-            "print(sorted({'matplotlib', 'tqdm', 'cupy', 'torch'} & set(sys.modules)))")
+            "print(sorted({'matplotlib', 'tqdm', 'cupy', 'torch', 'pooch', 'requests', 'PIL'}"
+            " & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True,
                           text=True, timeout=60)
     assert done.stdout.endswith("[]\n") and "train" in done.stdout, done

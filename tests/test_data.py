@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_tools import ROOT, SHARED, idx_bytes, needs_mnist, write_set
 
-from minigan.data import Batches, Images, load, sources, to_bytes, to_model
+from minigan.data import Batches, Images, load, places, sets, sources, to_bytes, to_model
 from minigan.data.idx import parse_idx, read_contents, read_idx
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared" / "data"
-needs_mnist = pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason="MNIST is not here")
 DIGITS_CONTENTS = "25f4876f08d86af1a290938d658149c6171f13e35f065511b2fd91870348f822"
 
 
@@ -44,30 +42,6 @@ def numbered(count: int, labelled: bool = True) -> Images:
 
 def members(x: np.ndarray) -> list[int]:
     return [int(value) for value in to_bytes(x)[:, 0, 0, 0]]
-
-
-def idx_bytes(values: np.ndarray) -> bytes:
-    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
-    return header + values.tobytes()
-
-
-def write_set(folder: Path, count: int = 12, packed: bool = False, split: str = "train") -> Path:
-    """A small set in MNIST's form, of its own making."""
-    folder.mkdir(parents=True)
-    images = np.arange(count * 6, dtype=np.uint8).reshape(count, 2, 3)
-    for name, values in zip(sources.IDX_SPLITS[split], (images, images[:, 0, 0] % 10)):
-        contents = idx_bytes(values)
-        path = folder / (f"{name}.gz" if packed else name)
-        path.write_bytes(gzip.compress(contents) if packed else contents)
-    return folder
-
-
-@pytest.fixture
-def nowhere(tmp_path, monkeypatch):
-    """No data on this machine: neither a variable, a cache, nor a system package."""
-    monkeypatch.delenv("MINIGAN_DATA", raising=False)
-    monkeypatch.setattr(sources, "cache_folder", lambda: tmp_path / "cache")
-    return tmp_path
 
 
 # Bytes and floats.
@@ -322,9 +296,8 @@ def test_the_variable_comes_before_the_cache(nowhere, monkeypatch):
 
 def test_fashion_is_found_where_the_system_puts_it(nowhere, monkeypatch):
     folder = write_set(nowhere / "system", packed=True)
-    assert sources.IDX_SETS["fashion-mnist"].fixed == (Path("/usr/share/datasets/fashion-mnist"),)
-    moved = dataclasses.replace(sources.IDX_SETS["fashion-mnist"], fixed=(folder,))
-    monkeypatch.setitem(sources.IDX_SETS, "fashion-mnist", moved)
+    moved = dataclasses.replace(sets.SETS["fashion-mnist"], fixed=(folder,))
+    monkeypatch.setitem(sets.SETS, "fashion-mnist", moved)
     with pytest.warns(UserWarning, match="Fashion-MNIST"):
         assert len(load("fashion-mnist")) == 12
 
@@ -370,8 +343,8 @@ def test_letters_keep_their_classes(nowhere):
 def test_one_sets_files_are_not_taken_for_anothers(nowhere, monkeypatch):
     folder = write_set(nowhere / "root")
     own = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-    known = dataclasses.replace(sources.IDX_SETS["mnist"], md5=own)
-    monkeypatch.setitem(sources.IDX_SETS, "mnist", known)
+    known = dataclasses.replace(sets.SETS["mnist"], sums=own)
+    monkeypatch.setitem(sets.SETS, "mnist", known)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(load("mnist", folder=folder)) == 12
@@ -395,13 +368,13 @@ def test_unknown_names_and_splits():
     ("win32", "LOCALAPPDATA", "chosen/minigan"),
 ])
 def test_cache_folder_follows_the_platform(tmp_path, monkeypatch, platform, variable, expected):
-    monkeypatch.setattr(sources.sys, "platform", platform)
+    monkeypatch.setattr(places.sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     if variable:
         monkeypatch.setenv(variable, str(tmp_path / "chosen"))
-    assert sources.cache_folder() == tmp_path / expected
+    assert places.cache_folder() == tmp_path / expected
 
 
 # The embedded digits.

@@ -32,7 +32,9 @@ LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 LEARNERS_PATH = ["engine", "errors", "ops", "nn", "losses", "penalties", "models/gan",
                  "models/dcgan", "models/cgan", "models/wgan", "models/wgan_gp"]
 ONE_PLACE = {"cupy": "backend/gpu.py", "cupyx": "backend/gpu.py", "cupy_backends": "backend/gpu.py",
-             "matplotlib": "plot.py", "torch": None, "tensorflow": None, "jax": None}
+             "matplotlib": "plot.py", "pooch": "data/download.py",
+             "requests": "data/download.py", "PIL": "data/pictures.py",
+             "torch": None, "tensorflow": None, "jax": None}
 TEXT = {".py", ".md", ".cfg", ".toml", ".txt", ".json", ".csv", ".sh", ".yml", ".yaml", ".ipynb"}
 
 

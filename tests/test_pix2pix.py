@@ -407,7 +407,7 @@ def test_a_data_set_in_another_folder(tmp_path, monkeypatch, capsys):
     Trainer(small(shape=(28, 28, 1)), data.load("digits"), 4, "out", threads=1).fit(1)
     asked = []
 
-    def missing(name, split="train", folder=None):
+    def missing(name, split="train", folder=None, size=None):
         asked.append((name, folder))
         raise FileNotFoundError("data: MNIST's files are nowhere")
 

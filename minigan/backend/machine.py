@@ -37,6 +37,14 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def memory() -> int | None:
+    """The machine's memory in bytes, used or not; None where that is unknown."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return None
+
+
 def busy_cores(seconds: float = 0.3) -> float | None:
     """How many cores other processes use now, over a short watch; None where that is unknown."""
     try:

@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Print a fact a line; with --test, status 1 where a backend computes something else."""
     from minigan import __version__
     from minigan.backend import Backend, known, machine, threads
-    from minigan.data.sources import cache_folder
+    from minigan.data.places import roots
     facts = machine.environment()
     others = machine.busy_cores()
     rows = {
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         "BLAS": ", ".join(f"{lib['name']} {lib['version']}, {lib['threads']} threads by itself"
                           for lib in machine.blas()) or "unknown",
         "threads": f"{threads.default_threads()} when minigan trains (--threads)",
-        "data folder": str(cache_folder()),
+        "data folder": str(roots(None)[0]),
     }
     backends = known()
     for name, backend in backends.items():

@@ -28,8 +28,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw; returns the exit status."""
-    from minigan import data, plot
+    from minigan import plot
     from minigan.training import load
+    from minigan.training.loading import load_data
     trained = load(options.run_folder)
     if options.labels and not trained.model.conditional:
         raise ValueError(f"--labels: {trained.model.name} is not conditional")
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--n is {options.n}, but there are {len(options.labels)} --labels")
     columns = trained.model.n_classes if trained.model.conditional else 8
     n = options.n or len(options.labels or ()) or 8 * columns
-    given = options.data_dir and data.load(trained.config["data"], folder=options.data_dir)
+    given = options.data_dir and load_data(trained.config, options.data_dir)
     images = trained.pictures(n, labels=options.labels, seed=options.seed, raw=options.raw,
                               images=given)
     source = Path(options.run_folder)

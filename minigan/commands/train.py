@@ -25,7 +25,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         run.add_argument("--batch-size", type=count, default=64, help="images a step")
         run.add_argument("--seed", type=natural, default=0, help="of everything that is random")
         run.add_argument("--data", default="digits", help="data set: digits (5,000 MNIST digits, "
-                         "in the package), mnist, fashion-mnist")
+                         "in the package), another that `minigan data` lists, or the path of a "
+                         "folder of pictures")
+        run.add_argument("--size", type=count, help="height and width to bring its images to "
+                         "(default: their own)")
         run.add_argument("--data-dir", type=Path, help="where its files are (default: "
                          "MINIGAN_DATA, else the user's cache folder)")
         run.add_argument("--out", type=Path, help=f"run folder (default: the next free "
@@ -68,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         minigan.use(options.backend)
     settings = {name.removeprefix("setting_"): value for name, value in vars(options).items()
                 if name.startswith("setting_") and value is not None}
-    images = data.load(options.data, folder=options.data_dir)
+    images = data.load(options.data, folder=options.data_dir, size=options.size)
     model = options.model(options.preset, images.shape, minigan.seed(options.seed),
                           images.n_classes or 10, **settings)
     trainer = Trainer(model, images, options.batch_size, options.out, options.overwrite,

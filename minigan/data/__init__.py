@@ -1,7 +1,9 @@
-"""Data sets: the embedded digits, sets on the disk, and batches of them."""
+"""Data sets: the embedded digits, sets on the disk, points in the plane, and batches of images."""
 
 from minigan.data.batches import Batches
 from minigan.data.images import Images, to_bytes, to_model
+from minigan.data.points import POINTS, Mixture, SwissRoll, grid, ring
 from minigan.data.sources import load
 
-__all__ = ["Batches", "Images", "load", "to_bytes", "to_model"]
+__all__ = ["Batches", "Images", "Mixture", "POINTS", "SwissRoll", "grid", "load", "ring",
+           "to_bytes", "to_model"]

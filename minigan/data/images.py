@@ -6,6 +6,8 @@ in [-1, 1], the range of a tanh output, batch by batch.
 
 from __future__ import annotations
 
+from typing import Any, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,13 +20,15 @@ class Images:
         labels: int64 (N,), each from 0 to n_classes - 1, or None where the set has none.
         name: the set's name, as in `load`.
         split: the part of it, "train" or "test".
-        n_classes: the number of classes; 0 without labels. Unless given, the highest label + 1,
-            which is too few for a selection that lacks the last class.
+        n_classes: the number of classes; 0 without labels. Unless given, as many as `classes`, or
+            the highest label + 1, which is too few for a selection that lacks the last class.
+        classes: the classes' names in the order of the labels; unless given, "0", "1", ...
+        source: the arguments with which `load` made it, and will make it again; else None.
 
     Raises:
         TypeError: an argument is no NumPy array, or has another dtype than the one above.
-        ValueError: a wrong number of dimensions, no image, channels not last, a label too many or
-            too few, a label out of range.
+        ValueError: a wrong number of dimensions, no image, channels not last, a label or a class's
+            name too many or too few, a label out of range.
     """
 
     def __init__(
@@ -34,19 +38,26 @@ class Images:
         name: str = "images",
         split: str = "train",
         n_classes: int | None = None,
+        classes: Sequence[str] = (),
     ) -> None:
         _check_images(images)
+        if n_classes is None and classes:
+            n_classes = len(classes)
         if labels is None:
             if n_classes:
                 raise ValueError(f"n_classes: {n_classes} given, but labels is None")
             n_classes = 0
         else:
             n_classes = _check_labels(labels, len(images), n_classes)
+        if classes and len(classes) != n_classes:
+            raise ValueError(f"classes: {len(classes)} names for {n_classes} classes")
         self.images = images
         self.labels = None if labels is None else labels.astype(np.int64)
         self.name = name
         self.split = split
         self.n_classes = n_classes
+        self.classes = tuple(classes) or tuple(str(label) for label in range(n_classes))
+        self.source: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.images)

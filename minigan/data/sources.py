@@ -1,122 +1,101 @@
-"""Data sets by name: the digits in the package, and idx files that are on the disk already."""
+"""Data by name: the digits in the package, known sets that are on the disk, folders of images."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sys
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minigan.data.cifar import parse_batch, read_batches
+from minigan.data.folder import load_folder
 from minigan.data.idx import parse_idx, read_contents
 from minigan.data.images import Images
+from minigan.data.pictures import resize
+from minigan.data.places import find_cifar, find_idx
+from minigan.data.sets import ALIASES, SETS, KnownSet, names
 
 EMBEDDED = Path(__file__).with_name("digits.npz")
-ALIASES = {"mnist5k": "digits"}
-
-
-@dataclass(frozen=True)
-class IdxSet:
-    """A set of four idx files, two for each split, under their original names.
-
-    Attributes:
-        title: the name that people know.
-        layouts: folders under a data folder where others or we keep the files.
-        fixed: folders where a system's package puts them.
-        md5: each file's sum, of its *decompressed* bytes: the .gz of another packer, with another
-            name or time in its header, is the same data. It is no guard against malice.
-    """
-
-    title: str
-    layouts: tuple[str, ...]
-    fixed: tuple[Path, ...]
-    md5: dict[str, str]
-
-
-# The sums of MNIST's .gz files are those that torchvision and tensorflow-datasets check; these are
-# of what is inside them.
-IDX_SETS = {
-    "mnist": IdxSet(
-        title="MNIST",
-        layouts=("mnist", "MNIST/raw"),  # the second is torchvision's
-        fixed=(),
-        md5={
-            "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-            "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-            "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-            "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-        },
-    ),
-    "fashion-mnist": IdxSet(
-        title="Fashion-MNIST",
-        layouts=("fashion-mnist", "FashionMNIST/raw"),
-        fixed=(Path("/usr/share/datasets/fashion-mnist"),),  # Debian's dataset-fashion-mnist
-        md5={
-            "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-            "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
-            "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
-            "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
-        },
-    ),
-}
-
-IDX_SPLITS = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
 
 
 def load(
-    name: str = "digits",
+    name: str | os.PathLike[str] = "digits",
     split: str = "train",
     folder: str | os.PathLike[str] | None = None,
+    size: int | None = None,
 ) -> Images:
-    """A data set by its name.
+    """A data set by its name, or from a folder of pictures.
 
     - "digits" (or "mnist5k"): 5,000 real MNIST digits, 500 a class, inside the package; train only.
-    - "mnist", "fashion-mnist": 60,000 train and 10,000 test images of 28x28, from the four idx
-      files, plain or .gz, that are already on the disk.
+    - "mnist", "fashion-mnist": 60,000 train and 10,000 test images, 28x28 and grey, from the four
+      idx files, plain or .gz, that are already on the disk.
+    - "cifar-10": 50,000 train and 10,000 test images, 32x32 and in colour, from the archive of the
+      binary version or its unpacked .bin files, that are already on the disk.
+    - a path: the pictures of that folder; see `minigan.data.folder`. Train only. A folder whose
+      name is one of the above is written as ./mnist.
+
+    Nothing is downloaded; that is `minigan data get`, or `minigan.data.download.get`.
 
     Args:
         name: one of the above.
         split: "train" or "test".
         folder: a data folder (one subfolder a set) or the folder of the files themselves. It alone
             is searched when given; otherwise $MINIGAN_DATA, the user's cache folder and the
-            system's own.
+            system's own. For pictures: where a relative path begins, or where the folder of an
+            absolute path is now.
+        size: height and width to bring the images to, as `minigan.data.pictures` does it; by
+            default they keep their own.
 
     Returns:
-        `Images`, uint8 (N, H, W, C) with int64 labels and 10 classes.
+        `Images`, uint8 (N, H, W, C); int64 labels and 10 classes, but for folders of pictures.
 
     Raises:
-        ValueError: an unknown name, a split that the set lacks, a file that is no idx file of the
-            right kind, or images and labels of different number.
+        ValueError: an unknown name, a split that the set lacks, a file that is not of the right
+            kind, images and labels of different number, no usable picture, a size below 1 or one
+            for which there is not enough memory.
         FileNotFoundError: the files are in none of the places; all of them are named.
 
     Warns:
-        UserWarning: a file is sound, but not the set's original (KMNIST has the same names).
+        UserWarning: a file is sound, but not the set's original (KMNIST has the same names); or
+            pictures of a folder are left out, with the reasons.
     """
-    known = ALIASES.get(name, name)
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+        raise ValueError(f"size: {size!r}, expected a whole number of 1 or more")
+    text = os.fspath(name)
+    known = ALIASES.get(text, text)
+    where = None if folder is None else Path(folder)
     if known == "digits":
-        return _load_embedded(split)
-    if known in IDX_SETS:
-        return _load_idx(known, split, None if folder is None else Path(folder))
-    raise ValueError(f"data: unknown set {name!r}, known are "
-                     f"{', '.join(['digits', *IDX_SETS, *ALIASES])}")
-
-
-def cache_folder() -> Path:
-    """The user's cache folder for minigan, by the platform's custom; it need not exist."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
+        images = _load_embedded(split)
+    elif known in SETS:
+        images = FORMS[SETS[known].form](_with_split(SETS[known], split), split, where)
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "minigan"
+        return _load_pictures(text, split, where, size)
+    if size is not None:
+        images.images = resize(images.images, size)
+    images.source = {"name": known, "split": split, "size": size,
+                     "folder": None if where is None else str(where.absolute())}
+    return images
+
+
+def _load_pictures(text: str, split: str, folder: Path | None, size: int | None) -> Images:
+    path = Path(text).expanduser()
+    if folder is not None:
+        path = folder if path.is_absolute() else folder / path
+    is_path = text != "" and (path.exists() or path.name != text)
+    if not is_path:
+        raise ValueError(f"data: unknown set {text!r}, known are {', '.join([*names(), *ALIASES])} "
+                         "and folders of pictures")
+    if not path.is_dir():
+        raise FileNotFoundError(f"data: {path} is {'a file' if path.exists() else 'not there'}, "
+                                "expected a folder of pictures")
+    if split != "train":
+        raise ValueError(f"split: {split!r}, a folder of pictures has only 'train'")
+    path = path.absolute()
+    images = load_folder(path, size)
+    images.source = {"name": str(path), "split": split, "folder": None, "size": images.shape[0]}
+    return images
 
 
 def _load_embedded(split: str) -> Images:
@@ -130,61 +109,53 @@ def _load_embedded(split: str) -> Images:
         return Images(file["images"], file["labels"], "digits", split, n_classes=10)
 
 
-def _load_idx(name: str, split: str, folder: Path | None) -> Images:
-    if split not in IDX_SPLITS:
-        raise ValueError(f"split: {split!r}, expected one of {', '.join(IDX_SPLITS)}")
-    source = IDX_SETS[name]
-    image_path, label_path = _find(source, split, folder)
-    images = _read(image_path, source, 3)
-    labels = _read(label_path, source, 1)
+def _with_split(source: KnownSet, split: str) -> KnownSet:
+    if split not in source.splits:
+        raise ValueError(f"split: {split!r}, expected one of {', '.join(source.splits)}")
+    return source
+
+
+def _load_idx(source: KnownSet, split: str, folder: Path | None) -> Images:
+    image_path, label_path = find_idx(source, split, folder)
+    images, labels = _read_idx(image_path, source, 3), _read_idx(label_path, source, 1)
     if len(images) != len(labels):
         raise ValueError(f"data: {len(images)} images in {image_path} but {len(labels)} labels "
                          f"in {label_path}")
-    n_classes = max(10, int(labels.max(initial=0)) + 1)  # EMNIST's letters come in this form too
-    return Images(images[..., np.newaxis], labels, name, split, n_classes)
+    if labels.max(initial=0) < len(source.classes):
+        return Images(images[..., np.newaxis], labels, source.name, split, classes=source.classes)
+    return Images(images[..., np.newaxis], labels, source.name, split)  # EMNIST has 26 letters
 
 
-def _find(source: IdxSet, split: str, folder: Path | None) -> tuple[Path, Path]:
-    """The images' and the labels' file: both from the first place that has both."""
-    places = _places(source, folder)
-    image_name, label_name = IDX_SPLITS[split]
-    for place in places:
-        image_path, label_path = _file(place, image_name), _file(place, label_name)
-        if image_path and label_path:
-            return image_path, label_path
-    raise FileNotFoundError(
-        f"data: {source.title}'s {image_name} and {label_name} (plain or .gz) are not in "
-        f"{', '.join(str(place) for place in places)}: put them there or use --data digits, "
-        "which needs no files")
-
-
-def _places(source: IdxSet, folder: Path | None) -> list[Path]:
-    if folder is not None:
-        roots = [folder]
-    else:
-        variable = os.environ.get("MINIGAN_DATA")
-        roots = [Path(variable).expanduser()] if variable else []
-        roots.append(cache_folder())
-    places = [root / layout for root in roots for layout in (*source.layouts, ".")]
-    return places if folder is not None else [*places, *source.fixed]
-
-
-def _file(place: Path, name: str) -> Path | None:
-    for path in (place / name, place / f"{name}.gz"):
-        if path.is_file():
-            return path
-    return None
-
-
-def _read(path: Path, source: IdxSet, ndim: int) -> NDArray[np.uint8]:
+def _read_idx(path: Path, source: KnownSet, ndim: int) -> NDArray[np.uint8]:
     contents = read_contents(path)
     values = parse_idx(contents, ndim, path)
-    found = hashlib.md5(contents, usedforsecurity=False).hexdigest()
-    if found in source.md5.values():
-        return values
-    for other in IDX_SETS.values():  # all these sets use the same file names
-        if found in other.md5.values():
-            raise ValueError(f"data: {path} is {other.title}'s file, not {source.title}'s")
-    warnings.warn(f"data: {path} is not {source.title}'s original file (the MD5 of its contents "
-                  f"is {found}); it is used all the same", stacklevel=4)
+    _check_origin(contents, path, source)
     return values
+
+
+def _load_cifar(source: KnownSet, split: str, folder: Path | None) -> Images:
+    place = find_cifar(source, folder)
+    batches = []
+    for name, contents in zip(source.splits[split], read_batches(place, source.splits[split])):
+        batches.append(parse_batch(contents, len(source.classes), place / name))
+        _check_origin(contents, place / name, source)
+    images, labels = (np.concatenate(parts) for parts in zip(*batches))
+    return Images(images, labels, source.name, split, classes=source.classes)
+
+
+FORMS = {"idx": _load_idx, "cifar": _load_cifar}
+
+
+def _check_origin(contents: bytes, path: Path, source: KnownSet) -> None:
+    """Warn when the contents are not the original's; refuse another known set's.
+
+    Raises:
+        ValueError: the contents are another set's: MNIST and its likes use the same file names.
+    """
+    if source.owns(contents):
+        return
+    for other in SETS.values():
+        if other.owns(contents):
+            raise ValueError(f"data: {path} is {other.title}'s file, not {source.title}'s")
+    warnings.warn(f"data: {path} is not {source.title}'s original file; it is used all the same",
+                  stacklevel=5)

@@ -39,7 +39,7 @@ class Settings:
     d_width: int = setting(32, "channels of D's first layer")
     layers: int = setting(2, "strided layers of each network; each halves or doubles the size")
     kernel: int = setting(4, "size of the kernels")
-    hidden: int = setting(0, "size of a hidden dense layer of G, before its first channels; 0: none")
+    hidden: int = setting(0, "size of a hidden dense layer at the start of G; 0 for none")
     dropout: float = setting(0.0, "share of D's activations that is dropped")
     latent_size: int = setting(100, "numbers in a latent vector z")
     learning_rate: float = setting(8e-4, "learning rate of both optimizers")
@@ -107,8 +107,8 @@ def strided(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
     pixels = start[0] * start[1]
 
     generator: list[Module] = [
-        Dense(s.latent_size, s.hidden, bias=False, **normal), _batch_norm(s.hidden, streams), ReLU(),
-    ] if s.hidden else []
+        Dense(s.latent_size, s.hidden, bias=False, **normal), _batch_norm(s.hidden, streams),
+        ReLU()] if s.hidden else []
     generator += [Dense(s.hidden or s.latent_size, pixels * g_wide[-1], bias=False, **normal),
                   Reshape(*start, g_wide[-1])]
     discriminator: list[Module] = []

@@ -62,7 +62,7 @@ class Loaded:
         """The given images, or the data set of the training, after a look at their shape."""
         if images is None:
             try:
-                images = data.load(self.config["data"])
+                images = load_data(self.config)
             except (OSError, ValueError) as error:
                 raise ValueError(f"images: {self.model.name} starts from images, and its data set "
                                  f"{self.config['data']!r} is not here ({error})") from None
@@ -88,3 +88,17 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} does not fit this version of minigan ({error})") from None
     return Loaded(model, config)
+
+
+def load_data(config: dict[str, Any], folder: str | os.PathLike[str] | None = None) -> data.Images:
+    """The data set of a run again.
+
+    folder: where its files are now, if not where they were.
+
+    Raises:
+        ValueError: it came from no set that has a name.
+        FileNotFoundError: its files are not here.
+    """
+    source = config.get("source") or {"name": config["data"]}
+    more = {} if folder is None else {"folder": folder}
+    return data.load(**{**source, **more})

@@ -53,7 +53,7 @@ class Trainer:
                              f"{model.shape}")
         if model.conditional and data.labels is None:
             raise ValueError(f"data: {model.name} is conditional and needs labels, {data.name} has "
-                             f"none")
+                             f"none (those of a folder of pictures are its sub-folders)")
         if model.conditional and data.n_classes > model.n_classes:
             raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
                              f"{data.name} has {data.n_classes} classes")
@@ -80,7 +80,7 @@ class Trainer:
             "minigan": __version__, "layout": archive.LAYOUT, "model": self.model.name,
             "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
             "shape": list(self.model.shape), "n_classes": self.model.n_classes,
-            "data": self.data.name, "seed": self.model.streams.seed,
+            "data": self.data.name, "source": self.data.source, "seed": self.model.streams.seed,
             "batch_size": self.batches.batch_size,
             "threads": self.threads, "backend": self.xp.device, "environment": environment(),
         }

@@ -1,0 +1,127 @@
+"""Getting the files of a known set: the only code of minigan that uses the network.
+
+pooch does the work: it downloads to a temporary name, compares the SHA-256, and tries again. Here
+the mirrors are gone through, their errors are put together, and what was got, and only when it is
+the original, takes its place. So under a file's final name there is never a part of it, however the
+download ended, and it can be started again at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable
+
+from minigan.data.places import home
+from minigan.data.sets import ALIASES, SETS, Download
+
+RETRIES = 1            # of each mirror, before the next one's turn
+TIMEOUT = (10.0, 60.0)  # seconds: to be connected, and without a byte
+UNFINISHED = "minigan-part-"
+STALE_SECONDS = 3600   # an unfinished download that nothing was added to for so long is left over
+
+
+def get(name: str, folder: str | os.PathLike[str] | None = None,
+        tell: Callable[[str], object] = print) -> Path:
+    """Download what is missing of a known set; returns the folder where `load` finds it.
+
+    Args:
+        name: "mnist", "fashion-mnist" or "cifar-10".
+        folder: a data folder; the set gets a folder of its own below it. By default $MINIGAN_DATA,
+            else the user's cache folder.
+        tell: called with a sentence whenever there is something to say.
+
+    Raises:
+        ValueError: there is no such set to download.
+        OSError: no mirror gave the file, with what each of them answered; or the disk is full.
+    """
+    known = ALIASES.get(name, name)
+    if known not in SETS:
+        raise ValueError(f"data: {name!r} cannot be downloaded, what can is {', '.join(SETS)}"
+                         + (" (the digits are inside the package)" if known == "digits" else ""))
+    place = home(SETS[known], None if folder is None else Path(folder))
+    place.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(place)
+    mirrors = list(SETS[known].mirrors)
+    for file in SETS[known].downloads:
+        if _is_original(place / file.name, file):
+            tell(f"{file.name} is there")
+            continue
+        worked = _get_file(file, place, mirrors, tell)
+        mirrors.sort(key=lambda mirror: mirror != worked)  # it comes first from now on
+    return place
+
+
+def _get_file(file: Download, place: Path, mirrors: list[str], tell: Callable[[str], object]
+              ) -> str:
+    """Download a file from the first mirror that has it; returns that mirror."""
+    import requests  # pooch's own, imported here for its errors
+
+    errors = []
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=place) as part:
+        for mirror in mirrors:
+            tell(f"{file.name} ({_bytes(file.size)}) from {mirror}")
+            try:
+                _put(_fetch(file, mirror, part), place / file.name, tell)
+                return mirror
+            except (requests.RequestException, ValueError) as error:
+                errors.append(f"{mirror} {_reason(error)}")
+    raise OSError(f"data: {file.name} could not be downloaded: {'; '.join(errors)}; "
+                  "--data digits needs no download")
+
+
+def _fetch(file: Download, mirror: str, part: str) -> Path:
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")  # what there is to say is said here
+    downloader = pooch.HTTPDownloader(
+        progressbar=sys.stderr.isatty(), timeout=TIMEOUT,
+        headers={"Accept-Encoding": "identity"})  # a .gz must arrive as it is
+    store = pooch.create(path=part, base_url=mirror, retry_if_failed=RETRIES,
+                         registry={file.name: f"sha256:{file.sha256}"})
+    return Path(store.fetch(file.name, downloader=downloader))
+
+
+def _put(file: Path, target: Path, tell: Callable[[str], object]) -> None:
+    """Give a downloaded file its final name; another file of that name is kept as NAME.old."""
+    file.chmod(0o644)  # temporary files are their owner's alone, data folders are often shared
+    if target.exists():
+        os.replace(target, f"{target}.old")
+        tell(f"{target} was not the original; it is kept as {target.name}.old")
+    os.replace(file, target)
+
+
+def _is_original(path: Path, file: Download) -> bool:
+    import pooch
+    return path.is_file() and pooch.file_hash(str(path)) == file.sha256
+
+
+def _remove_leftovers(place: Path) -> None:
+    """Remove what a killed download left; one that is under way elsewhere keeps its files."""
+    for part in place.glob(f"{UNFINISHED}*"):
+        newest = max(path.stat().st_mtime for path in (part, *part.glob("*")))
+        if time.time() - newest > STALE_SECONDS:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
+
+
+def _reason(error: Exception) -> str:
+    """What a mirror answered, in a few words."""
+    import requests
+    if not isinstance(error, requests.RequestException):
+        return "gave another file (wrong SHA-256)"
+    if error.response is not None:
+        return f"answered {error.response.status_code} {error.response.reason}"
+    for kind, words in ((requests.Timeout, "did not answer in time"),
+                        (requests.ConnectionError, "could not be reached"),
+                        (requests.exceptions.ChunkedEncodingError, "broke off")):
+        if isinstance(error, kind):
+            return f"{words} ({type(error).__name__})"
+    return f"failed ({type(error).__name__})"

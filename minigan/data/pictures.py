@@ -1,0 +1,142 @@
+"""Picture files to bytes, and bytes to another size: the only file that imports Pillow.
+
+What becomes of a picture, one choice each:
+- It is turned as its EXIF tag says, as every viewer shows it; of an animation the first frame.
+- Its middle square is cut out and brought to the size with a Lanczos filter, which averages when it
+  makes smaller; a square of that size already keeps its pixels.
+- What is transparent lies on white.
+- 16 bits a channel become 8; palettes, CMYK and the like become RGB.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minigan.backend.machine import memory
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Not all that Pillow knows: some of its readers start other programs.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+SUFFIXES = {".bmp", ".gif", ".jpg", ".jpeg", ".png", ".pbm", ".pgm", ".ppm", ".pnm", ".tif",
+            ".tiff", ".webp"}
+GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
+BLOCK = 256  # images that are resized at once
+
+
+class Unusable(Exception):
+    """A file that is no picture we can use; its text is the reason, as it is counted."""
+
+
+def look(path: Path) -> tuple[int, int, bool]:
+    """Width, height, and whether a picture file has only grey values, from its header.
+
+    Raises:
+        Unusable: it is no picture, or a broken one.
+    """
+    with _opened(path) as image:
+        return *image.size, image.mode in GREY
+
+
+def decode(path: Path, size: int) -> NDArray[np.uint8]:
+    """A picture file as uint8 (size, size, 1) if it is grey, else (size, size, 3).
+
+    Raises:
+        Unusable: it is no picture, or a broken one.
+    """
+    from PIL import ImageOps
+    with _opened(path) as image:
+        image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a half, 4th or 8th
+        image = _flat(ImageOps.exif_transpose(image), "L" if image.mode in GREY else "RGB")
+        return np.asarray(_square(image, size)).reshape(size, size, -1)
+
+
+def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Images uint8 (N, H, W, C) as (N, size, size, C), as picture files are brought to a size.
+
+    The filter is linear, so what it makes of a unit matrix is its own matrix, and products with it
+    do for many images at once what Pillow does for one: first along the rows, then the columns.
+
+    Raises:
+        ValueError: there is not enough memory.
+    """
+    from PIL import Image
+    count, height, width, channels = images.shape
+    check_room(count, size, channels)
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    squares = images[:, top:top + side, left:left + side]
+    if side == size:
+        return np.ascontiguousarray(squares)
+    unit = Image.fromarray(np.eye(side, dtype=np.float32))
+    matrix = np.asarray(unit.resize((side, size), Image.Resampling.LANCZOS))  # (size, side)
+    result = np.empty((count, size, size, channels), np.uint8)
+    for i in range(0, count, BLOCK):
+        x = squares[i:i + BLOCK].transpose(0, 3, 1, 2).astype(np.float32)     # (n, C, side, side)
+        x = (x @ matrix.T).round().clip(0, 255)                               # (n, C, side, size)
+        x = (matrix @ x).round().clip(0, 255)                                 # (n, C, size, size)
+        result[i:i + BLOCK] = x.transpose(0, 2, 3, 1)
+    return result
+
+
+def check_room(count: int, size: int, channels: int) -> None:
+    """Refuse a set that would fill more than half of the machine's memory, before it is made.
+
+    Raises:
+        ValueError: it would.
+    """
+    needed, there = count * size * size * channels, memory()
+    if there and needed > there / 2:
+        raise ValueError(f"data: {count:,} images of {size}x{size}x{channels} need "
+                         f"{needed / 1e9:.1f} GB, more than half of this machine's "
+                         f"{there / 1e9:.1f} GB: take fewer of them or a smaller size")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An open picture file; whatever Pillow stumbles over inside becomes `Unusable`."""
+    from PIL import Image, UnidentifiedImageError
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd tags, and about large pictures
+            with Image.open(path, formats=FORMATS) as image:
+                if image.mode == "F":
+                    raise Unusable("of floats")
+                yield image
+    except UnidentifiedImageError:
+        named = path.suffix.lower() in SUFFIXES
+        raise Unusable("broken" if named else "not a picture") from None
+    except Image.DecompressionBombError:
+        raise Unusable("too large") from None
+    except (Unusable, MemoryError):
+        raise
+    except Exception:  # damage shows in whatever a reader stumbles over
+        raise Unusable("broken") from None
+
+
+def _flat(image: Image, mode: str) -> Image:
+    """8 bits, opaque, of this mode."""
+    from PIL import Image as Pillow
+    if image.mode.startswith("I"):
+        image = Pillow.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Pillow.alpha_composite(Pillow.new("RGBA", image.size, "white"), image)
+    return image.convert(mode)
+
+
+def _square(image: Image, size: int) -> Image:
+    """The middle square, at this size."""
+    from PIL.Image import Resampling
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    image = image.crop((left, top, left + side, top + side))
+    return image if side == size else image.resize((size, size), Resampling.LANCZOS)
