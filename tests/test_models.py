@@ -48,8 +48,8 @@ COUNTS = {  # generator, discriminator
     ("gan", "seed"): SEED,
     ("gan", "paper"): (dense(100, 1200, 1200, 784),
                        dense(784, 240 * 5) + dense(240, 240 * 5) + dense(240, 1)),
-    ("dcgan", "small"): (linear(100, 3136) + linear(64, 32, 1, taps=16) + norms(64, 32),
-                         linear(1, 32, 64, taps=16) + norms(64) + dense(3136, 1)),
+    ("dcgan", "small"): (linear(64, 3136) + linear(64, 32, 1, taps=16) + norms(64, 32),
+                         linear(1, 16, 32, taps=16) + norms(32) + dense(1568, 1)),
     ("dcgan", "wide28"): (linear(100, 6272) + linear(128, 64, 1, taps=16) + norms(128, 64),
                           linear(1, 64, 128, taps=16) + norms(128) + dense(6272, 1)),
     ("dcgan", "keras28"): (
