@@ -55,7 +55,7 @@ class DCGAN(Model):
              "GANs")
     normal_curve = ("normal: D's loss falls below 1 and G's climbs to 1 to 3, both wobbling; "
                     "pictures keep improving while the curves look flat")
-    default_steps = 7_000
+    default_steps = 8_000
     Settings = Settings
     presets = {
         "small": Settings(),
