@@ -6,6 +6,8 @@ in [-1, 1], the range of a tanh output, batch by batch.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ class Images:
         split: the part of it, "train" or "test".
         n_classes: the number of classes; 0 without labels. Unless given, the highest label + 1,
             which is too few for a selection that lacks the last class.
+        source: the arguments with which `load` made it, and will make it again; else None.
 
     Raises:
         TypeError: an argument is no NumPy array, or has another dtype than the one above.
@@ -47,6 +50,7 @@ class Images:
         self.name = name
         self.split = split
         self.n_classes = n_classes
+        self.source: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.images)

@@ -100,12 +100,14 @@ def load(
         UserWarning: a file is sound, but not the set's original (KMNIST has the same names).
     """
     known = ALIASES.get(name, name)
-    if known == "digits":
-        return _load_embedded(split)
-    if known in IDX_SETS:
-        return _load_idx(known, split, None if folder is None else Path(folder))
-    raise ValueError(f"data: unknown set {name!r}, known are "
-                     f"{', '.join(['digits', *IDX_SETS, *ALIASES])}")
+    if known not in ("digits", *IDX_SETS):
+        raise ValueError(f"data: unknown set {name!r}, known are "
+                         f"{', '.join(['digits', *IDX_SETS, *ALIASES])}")
+    images = _load_embedded(split) if known == "digits" else _load_idx(
+        known, split, None if folder is None else Path(folder))
+    images.source = {"name": known, "split": split,
+                     "folder": None if folder is None else os.path.abspath(folder)}
+    return images
 
 
 def cache_folder() -> Path:
