@@ -77,9 +77,10 @@ def test_a_stop_changes_no_bit(few, no_pictures, name, preset):
         return Trainer(build(name, preset), few, 8, out, threads=1)
 
     straight = start("straight").fit(11)
-    start("stopped").fit(7)  # after one turn of a WGAN's G, in the second epoch
+    stopped = start("stopped").fit(7)  # after one turn of a WGAN's G, in the second epoch
     resumed = Trainer.resume("stopped", few)
-    assert resumed.step == 7 and resumed.model is not straight.model
+    assert resumed.step == 7 and resumed.model is not stopped.model
+    assert differences(everything(stopped), everything(resumed)) == []
     resumed.fit(4)
     assert differences(everything(straight), everything(resumed)) == []
     assert [record["step"] for record in history(resumed.folder)] == [1, 11]
