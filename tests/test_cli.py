@@ -87,7 +87,7 @@ def test_train(run):
     assert "1 thread, 3 steps of 8; look at runs/gan-001/samples/latest.png" in lines[1]
     assert lines[2].startswith("3 steps in ") and len(lines) == 4
     assert sorted(p.name for p in Path("runs/gan-001").iterdir()) == [
-        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "samples"]
+        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "previous.npz", "samples"]
     text = Path("runs/gan-001/metrics.jsonl").read_text("utf-8")
     records = [json.loads(line) for line in text.splitlines()]
     assert [record["step"] for record in records] == [1, 3]
@@ -386,7 +386,7 @@ def test_damaged_and_foreign_checkpoints(run, trained):
 
 
 def test_a_full_disk(run, monkeypatch):
-    def full(path, arrays, config):
+    def full(path, arrays, config, keep):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr(archive, "save", full)
@@ -491,7 +491,7 @@ def test_ctrl_c_saves_and_says_where():
     step = int(last.split()[3].strip(";").replace(",", ""))
     assert load("out").config["step"] == step >= 40
     assert sorted(p.name for p in Path("out").iterdir()) == [
-        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "samples"]
+        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "previous.npz", "samples"]
 
 
 def small_files():

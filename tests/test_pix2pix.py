@@ -347,13 +347,14 @@ def test_ten_steps_in_pytorch(preset):
 
 def test_the_grid_shows_condition_result_and_truth(few):
     run = Trainer(small(), few, 16, "out", threads=1).fit(1)
-    grid = plot.tile(np.concatenate([data.to_bytes(run.model.condition(run.truth).numpy()),
-                                     run.samples(), data.to_bytes(run.truth.numpy())], axis=2), 8)
+    truth = run.preview.truth
+    grid = plot.tile(np.concatenate([data.to_bytes(run.model.condition(truth).numpy()),
+                                     run.samples(), data.to_bytes(truth.numpy())], axis=2), 8)
     from matplotlib.image import imread
     found = (imread(run.folder.samples / "latest.png") * 255).round().astype("uint8")
     assert np.array_equal((found if found.ndim == 2 else found[..., 0])[::2, ::2], grid)
     assert grid.shape == (8 * 10 - 2, 8 * (3 * 12 + 2) - 2) and run.samples().shape == (64, *SHAPE)
-    truth = data.to_bytes(run.truth.numpy())
+    truth = data.to_bytes(truth.numpy())
     assert {image.tobytes() for image in truth} == {image.tobytes() for image in few.images}
     assert len({image.tobytes() for image in truth[:48]}) == len(
         {image.tobytes() for image in few.images})  # none comes again before all have come
@@ -361,7 +362,7 @@ def test_the_grid_shows_condition_result_and_truth(few):
 
 def test_looking_does_not_change_what_is_learned(few, monkeypatch):
     with_pictures = Trainer(small(), few, 16, "one", threads=1).fit(4)
-    monkeypatch.setattr(Trainer, "draw_samples", lambda self: None)
+    monkeypatch.setattr(Trainer, "draw_samples", lambda self, keep=True: None)
     without = Trainer(small(), few, 16, "two", threads=1).fit(4)
     states = [run.model.state_dict() for run in (with_pictures, without)]
     assert all(np.array_equal(value, states[1][name]) for name, value in states[0].items())
@@ -371,7 +372,7 @@ def test_a_loaded_model_draws_from_its_data_set_or_from_others(few):
     Trainer(small(), few, 16, "out", threads=1).fit(2)
     trained = load("out")
     with pytest.raises(ValueError, match="images: pix2pix starts from images, and its data set "
-                                         "'few digits' is not here .*unknown set 'few digits'"):
+                                         "'few digits' is not here .*made in Python"):
         trained.sample(3)
     samples, pictures = trained.sample(5, images=few), trained.pictures(5, images=few)
     assert samples.shape == (5, *SHAPE) and pictures.shape == (5, 8, 36, 1)

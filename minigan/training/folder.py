@@ -1,10 +1,15 @@
 """The run folder: where a training run writes, and how it gets its place.
 
-    config.json      what was run: model, settings, data, seed, versions
+    config.json      what was run: model, settings, data, seed, machine, versions
     metrics.jsonl    one JSON object a line: step, losses, seconds
-    samples/         000000.png, 000100.png, ... from fixed latents; latest.png
+    samples/         000000.png, 000010.png, ... from fixed latents; latest.png
+    samples.gif      the same, moving
     losses.png       the loss curves
+    report.html      all of it on one page
     checkpoint.npz   everything that training changed, and the config
+    previous.npz     the checkpoint before that
+
+A folder holds no path of its own and can be moved.
 """
 
 from __future__ import annotations
@@ -12,9 +17,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, ContextManager
 
 from minigan.training.archive import replacing
+from minigan.training.lock import locked
 
 
 class RunFolder:
@@ -25,8 +31,11 @@ class RunFolder:
         self.config = path / "config.json"
         self.metrics = path / "metrics.jsonl"
         self.samples = path / "samples"
+        self.animation = path / "samples.gif"
         self.losses = path / "losses.png"
+        self.report = path / "report.html"
         self.checkpoint = path / "checkpoint.npz"
+        self.previous = path / "previous.npz"
 
     def __str__(self) -> str:
         return self.path.as_posix()
@@ -46,11 +55,37 @@ class RunFolder:
             raise
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All lines of metrics.jsonl."""
+        """All lines of metrics.jsonl; one that a kill cut short is left out."""
         if not self.metrics.is_file():
             return []
         with open(self.metrics, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    def grids(self) -> dict[int, Path]:
+        """The pictures in samples/ by step, in order."""
+        return dict(sorted((int(path.stem), path) for path in self.samples.glob("*.png")
+                           if path.stem.isdecimal()))
+
+    def go_back(self, step: int, regular: Callable[[int], bool]) -> None:
+        """Forget what a run wrote after `step`, and the lines of steps that are not regular.
+
+        A checkpoint of that step is where training goes on: it will write all that again. An
+        irregular line is that of a last step which is not the last any more.
+        """
+        kept = [record for record in self.read_metrics()
+                if record["step"] <= step and regular(record["step"])]
+        if self.metrics.is_file():
+            with replacing(self.metrics) as file:
+                file.writelines(json.dumps(record).encode() + b"\n" for record in kept)
+        for later, path in self.grids().items():
+            if later > step:
+                path.unlink()
+        for part in (*self.path.glob("*.part"), *self.samples.glob(".*.part")):
+            part.unlink()  # a kill left them
+
+    def locked(self) -> ContextManager[None]:
+        """While it is held no other trainer can write here."""
+        return locked(self.config, str(self))
 
 
 def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bool = False,
@@ -96,6 +131,25 @@ def _is_run(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(config, dict) and "minigan" in config
+
+
+def newest_run(root: str | os.PathLike[str] = "runs") -> RunFolder:
+    """The run below `root` that was written to last.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = [path for path in (Path(root).iterdir() if Path(root).is_dir() else ())
+             if _is_run(path)]
+    if not found:
+        raise FileNotFoundError(f"run: there is no run folder of minigan in {Path(root)}; name "
+                                f"the one to go on with")
+    return RunFolder(max(found, key=_last_written))
+
+
+def _last_written(path: Path) -> float:
+    checkpoint = path / "checkpoint.npz"
+    return (checkpoint if checkpoint.exists() else path / "config.json").stat().st_mtime
 
 
 def open_run(path: str | os.PathLike[str]) -> RunFolder:

@@ -79,15 +79,37 @@ def load(path: str | os.PathLike[str]) -> Loaded:
         FileNotFoundError: there is nothing at that path, or the run has saved nothing yet.
         ValueError: the file is damaged, foreign, or of another layout.
     """
-    file = open_run(path).checkpoint if Path(path).is_dir() else Path(path)
-    arrays, config = archive.load(file)
+    folder = open_run(path) if Path(path).is_dir() else None
+    file = Path(path) if folder is None else folder.checkpoint
     try:
-        model = find(config["model"])(config["preset"], tuple(config["shape"]), config["seed"],
-                                      config["n_classes"], **config["settings"])
+        arrays, config = archive.load(file)
+    except (archive.DamagedError, FileNotFoundError) as error:
+        if folder is None or not folder.previous.exists():
+            raise
+        raise type(error)(f"{error}; the one before is {folder.previous}") from None
+    model = build(config, file)
+    try:
         model.load_state_dict(arrays)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{file} does not fit this version of minigan ({error})") from None
+        raise _misfit(file, error) from None
     return Loaded(model, config)
+
+
+def build(config: dict[str, Any], file: Any) -> Model:
+    """The untrained model of a config that comes from `file`.
+
+    Raises:
+        ValueError: this version of minigan has no such model.
+    """
+    try:
+        return find(config["model"])(config["preset"], tuple(config["shape"]), config["seed"],
+                                     config["n_classes"], **config["settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _misfit(file, error) from None
+
+
+def _misfit(file: Any, error: Exception) -> ValueError:
+    return ValueError(f"{file} does not fit this version of minigan ({error})")
 
 
 def load_data(config: dict[str, Any], folder: str | os.PathLike[str] | None = None) -> data.Images:
@@ -99,6 +121,8 @@ def load_data(config: dict[str, Any], folder: str | os.PathLike[str] | None = No
         ValueError: it came from no set that has a name.
         FileNotFoundError: its files are not here.
     """
-    source = config.get("source") or {"name": config["data"]}
+    if not config["source"]:
+        raise ValueError(f"data: the run was trained on images that were made in Python, "
+                         f"{config['data']!r}; only Python can give them again")
     more = {} if folder is None else {"folder": folder}
-    return data.load(**{**source, **more})
+    return data.load(**{**config["source"], **more})

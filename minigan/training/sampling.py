@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from minigan import plot
 from minigan.backend import Stream, default
 from minigan.data import Images, to_bytes, to_model
 from minigan.engine import Tensor
+from minigan.models.model import Model
+from minigan.training.diagnosis import check
+
+ROWS = 8  # of a sample grid; as many columns, or one for each label
+
+
+class Preview:
+    """The fixed inputs of a run, and what the model makes of them now.
+
+    They come from a random stream of their own: looking does not change what is learned.
+    labels: a column each, if the model is conditional, else None. truth: see `Model.inputs_from`.
+    """
+
+    def __init__(self, model: Model, data: Images) -> None:
+        self.model = model
+        self.columns = model.n_classes if model.conditional else ROWS
+        self.inputs, self.truth = model.inputs_from(
+            Stream(model.streams.seed, "preview"), ROWS * self.columns, partial(draw_images, data))
+        self.labels = np.tile(np.arange(self.columns), ROWS) if model.conditional else None
+
+    def images(self) -> np.ndarray:
+        """Images u8 (ROWS * columns, H, W, C)."""
+        values = self.model.sample(self.inputs, self.labels).numpy()
+        check({"a pixel of the samples": values})
+        return to_bytes(values)
+
+    def grid(self, images: np.ndarray) -> np.ndarray:
+        """Such images as one picture, with input and truth beside them where there is a truth."""
+        return plot.tile(side_by_side(self.inputs, images, self.truth), self.columns)
 
 
 def draw_images(data: Images, stream: Stream, n: int) -> Tensor:

@@ -2,6 +2,7 @@
 
     trainer = Trainer(GAN("mlp"), minigan.data.load("digits"))
     trainer.fit(5_000)
+    trainer = Trainer.resume("runs/gan-001")        # another day, from where it stopped
 """
 
 from __future__ import annotations
@@ -9,29 +10,34 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import sys
 import time
-from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
 from minigan import plot
-from minigan.backend import Stream, of
+from minigan.backend import of
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
 from minigan.backend.threads import use_threads
-from minigan.data import Batches, Images, to_bytes
+from minigan.data import Batches, Images
 from minigan.engine import Tensor
 from minigan.models.model import Model
-from minigan.training import archive
+from minigan.training import archive, resuming
+from minigan.training.curves import curves
+from minigan.training.diagnosis import NotFinite, check, explain
 from minigan.training.folder import RunFolder, new_run
-from minigan.training.sampling import draw_images, side_by_side
+from minigan.training.interrupt import CtrlC
+from minigan.training.loading import build, load_data
+from minigan.training.progress import Progress
+from minigan.training.sampling import Preview
 
-ROWS = 8                  # of a sample grid; as many columns, or one for each label
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 READ_EVERY = 20           # steps between two readings of the losses: reading waits for the device
-SAVE_EVERY_SECONDS = 60
+SAVE_EVERY_SECONDS = 45   # and a step: less than a minute
 
 Callback = Callable[["Trainer", dict[str, float]], None]
 
@@ -42,11 +48,12 @@ class Trainer:
     model: an untrained model. data: images of the model's shape.
     out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite.
     threads: how many threads compute, by default all cores but 4 at most.
-    callbacks: called as callback(trainer, metrics) each time the losses are read.
+    callbacks: called as callback(trainer, metrics) each time the losses are read; one that has seen
+    enough calls trainer.stop().
     """
 
     def __init__(self, model: Model, data: Images, batch_size: int = 64,
-                 out: str | os.PathLike[str] | None = None, overwrite: bool = False,
+                 out: str | os.PathLike[str] | RunFolder | None = None, overwrite: bool = False,
                  threads: int | None = None, callbacks: Sequence[Callback] = ()) -> None:
         if data.shape != model.shape:
             raise ValueError(f"data: images of {data.name} are {data.shape}, the model makes "
@@ -61,125 +68,197 @@ class Trainer:
         self.batches = Batches(data, batch_size, model.streams["data"])
         self.threads = use_threads(threads)
         keep_freed_memory()
-        self.step = 0
-        self.seconds = 0.0        # spent training so far
+        self.step = self.steps = 0           # done; to do in all
+        self.losses: dict[str, Any] = {}     # the latest: a WGAN's G moves every fifth step only
+        self.seconds = 0.0                   # spent training so far
         self.interrupted = False
         self.xp = of(model.generator.parameters()[0].data)
-        # Previews have a stream of their own: looking does not change what is learned.
-        self.columns = model.n_classes if model.conditional else ROWS
-        self.preview, self.truth = model.inputs_from(
-            Stream(model.streams.seed, "preview"), ROWS * self.columns, partial(draw_images, data))
-        self.labels = np.tile(np.arange(self.columns), ROWS) if model.conditional else None
-        self.folder: RunFolder = new_run(model.name, out, overwrite)
-        self.folder.write_config(self.config())
+        self.preview = Preview(model, data)
+        self.config = self._config()
+        if isinstance(out, RunFolder):
+            self.folder = out
+        else:
+            self.folder = new_run(model.name, out, overwrite)
+            self.folder.write_config(self.config)
 
-    def config(self) -> dict[str, Any]:
-        """What a person or `minigan.load` needs to make this run again."""
+    def __repr__(self) -> str:
+        return (f"<Trainer of {self.model.name} {self.model.preset} on {self.data.name}, "
+                f"step {self.step:,}, {self.folder}>")
+
+    def _config(self) -> dict[str, Any]:
+        """What a person, `minigan.load` or `resume` needs to make this run again."""
         from minigan import __version__
         return {
             "minigan": __version__, "layout": archive.LAYOUT, "model": self.model.name,
             "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
             "shape": list(self.model.shape), "n_classes": self.model.n_classes,
-            "data": self.data.name, "source": self.data.source, "seed": self.model.streams.seed,
-            "batch_size": self.batches.batch_size,
-            "threads": self.threads, "backend": self.xp.device, "environment": environment(),
+            "data": self.data.name, "source": self.data.source,
+            "data_crc32": resuming.fingerprint(self.data), "seed": self.model.streams.seed,
+            "batch_size": self.batches.batch_size, "threads": self.threads,
+            "backend": self.xp.device, "environment": environment(),
         }
 
+    # Training.
+
     def fit(self, steps: int) -> Trainer:
-        """Train `steps` further steps; on Ctrl-C save and return, with `interrupted` set.
+        """Train `steps` further steps; on Ctrl-C finish the step, save, and return.
+
+        `interrupted` then says so. A second Ctrl-C stops at once; the last checkpoint stays.
 
         Raises:
-            FloatingPointError: a loss is not finite; the last checkpoint is left as it was.
+            FloatingPointError: a number became infinite or NaN; says where, as far as it can be
+                found, and leaves the trainer at the last checkpoint.
+            RuntimeError: another process trains in this run folder.
         """
-        from tqdm import tqdm
         if not isinstance(steps, int) or steps < 0:
             raise ValueError(f"steps must be a whole number of 0 or more, got {steps!r}")
-        end, self.interrupted = self.step + steps, False
-        began = saved = time.monotonic()
-        before = self.seconds
-        bar = tqdm(total=end, initial=self.step, unit="step", ascii=True, disable=None,
-                   mininterval=0.2, dynamic_ncols=True, file=sys.stderr)
-        losses: dict[str, Tensor] = {}
+        self.steps, self._stopped = self.step + steps, False
         try:
-            if self.step == 0:
+            with self.folder.locked(), CtrlC(self.stop), Progress(self.step, self.steps) as bar:
+                self._begin()
+                while self.step < self.steps and not self._stopped:
+                    self.train_step()
+                    bar.advance()
+                    self._look(bar)
+                self.interrupted = self.step < self.steps
+                if self.step > self._saved_step:
+                    self.save()  # first, in case of a second Ctrl-C
                 self.draw_samples()
-            while self.step < end:
-                losses = {**losses, **self._train_step()}  # a WGAN's G moves every fifth step only
-                bar.update()
-                if self.step % READ_EVERY == 0 or self.step in (1, end):
-                    self.seconds = before + time.monotonic() - began
-                    metrics = self._read(losses)
-                    bar.set_postfix({k: f"{v:.3f}" for k, v in metrics.items()}, refresh=False)
-                    if time.monotonic() - saved > SAVE_EVERY_SECONDS:  # losses known to be finite
-                        self.save()
-                        saved = time.monotonic()
-                if _is_milestone(self.step):
-                    self.draw_samples()
-        except KeyboardInterrupt:
-            self.interrupted = True
-        finally:
-            bar.close()
-        self.seconds = before + time.monotonic() - began
-        self.save()  # first, in case of a second Ctrl-C
-        self.draw_samples()
-        self.draw_losses()
+                self.draw_losses()
+        except NotFinite as symptom:
+            raise FloatingPointError(explain(self, symptom)) from None
         return self
 
-    @np.errstate(all="ignore")  # what is not finite is reported once, by `_read`
-    def _train_step(self) -> dict[str, Tensor]:
+    def stop(self) -> None:
+        """End `fit` after the present step, as Ctrl-C does."""
+        self._stopped = True
+
+    def _begin(self) -> None:
+        self._began = time.monotonic() - self.seconds
+        self.folder.go_back(self.step, _is_read)
+        self.save()  # the first steps too can be gone back from, and `steps` may be new
+        if self.step == 0:
+            self.draw_samples()
+
+    @np.errstate(all="ignore")  # what is not finite is found by `_read` and `save`
+    def train_step(self) -> None:
+        """One step on the next batch; `fit` does nothing else to the model."""
         x, labels = next(self.batches)
         losses = self.model.step(Tensor(self.xp.from_host(x)),
                                  None if labels is None else Tensor(self.xp.from_host(labels)))
+        self.losses = {**self.losses, **losses}
         self.step += 1
-        return losses
 
-    def _read(self, losses: dict[str, Tensor]) -> dict[str, float]:
-        metrics = {name: float(value.item()) for name, value in losses.items()}
-        for name, value in metrics.items():
-            if not math.isfinite(value):
-                saved = (f"{self.folder.checkpoint.as_posix()} is of an earlier step"
-                         if self.folder.checkpoint.exists() else "nothing was saved yet")
-                raise FloatingPointError(f"{name} is {value} at step {self.step}; training "
-                                         f"stopped, {saved}")
+    def _look(self, bar: Progress) -> None:
+        """What there is to do after a step, apart from the next one."""
+        if _is_read(self.step) or self.step == self.steps:
+            self.seconds = time.monotonic() - self._began
+            bar.show(self._read())
+        if _is_milestone(self.step):
+            self.draw_samples()
+        if time.monotonic() - self._saved > SAVE_EVERY_SECONDS:
+            self.save()
+            self.draw_samples(keep=False)
+            self.draw_losses()
+
+    def read_losses(self) -> dict[str, float]:
+        """The latest loss of each kind, as numbers; waits for the device."""
+        self.losses = {name: float(value.item() if isinstance(value, Tensor) else value)
+                       for name, value in self.losses.items()}
+        return dict(self.losses)
+
+    def _read(self) -> dict[str, float]:
+        metrics = self.read_losses()
+        check(metrics)
         self.folder.append_metrics({"step": self.step, **metrics,
                                     "seconds": round(self.seconds, 3)})
         for callback in self.callbacks:
             callback(self, metrics)
         return metrics
 
+    # Looking at it.
+
     def samples(self) -> np.ndarray:
         """The images of the fixed inputs now, u8 (N, H, W, C); a label a column if conditional."""
-        return to_bytes(self.model.sample(self.preview, self.labels).numpy())
+        return self.preview.images()
 
-    def draw_samples(self) -> None:
-        """Write samples/STEP.png and samples/latest.png; input and truth beside what has them."""
-        grid = plot.tile(side_by_side(self.preview, self.samples(), self.truth), self.columns)
-        for name in (f"{self.step:06d}.png", "latest.png"):
+    def draw_samples(self, keep: bool = True) -> None:
+        """Write samples/latest.png and, to keep, samples/STEP.png."""
+        grid = self.preview.grid(self.samples())
+        for name in ("latest.png", *([f"{self.step:06d}.png"] if keep else [])):
             plot.save(grid, self.folder.samples / name, scale=2)
 
+    def curves(self) -> Figure | None:
+        """The losses so far as a Figure, which a notebook shows; None before the first."""
+        return curves(self.model, self.folder.read_metrics())
+
     def draw_losses(self) -> None:
-        """Write losses.png from metrics.jsonl."""
-        series: dict[str, tuple[list[int], list[float]]] = {}
-        for record in self.folder.read_metrics():
-            for name in record.keys() - {"step", "seconds"}:  # not every step updates G
-                steps, values = series.setdefault(name, ([], []))
-                steps.append(record["step"])
-                values.append(record[name])
-        if series:
-            plot.save(plot.loss_curves(dict(sorted(series.items())), self.model.normal_curve,
-                                       f"{self.model.name} {self.model.preset}"),
-                      self.folder.losses)
+        """Write losses.png."""
+        figure = self.curves()
+        if figure is not None:
+            plot.save(figure, self.folder.losses)
+
+    # Saving, and going on.
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Everything that decides how training goes on: arrays, and numbers beside the config."""
+        batches = {f"batches/{k}": np.asarray(v) for k, v in self.batches.state().items()}
+        numbers = {"step": self.step, "steps": self.steps, "seconds": round(self.seconds, 3),
+                   "losses": self.read_losses(), "streams": self.model.streams.state()}
+        return {**self.model.state_dict(), **batches}, numbers
+
+    def load_state(self, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
+        """Go back, or on, to what `state` returned; further entries of both are ignored."""
+        self.model.load_state_dict(arrays)
+        self.batches.load_state({name: arrays[f"batches/{name}"] for name in self.batches.state()})
+        self.model.streams.load_state(numbers["streams"])
+        self.step, self.steps = numbers["step"], numbers["steps"]
+        self.seconds, self.losses = numbers["seconds"], dict(numbers["losses"])
 
     def save(self) -> Path:
-        """Write the checkpoint; returns its path."""
-        batches = {f"batches/{k}": np.asarray(v) for k, v in self.batches.state().items()}
-        config = {**self.config(), "step": self.step, "seconds": round(self.seconds, 3),
-                  "streams": self.model.streams.state()}
-        archive.save(self.folder.checkpoint, {**self.model.state_dict(), **batches}, config)
+        """Write the checkpoint, keeping the one before as previous.npz; returns its path."""
+        arrays, numbers = self.state()
+        check({**numbers["losses"], **arrays})
+        archive.save(self.folder.checkpoint, arrays, {**self.config, **numbers},
+                     keep=self.folder.previous)
+        self._saved, self._saved_step = time.monotonic(), self.step
         return self.folder.checkpoint
+
+    @classmethod
+    def resume(cls, run: str | os.PathLike[str] | None = None, data: Images | None = None,
+               data_dir: str | os.PathLike[str] | None = None, threads: int | None = None,
+               callbacks: Sequence[Callback] = ()) -> Trainer:
+        """The trainer of a run folder as it was at its last checkpoint; `fit` goes on exactly.
+
+        run: the folder, by default the one below runs/ that was written to last.
+        data: the images, where they are not a set that `minigan.data.load` finds again; data_dir:
+        where it shall look, if not where it did. threads: as in the run, unless given.
+
+        Raises:
+            FileNotFoundError: there is no such run, or it has saved nothing.
+            ValueError: its checkpoints are damaged, foreign, of another layout, model or version,
+                or the data are not those that it was trained on.
+
+        Warns:
+            UserWarning: the last checkpoint is damaged and the previous one is used; or machine,
+                NumPy or threads are others, so that other bits may come out.
+        """
+        folder, arrays, config = resuming.find(run)
+        data = load_data(config, data_dir) if data is None else data
+        resuming.check_data(data, config)
+        trainer = cls(build(config, folder.checkpoint), data, config["batch_size"], folder,
+                      threads=config["threads"] if threads is None else threads,
+                      callbacks=callbacks)
+        resuming.load_state(trainer, arrays, config)
+        return trainer
+
+
+def _is_read(step: int) -> bool:
+    """Steps after which the losses are read, apart from the last one."""
+    return step == 1 or step % READ_EVERY == 0
 
 
 def _is_milestone(step: int) -> bool:
-    """100, 300, 1000, 3000, ...: steps at which a grid is kept."""
+    """10, 15, 20, 30, 50, 70, 100, 150, ...: steps whose grid is kept, and a frame of the GIF."""
     tens = 10 ** int(math.log10(step))
-    return step >= 100 and step in (tens, 3 * tens)
+    return step >= 10 and step in (tens, 1.5 * tens, 2 * tens, 3 * tens, 5 * tens, 7 * tens)

@@ -1,0 +1,56 @@
+"""Progress: a bar on a terminal or in a notebook, elsewhere a plain line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from typing import Any
+
+QUIET_SECONDS = 30  # between two plain lines
+
+
+class Progress:
+    """Shows the step, steps a second, the losses and the time left, on standard error.
+
+    step, steps: where training stands and where it will end. title: a word before the bar.
+    """
+
+    def __init__(self, step: int, steps: int, title: str = "") -> None:
+        from tqdm import tqdm
+        self.first = self.step = step
+        self.steps = steps
+        self.began = self.said = time.monotonic()
+        # Not tqdm.auto, which wants widgets in a notebook: there the plain bar works too.
+        self.plain = not (sys.stderr.isatty()
+                          or type(sys.stderr).__module__.startswith("ipykernel"))
+        self.bar = tqdm(total=steps, initial=step, desc=title or None, unit="step", ascii=True,
+                        disable=self.plain, mininterval=0.2, dynamic_ncols=True, file=sys.stderr)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.bar.close()
+
+    def advance(self) -> None:
+        """One step is done."""
+        self.step += 1
+        self.bar.update()
+
+    def show(self, metrics: dict[str, float]) -> None:
+        """The losses as they are now."""
+        self.bar.set_postfix({name: f"{v:.3f}" for name, v in metrics.items()}, refresh=False)
+        now = time.monotonic()
+        if self.plain and now - self.said >= QUIET_SECONDS:
+            self.said = now
+            rate = (self.step - self.first) / (now - self.began)
+            left = (self.steps - self.step) / rate if rate else 0
+            print(f"step {self.step:,} of {self.steps:,}, {rate:.1f} steps/s, "
+                  + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+                  + f", {left // 60:.0f}:{left % 60:02.0f} left", file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """A warning, above the bar."""
+        with self.bar.external_write_mode(sys.stderr):
+            warnings.warn(text, stacklevel=2)
