@@ -28,7 +28,7 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad, negative, no_grad
-from minigan.models.model import Model, Shape, setting
+from minigan.models.model import Model, Panel, Shape, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LayerNorm, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, Adam
@@ -60,6 +60,8 @@ class WGANGP(Model):
     paper = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
     normal_curve = ("normal: the estimate of W rises in the first steps, then falls slowly for the "
                     "whole run; the penalty stays small beside it; G's loss may have any sign")
+    panels = (Panel("estimate of W", ("w_estimate",)), Panel("penalty", ("penalty",)),
+              Panel("G's loss", ("g_loss",)))
     default_steps = 10_000
     Settings = Settings
     presets = {

@@ -1,7 +1,8 @@
 """Training: the loop, the run folder, checkpoints, and loading what was trained."""
 
-from minigan.training.folder import RunFolder, new_run, open_run
+from minigan.training.folder import RunFolder, new_run, newest_run, open_run
+from minigan.training.latent import slerp
 from minigan.training.loading import Loaded, load
 from minigan.training.trainer import Trainer
 
-__all__ = ["Loaded", "RunFolder", "Trainer", "load", "new_run", "open_run"]
+__all__ = ["Loaded", "RunFolder", "Trainer", "load", "new_run", "newest_run", "open_run", "slerp"]
