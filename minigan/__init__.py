@@ -3,11 +3,12 @@
     import minigan as mg
 
 Tensors and derivatives are `mg.tensor`, `mg.grad`, `mg.ops`, checks of them `mg.gradcheck`, their
-pictures `mg.graph`; networks are `mg.nn`, `mg.optim`, `mg.losses`, `mg.penalties`; data `mg.data`;
-training and trained models `mg.Trainer`, `mg.load`. README.md says in which order to read it all.
+pictures `mg.graph`; networks are `mg.nn`, `mg.optim`, `mg.losses`, `mg.penalties`; the papers
+`mg.models`; data `mg.data`; training and trained models `mg.Trainer`, `mg.load`. README.md says in
+which order to read it all.
 """
 
-from minigan import data, gradcheck, graph, losses, nn, ops, optim, penalties, plot
+from minigan import data, gradcheck, graph, losses, models, nn, ops, optim, penalties, plot
 from minigan.backend import BackendError, Stream, Streams, seed, stream, use
 from minigan.backend.threads import use_threads
 from minigan.engine import Tensor, grad, no_grad, op, op_hook, tensor
@@ -16,5 +17,5 @@ from minigan.training import Trainer, load
 __version__ = "0.1.0"
 
 __all__ = ["BackendError", "Stream", "Streams", "Tensor", "Trainer", "data", "grad", "gradcheck",
-           "graph", "load", "losses", "nn", "no_grad", "op", "op_hook", "ops", "optim",
+           "graph", "load", "losses", "models", "nn", "no_grad", "op", "op_hook", "ops", "optim",
            "penalties", "plot", "seed", "stream", "tensor", "use", "use_threads"]

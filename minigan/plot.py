@@ -238,11 +238,12 @@ def lines(series: Series, title: str = "", caption: str = "", x_label: str = "",
 
 
 def loss_curves(series: Series, caption: str = "", title: str = "", x_label: str = "step",
-                on: Axes | None = None) -> Figure:
+                levels: Mapping[str, float] | None = None, on: Axes | None = None) -> Figure:
     """Losses over steps: every value thin, the running median (a 30th of the run) bold.
 
     series: name -> (steps, values). caption: one line under the plot that says what a normal curve
-    looks like. A few outliers do not set the scale, values that are not finite are left out.
+    looks like. levels: dashed lines to compare with, by name. A few outliers do not set the scale,
+    values that are not finite are left out.
     """
     figure, ax = _plot(on, title, caption, x_label, "")
     ends, shown = [], []
@@ -254,6 +255,10 @@ def loss_curves(series: Series, caption: str = "", title: str = "", x_label: str
         ax.plot(x[at], middle, color=colour, linewidth=1.9, zorder=3)
         ends.append((name, colour, middle))
         shown.extend([np.percentile(y, (1, 99)), middle] if len(y) else [])
+    for name, level in (levels or {}).items():
+        ax.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=2)
+        ends.append((name, MUTED, np.array([level])))
+        shown.append(np.array([level]))
     if shown:
         low, high = min(s.min() for s in shown), max(s.max() for s in shown)
         room = 0.06 * (high - low or abs(high) or 1)

@@ -21,7 +21,7 @@ from minigan.backend import registry, threads
 from minigan.cli import main
 from minigan.commands import info
 from minigan.models.catalog import find, names
-from minigan.training import archive, load
+from minigan.training import archive, load, open_run
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = ["--preset", "seed", "--batch-size", "8", "--threads", "1"]
@@ -87,7 +87,8 @@ def test_train(run):
     assert "1 thread, 3 steps of 8; look at runs/gan-001/samples/latest.png" in lines[1]
     assert lines[2].startswith("3 steps in ") and len(lines) == 4
     assert sorted(p.name for p in Path("runs/gan-001").iterdir()) == [
-        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "previous.npz", "samples"]
+        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "previous.npz",
+        "report.html", "samples", "samples.gif"]
     text = Path("runs/gan-001/metrics.jsonl").read_text("utf-8")
     records = [json.loads(line) for line in text.splitlines()]
     assert [record["step"] for record in records] == [1, 3]
@@ -113,6 +114,49 @@ def test_presets_keep_their_own_settings(run):
     assert run("train", "gan", "--steps", "0", "--out", "out", "--preset", "seed")[0] == 0
     settings = json.loads(Path("out/config.json").read_text("utf-8"))["settings"]
     assert settings == dataclasses.asdict(find("gan").presets["seed"])
+
+
+def steps_of(folder):
+    return [record["step"] for record in open_run(folder).read_metrics()]
+
+
+def test_resume(run):
+    assert "no run folder of minigan in runs" in refusal(run("resume"))
+    run("train", "gan", "--steps", "3", *QUICK)
+    run("train", "gan", "--steps", "2", *QUICK, "--seed", "5", "--threads", "2")
+    status, out, err = run("resume", "--more", "4")
+    assert status == 0 and err == ""
+    lines = out.splitlines()
+    assert lines[0] == lines[-1] == "run folder: runs/gan-002"  # the newest
+    assert "2 threads, from step 2 to 6, look at runs/gan-002/samples/latest.png" in lines[1]
+    assert lines[2].startswith("6 steps in ") and steps_of("runs/gan-002") == [1, 6]
+    assert run("resume", "runs/gan-001", "--steps", "5")[0] == 0
+    assert steps_of("runs/gan-001") == [1, 5]
+    for more in ([], ["--steps", "5"], ["--steps", "4"]):
+        sentence = refusal(run("resume", "runs/gan-001", *more))
+        assert "runs/gan-001 has done 5 of" in sentence and "--more adds" in sentence
+    run("train", "gan", "--steps", "5", *QUICK, "--out", "straight")
+    assert (load("straight").model.state_dict()["generator/0.weight"].tobytes()
+            == load("runs/gan-001").model.state_dict()["generator/0.weight"].tobytes())
+
+
+@pytest.mark.filterwarnings("always")
+def test_resume_says_what_is_wrong(run):
+    run("train", "gan", "--steps", "2", *QUICK, "--out", "out")
+    status, _, err = run("resume", "out", "--more", "1", "--threads", "2")
+    assert status == 0
+    assert err == ("minigan: warning: out goes on, but may not get the same bits as without a "
+                   "stop: threads was 1 and is 2\n")
+    for name in ("checkpoint.npz", "previous.npz"):
+        path = Path("out", name)
+        path.write_bytes(path.read_bytes()[:-9])
+    assert "there is no other to go on from" in refusal(run("resume", "out"))
+    config = json.loads(Path("out/config.json").read_text("utf-8"))
+    Path("out/config.json").write_text(json.dumps({**config, "backend": "cupy"}), "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cupy", None)
+        patch.delitem(registry._made, "cupy", raising=False)
+        assert "cupy-cuda12x[ctk]" in refusal(run("resume", "out"))
 
 
 @pytest.mark.parametrize("name", names())
@@ -226,7 +270,7 @@ def test_version(run):
 def test_help(run):
     status, out, _ = run("--help")
     assert status == 0
-    for command in ("train", "sample", "models", "info"):
+    for command in ("train", "resume", "sample", "models", "info"):
         assert f"\n  {command} " in out or f"\n    {command} " in out
     out = words(run("sample", "--help")[1])
     for option, default in (("--n", "64"), ("--seed", "0"), ("--raw", ""), ("--out", "RUN/samples"),
@@ -300,6 +344,11 @@ WRONG = [  # arguments, what the sentence must name
     (["train", "gan", "--out", "there", "--overwrite"], ["--overwrite", "there", "left alone"]),
     (["train", "gan", "--out", "file"], ["--out", "file exists"]),
     (["train", "gan", "--out", "file/run"], ["file/run", "not a directory"]),
+    (["resume", "nowhere"], ["nowhere", "not a run folder"]),
+    (["resume", "there"], ["there", "not a run folder"]),
+    (["resume", "--steps", "0"], ["--steps", "1 or more"]),
+    (["resume", "--more", "-5"], ["--more", "-5"]),
+    (["resume", "--steps", "9", "--more", "5"], ["--more", "not allowed with", "--steps"]),
     (["sample"], ["RUN"]),
     (["sample", "nowhere"], ["nowhere", "does not exist"]),
     (["sample", "there"], ["there", "not a run folder"]),
@@ -487,11 +536,13 @@ def test_ctrl_c_saves_and_says_where():
     assert out.startswith("run folder: out\n")
     last = out.splitlines()[-1]
     assert last.startswith("interrupted at step ")
-    assert last.endswith("; what was learned is saved in out/checkpoint.npz")
+    assert last.endswith("; what was learned is saved in out/checkpoint.npz, and `minigan resume "
+                         "out` goes on with it")
     step = int(last.split()[3].strip(";").replace(",", ""))
     assert load("out").config["step"] == step >= 40
     assert sorted(p.name for p in Path("out").iterdir()) == [
-        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "previous.npz", "samples"]
+        "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "previous.npz",
+        "report.html", "samples", "samples.gif"]
 
 
 def small_files():

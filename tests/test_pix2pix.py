@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model_tools import batch, build, in_float64, train
+from model_tools import batch, build, in_float64, no_samples, train
 from stand_in import counted
 
 import minigan as mg
@@ -18,6 +18,7 @@ from minigan.backend import default
 from minigan.cli import main
 from minigan.models.pix2pix import Pix2Pix, edges, halves
 from minigan.training import Trainer, load
+from minigan.training.pictures import Pictures
 
 SHAPE = (8, 12, 1)
 
@@ -347,7 +348,7 @@ def test_ten_steps_in_pytorch(preset):
 
 def test_the_grid_shows_condition_result_and_truth(few):
     run = Trainer(small(), few, 16, "out", threads=1).fit(1)
-    truth = run.preview.truth
+    truth = run.pictures.preview.truth
     grid = plot.tile(np.concatenate([data.to_bytes(run.model.condition(truth).numpy()),
                                      run.samples(), data.to_bytes(truth.numpy())], axis=2), 8)
     from matplotlib.image import imread
@@ -362,7 +363,7 @@ def test_the_grid_shows_condition_result_and_truth(few):
 
 def test_looking_does_not_change_what_is_learned(few, monkeypatch):
     with_pictures = Trainer(small(), few, 16, "one", threads=1).fit(4)
-    monkeypatch.setattr(Trainer, "draw_samples", lambda self, keep=True: None)
+    monkeypatch.setattr(Pictures, "draw_samples", no_samples)
     without = Trainer(small(), few, 16, "two", threads=1).fit(4)
     states = [run.model.state_dict() for run in (with_pictures, without)]
     assert all(np.array_equal(value, states[1][name]) for name, value in states[0].items())

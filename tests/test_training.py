@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from model_tools import no_samples, no_summary
 from stand_in import counted
 
 import minigan as mg
@@ -23,6 +24,7 @@ from minigan import data, plot
 from minigan.backend import threads
 from minigan.models.catalog import find
 from minigan.training import Trainer, archive, folder, load, new_run, open_run, trainer
+from minigan.training.pictures import Pictures, is_milestone
 
 FULL = Path("/dev/full")  # every write to it fails as on a full disk
 
@@ -54,8 +56,8 @@ def make(digits):
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Drawing takes most of a short run's time."""
-    monkeypatch.setattr(Trainer, "draw_samples", lambda self, keep=True: None)
-    monkeypatch.setattr(Trainer, "draw_losses", lambda self: None)
+    monkeypatch.setattr(Pictures, "draw_samples", no_samples)
+    monkeypatch.setattr(Pictures, "draw_summary", no_summary)
 
 
 def bits(model):
@@ -158,6 +160,7 @@ def test_what_is_in_a_run_folder(make, digits):
     assert run.fit(104) is run and not run.interrupted and run.step == 104
     assert listing(run.folder.path) == [
         "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "previous.npz",
+        "report.html", "samples.gif",
         *[f"samples/{step:06d}.png" for step in (0, 10, 15, 20, 30, 50, 70, 100, 104)],
         "samples/latest.png"]
     records = lines(run)
@@ -188,7 +191,7 @@ def test_what_is_in_a_run_folder(make, digits):
 
 
 def test_milestones():
-    kept = [step for step in range(1, 100_001) if trainer._is_milestone(step)]
+    kept = [step for step in range(1, 100_001) if is_milestone(step)]
     assert kept == [*[10 * step for step in (1, 1.5, 2, 3, 5, 7)],
                     *[100 * step for step in (1, 1.5, 2, 3, 5, 7)],
                     *[1000 * step for step in (1, 1.5, 2, 3, 5, 7)],
@@ -198,8 +201,8 @@ def test_milestones():
 def test_zero_steps_and_more_steps(make):
     run = make("out").fit(0)
     assert run.step == 0 and lines_or_none(run) is None
-    assert listing(Path("out")) == ["checkpoint.npz", "config.json", "samples/000000.png",
-                                    "samples/latest.png"]
+    assert listing(Path("out")) == ["checkpoint.npz", "config.json", "report.html", "samples.gif",
+                                    "samples/000000.png", "samples/latest.png"]
     first = load("out").sample(2)
     run.fit(3)
     assert run.step == 3 and not np.array_equal(load("out").sample(2), first)
@@ -224,8 +227,8 @@ def test_training_in_parts_is_training(make, no_pictures):
 
 def test_looking_does_not_change_what_is_learned(make, monkeypatch):
     with_pictures = make("one").fit(8)
-    monkeypatch.setattr(Trainer, "draw_samples", lambda self, keep=True: None)
-    monkeypatch.setattr(Trainer, "draw_losses", lambda self: None)
+    monkeypatch.setattr(Pictures, "draw_samples", no_samples)
+    monkeypatch.setattr(Pictures, "draw_summary", no_summary)
     without = make("two").fit(8)
     assert bits(with_pictures.model) == bits(without.model)
     assert bits(make("three", seed=1).fit(8).model) != bits(without.model)
@@ -251,7 +254,7 @@ def test_the_loss_curves_show_every_loss(make, monkeypatch):
     run = make()
     for record in ({"step": 1, "a": 1.0, "seconds": 0.1}, {"step": 20, "a": 2.0, "b": 5.0}):
         run.folder.append_metrics(record)
-    run.draw_losses()
+    run.pictures.draw_summary(run.numbers())
     assert drawn["series"] == {"a": ([1, 20], [1.0, 2.0]), "b": ([20], [5.0])}
     assert drawn["caption"] == run.model.normal_curve and drawn["title"] == "gan seed"
 
@@ -295,10 +298,10 @@ def test_a_stop_saves_what_was_learned(make):
 def test_a_second_ctrl_c_does_not_lose_it(make, monkeypatch):
     run = make("out", callbacks=[stop_at(20)])
 
-    def impatient(self):
+    def impatient(self, numbers):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Trainer, "draw_losses", impatient)
+    monkeypatch.setattr(Pictures, "draw_summary", impatient)
     with pytest.raises(KeyboardInterrupt):
         run.fit(1000)
     assert load("out").config["step"] == 20

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from minigan.commands.options import INTERRUPTED, Formatter, count, natural
+from minigan.commands.options import Formatter, count, natural
 
 HELP = "train a model and write a run folder"
 
@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     import minigan
     from minigan import data
+    from minigan.commands.fitting import fit
     from minigan.training import Trainer
     if options.backend:
         minigan.use(options.backend)
@@ -76,16 +77,4 @@ def run(options: argparse.Namespace) -> int:
                           images.n_classes or 10, **settings)
     trainer = Trainer(model, images, options.batch_size, options.out, options.overwrite,
                       options.threads)
-    print(f"run folder: {trainer.folder}")
-    print(f"{model.name} {model.preset} on {images.name} ({len(images):,} images "
-          f"{'x'.join(map(str, images.shape))}), {trainer.xp.describe()}, {trainer.threads} "
-          f"thread{'s' * (trainer.threads > 1)}, {options.steps:,} steps of "
-          f"{options.batch_size}; look at {trainer.folder}/samples/latest.png", flush=True)
-    trainer.fit(options.steps)
-    if trainer.interrupted:
-        print(f"interrupted at step {trainer.step:,}; what was learned is saved in "
-              f"{trainer.folder.checkpoint.as_posix()}")
-        return INTERRUPTED
-    print(f"{trainer.step:,} steps in {trainer.seconds:.0f} s; see samples/latest.png and "
-          f"losses.png\nrun folder: {trainer.folder}")
-    return 0
+    return fit(trainer, options.steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Callable, ClassVar
 
 import numpy as np
@@ -47,6 +48,18 @@ def _check(what: str, field: dataclasses.Field, value: Any) -> None:
         raise ValueError(f"{what} must be a number, got {value!r}")
 
 
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One plot of the loss curves: which of the losses that `step` returns it shows.
+
+    levels: horizontal lines to compare with, by name.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    levels: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
 class Model:
     """A generator and a discriminator that are trained against each other.
 
@@ -57,6 +70,9 @@ class Model:
     name: ClassVar[str]
     paper: ClassVar[str]          # one line: authors, year, title
     normal_curve: ClassVar[str]   # one line: what a healthy loss curve looks like
+    # The plots of the loss curves. Where D cannot tell, each of its two terms is log 2, as is G's.
+    panels: ClassVar[tuple[Panel, ...]] = (
+        Panel("losses", ("d_loss", "g_loss"), {"2 log 2": 2 * math.log(2), "log 2": math.log(2)}),)
     Settings: ClassVar[type]
     presets: ClassVar[dict[str, Any]]
     default_steps: ClassVar[int]  # of the command line, for the first preset

@@ -23,12 +23,13 @@ Deviations from the paper:
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Callable
 
 from minigan import losses
 from minigan.backend import of
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model, Shape, setting
+from minigan.models.model import Model, Panel, Shape, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dropout, LeakyReLU, Module, ReLU,
                         Sequential, Tanh, init)
 from minigan.ops import abs, concatenate, mean, where
@@ -56,6 +57,8 @@ class Pix2Pix(Model):
              "Networks")
     normal_curve = ("normal: L1 falls fast, then slowly for the whole run; D's loss, which is "
                     "halved, dips and comes back up towards log 2 = 0.69, G's settles around 1")
+    panels = (Panel("L1", ("l1",)),
+              Panel("losses", ("d_loss", "g_loss"), {"log 2": math.log(2)}))
     default_steps = 2_000
     Settings = Settings
     presets = {"edges": Settings(), "halves": Settings(condition="halves")}

@@ -26,7 +26,7 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad, negative, no_grad
-from minigan.models.model import Model, Shape, halved, setting
+from minigan.models.model import Model, Panel, Shape, halved, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LeakyReLU, Module,
                         ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, RMSprop, clip_weights
@@ -53,6 +53,7 @@ class WGAN(Model):
     paper = "Arjovsky et al. 2017, Wasserstein GAN"
     normal_curve = ("normal: the estimate of W jumps up, then falls slowly and smoothly while the "
                     "samples improve; its scale means nothing, and G's loss may have any sign")
+    panels = (Panel("estimate of W", ("w_estimate",)), Panel("G's loss", ("g_loss",)))
     default_steps = 20_000
     Settings = Settings
     presets = {

@@ -29,7 +29,7 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad, negative, no_grad
-from minigan.models.model import Model, Shape, halved, setting
+from minigan.models.model import Model, Panel, Shape, halved, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LayerNorm, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, Adam
@@ -61,6 +61,8 @@ class WGANGP(Model):
     paper = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
     normal_curve = ("normal: the estimate of W rises in the first steps, then falls slowly for the "
                     "whole run; the penalty stays small beside it; G's loss may have any sign")
+    panels = (Panel("estimate of W", ("w_estimate",)), Panel("penalty", ("penalty",)),
+              Panel("G's loss", ("g_loss",)))
     default_steps = 9_000
     Settings = Settings
     presets = {

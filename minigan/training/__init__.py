@@ -1,9 +1,10 @@
 """Training: the loop, the run folder, checkpoints, loading and judging what was trained."""
 
 from minigan.training.evaluation import Evaluation, evaluate
-from minigan.training.folder import RunFolder, new_run, open_run
+from minigan.training.folder import RunFolder, new_run, newest_run, open_run
+from minigan.training.latent import slerp
 from minigan.training.loading import Loaded, load
 from minigan.training.trainer import Trainer
 
 __all__ = ["Evaluation", "Loaded", "RunFolder", "Trainer", "evaluate", "load", "new_run",
-           "open_run"]
+           "newest_run", "open_run", "slerp"]

@@ -47,17 +47,18 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[IO[bytes]]:
 
 
 def save(path: Path, arrays: dict[str, np.ndarray], config: dict[str, Any],
-         keep: Path | None = None) -> None:
+         keep: Path | None = None, compress: bool = False) -> None:
     """Write arrays and a config to one npz, or leave what was there as it was.
 
-    keep: where the file that was there goes, see `replacing`.
+    keep: where the file that was there goes, see `replacing`. compress: smaller, but slow.
 
     As numpy.savez does it, which in NumPy 2.0 leaves its zip file open when the disk is full.
     """
+    kind = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     text = np.frombuffer(json.dumps(config, indent=1).encode(), np.uint8)
-    with replacing(path, keep) as file, zipfile.ZipFile(file, "w") as archive:
+    with replacing(path, keep) as file, zipfile.ZipFile(file, "w", kind, compresslevel=9) as zip:
         for name, array in {CONFIG: text, **arrays}.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+            with zip.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
 

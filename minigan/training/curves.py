@@ -21,5 +21,14 @@ def curves(model: Model, records: Sequence[dict[str, Any]]) -> Figure | None:
             values.append(record[name])
     if not series:
         return None
-    return plot.loss_curves(dict(sorted(series.items())), model.normal_curve,
-                            f"{model.name} {model.preset}")
+    title = f"{model.name} {model.preset}"
+    panels = [panel for panel in model.panels if series.keys() & set(panel.names)]
+    if len(panels) < 2:  # one plot: of that panel, or of all losses of a model that names others
+        names, levels = (panels[0].names, panels[0].levels) if panels else (sorted(series), {})
+        return plot.loss_curves({name: series[name] for name in names if name in series},
+                                model.normal_curve, title, levels=levels)
+    figure, axes = plot.panels(len(panels), 4.0, 3.2, title, model.normal_curve)
+    for ax, panel in zip(axes, panels):
+        plot.loss_curves({name: series[name] for name in panel.names if name in series},
+                         title=panel.title, levels=panel.levels, on=ax)
+    return figure

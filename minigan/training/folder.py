@@ -45,6 +45,11 @@ class RunFolder:
         with replacing(self.config) as file:
             file.write(json.dumps(config, indent=1).encode())
 
+    def read_config(self) -> dict[str, Any]:
+        """What config.json holds."""
+        config: dict[str, Any] = json.loads(self.config.read_text(encoding="utf-8"))
+        return config
+
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl."""
         try:
@@ -96,6 +101,7 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
 
     Raises:
         FileExistsError: `out` exists, and overwrite is not given or would not be safe.
+        RuntimeError: another process trains in `out`.
     """
     if out is None:
         root = Path(root)
@@ -118,6 +124,8 @@ def _make_way(path: Path, overwrite: bool) -> None:
     if not _is_run(path):
         raise FileExistsError(f"--overwrite: {path} is not a run folder of minigan (it has no "
                               f"config.json of minigan), so it is left alone")
+    with RunFolder(path).locked():
+        pass  # nobody trains there, who would go on writing under the same name
     old, n = path.with_name(path.name + ".old"), 1
     while old.exists():
         n += 1

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from minigan import data
-from minigan.backend import Stream
+from minigan.backend import Stream, default
 from minigan.engine import Tensor
 from minigan.models.catalog import find
 from minigan.models.model import Model
 from minigan.training import archive
+from minigan.training.exporting import PRETRAINED, export, restore
 from minigan.training.folder import open_run
+from minigan.training.latent import slerp
 from minigan.training.sampling import draw_images, side_by_side
 
 
@@ -46,10 +48,35 @@ class Loaded:
         """What `sample` gives, as the trainer shows it: input, sample and truth side by side."""
         return side_by_side(*self._draw(n, **settings))
 
+    def interpolate(self, rows: int = 8, columns: int = 10, labels: Any = None, seed: int = 0,
+                    raw: bool = False) -> np.ndarray:
+        """Walks by `slerp`, u8 (rows, columns, H, W, C): row i from latent i to latent i + 1.
+
+        The last row walks back to the first latent. labels: for conditional models, one a row,
+        kept on the way; left out, they go through all labels in turn. raw: as in `sample`.
+
+        Raises:
+            ValueError: the model starts from images and has no latents.
+        """
+        _check_count("rows", rows)
+        _check_count("columns", columns, 2)
+        self._check_raw(raw)
+        z, _ = self.model.inputs_from(Stream(seed, "sample"), rows, _no_images)
+        ends = z.numpy()
+        t = np.linspace(0, 1, columns, dtype=ends.dtype)[:, None]             # (columns, 1)
+        walks = slerp(ends[:, None], np.roll(ends, -1, axis=0)[:, None], t)   # (rows, columns, d)
+        if self.model.conditional:
+            labels = np.arange(rows) % self.model.n_classes if labels is None else labels
+            self.model.checked_labels(labels, rows)
+            labels = np.repeat(labels, columns)
+        z = Tensor(default().from_host(walks.reshape(rows * columns, -1)))
+        images = data.to_bytes(self.model.sample(z, labels=labels, raw=raw).numpy())
+        return images.reshape(rows, columns, *self.model.shape)
+
     def _draw(self, n: int, labels: Any = None, seed: int = 0, raw: bool = False,
               images: data.Images | None = None) -> tuple[Tensor, np.ndarray, Tensor | None]:
-        if not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"n must be a whole number of 1 or more, got {n!r}")
+        _check_count("n", n)
+        self._check_raw(raw)
         if labels is None and self.model.conditional:
             labels = np.arange(n) % self.model.n_classes
         inputs, truth = self.model.inputs_from(
@@ -57,6 +84,28 @@ class Loaded:
             lambda stream, count: draw_images(self._fitting(images), stream, count))
         samples = data.to_bytes(self.model.sample(inputs, labels=labels, raw=raw).numpy())
         return inputs, samples, truth
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write the generator alone to a small npz file, which `load` takes too; returns the path.
+
+        Its weights are the moving average's, where the model keeps one, `rounded`.
+
+        Raises:
+            FileExistsError: there is something at that path.
+        """
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise ValueError(f"export: the path must end in .npz, got {str(path)!r}")
+        if path.exists():
+            raise FileExistsError(f"export: {path} exists; choose another name")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        export(self.model, self.config, path)
+        return path
+
+    def _check_raw(self, raw: bool) -> None:
+        if raw and self.config.get("holds") == "average":
+            raise ValueError("raw: this file holds the moving average of the generator's weights "
+                             "only")
 
     def _fitting(self, images: data.Images | None) -> data.Images:
         """The given images, or the data set of the training, after a look at their shape."""
@@ -72,13 +121,25 @@ class Loaded:
         return images
 
 
-def load(path: str | os.PathLike[str]) -> Loaded:
-    """The model of a run folder or of a checkpoint file, on the default backend.
+def _check_count(name: str, value: Any, least: int = 1) -> None:
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}")
+
+
+def _no_images(stream: Stream, n: int) -> Tensor:
+    raise ValueError("interpolate: this model starts from images, there is nothing between them")
+
+
+def load(path: str | os.PathLike[str] | None = None) -> Loaded:
+    """The model of a run folder, of a checkpoint or of an exported file, on the default backend.
+
+    path: left out, the small generator of digits on request that comes with the package.
 
     Raises:
         FileNotFoundError: there is nothing at that path, or the run has saved nothing yet.
         ValueError: the file is damaged, foreign, or of another layout.
     """
+    path = PRETRAINED if path is None else path
     folder = open_run(path) if Path(path).is_dir() else None
     file = Path(path) if folder is None else folder.checkpoint
     try:
@@ -89,7 +150,10 @@ def load(path: str | os.PathLike[str]) -> Loaded:
         raise type(error)(f"{error}; the one before is {folder.previous}") from None
     model = build(config, file)
     try:
-        model.load_state_dict(arrays)
+        if "holds" in config:
+            restore(model, arrays)
+        else:
+            model.load_state_dict(arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise _misfit(file, error) from None
     return Loaded(model, config)

@@ -50,7 +50,8 @@ class Progress:
                   + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
                   + f", {left // 60:.0f}:{left % 60:02.0f} left", file=sys.stderr, flush=True)
 
-    def warn(self, text: str) -> None:
-        """A warning, above the bar."""
-        with self.bar.external_write_mode(sys.stderr):
-            warnings.warn(text, stacklevel=2)
+    def warn(self, advice: str | None) -> None:
+        """A warning, above the bar, if there is something to say."""
+        if advice:
+            with self.bar.external_write_mode(sys.stderr):
+                warnings.warn(f"step {self.step:,}: {advice}", stacklevel=4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 import zlib
 from pathlib import Path
@@ -29,7 +28,7 @@ def find(run: Any = None) -> tuple[RunFolder, dict[str, np.ndarray], dict[str, A
     """
     folder = newest_run() if run is None else open_run(run)
     arrays, config = _last_good(folder)
-    recorded = json.loads(folder.config.read_text(encoding="utf-8"))
+    recorded = folder.read_config()
     for name in OF_THE_RUN:
         if config.get(name) != recorded.get(name):
             raise ValueError(f"{folder.checkpoint} is of another run than {folder.config}: its "

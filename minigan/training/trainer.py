@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import time
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from minigan import plot
 from minigan.backend import of
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
@@ -25,13 +23,13 @@ from minigan.data import Batches, Images
 from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.training import archive, resuming
-from minigan.training.curves import curves
 from minigan.training.diagnosis import NotFinite, check, explain
 from minigan.training.folder import RunFolder, new_run
 from minigan.training.interrupt import CtrlC
 from minigan.training.loading import build, load_data
+from minigan.training.pictures import Pictures, is_milestone
 from minigan.training.progress import Progress
-from minigan.training.sampling import Preview
+from minigan.training.watching import Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,13 +71,14 @@ class Trainer:
         self.seconds = 0.0                   # spent training so far
         self.interrupted = False
         self.xp = of(model.generator.parameters()[0].data)
-        self.preview = Preview(model, data)
         self.config = self._config()
         if isinstance(out, RunFolder):
             self.folder = out
         else:
             self.folder = new_run(model.name, out, overwrite)
             self.folder.write_config(self.config)
+        self.pictures = Pictures(self.folder, model, data, self.config)
+        self.watch = Watch(data, model.n_classes if model.conditional else 1)
 
     def __repr__(self) -> str:
         return (f"<Trainer of {self.model.name} {self.model.preset} on {self.data.name}, "
@@ -123,8 +122,8 @@ class Trainer:
                 self.interrupted = self.step < self.steps
                 if self.step > self._saved_step:
                     self.save()  # first, in case of a second Ctrl-C
-                self.draw_samples()
-                self.draw_losses()
+                self.pictures.draw_samples(self.step)
+                self.pictures.draw_summary(self.numbers())
         except NotFinite as symptom:
             raise FloatingPointError(explain(self, symptom)) from None
         return self
@@ -138,7 +137,7 @@ class Trainer:
         self.folder.go_back(self.step, _is_read)
         self.save()  # the first steps too can be gone back from, and `steps` may be new
         if self.step == 0:
-            self.draw_samples()
+            self.pictures.draw_samples(0)
 
     @np.errstate(all="ignore")  # what is not finite is found by `_read` and `save`
     def train_step(self) -> None:
@@ -153,19 +152,15 @@ class Trainer:
         """What there is to do after a step, apart from the next one."""
         if _is_read(self.step) or self.step == self.steps:
             self.seconds = time.monotonic() - self._began
-            bar.show(self._read())
-        if _is_milestone(self.step):
-            self.draw_samples()
+            metrics = self._read()
+            bar.show(metrics)
+            bar.warn(self.watch.losses(metrics))
+        if is_milestone(self.step):
+            bar.warn(self.watch.samples(self.step, self.pictures.draw_samples(self.step)))
         if time.monotonic() - self._saved > SAVE_EVERY_SECONDS:
             self.save()
-            self.draw_samples(keep=False)
-            self.draw_losses()
-
-    def read_losses(self) -> dict[str, float]:
-        """The latest loss of each kind, as numbers; waits for the device."""
-        self.losses = {name: float(value.item() if isinstance(value, Tensor) else value)
-                       for name, value in self.losses.items()}
-        return dict(self.losses)
+            self.pictures.draw_samples(self.step, keep=False)
+            self.pictures.draw_summary(self.numbers())
 
     def _read(self) -> dict[str, float]:
         metrics = self.read_losses()
@@ -176,36 +171,31 @@ class Trainer:
             callback(self, metrics)
         return metrics
 
-    # Looking at it.
+    def read_losses(self) -> dict[str, float]:
+        """The latest loss of each kind, as numbers; waits for the device."""
+        self.losses = {name: float(value.item() if isinstance(value, Tensor) else value)
+                       for name, value in self.losses.items()}
+        return dict(self.losses)
 
     def samples(self) -> np.ndarray:
         """The images of the fixed inputs now, u8 (N, H, W, C); a label a column if conditional."""
-        return self.preview.images()
-
-    def draw_samples(self, keep: bool = True) -> None:
-        """Write samples/latest.png and, to keep, samples/STEP.png."""
-        grid = self.preview.grid(self.samples())
-        for name in ("latest.png", *([f"{self.step:06d}.png"] if keep else [])):
-            plot.save(grid, self.folder.samples / name, scale=2)
+        return self.pictures.preview.images()
 
     def curves(self) -> Figure | None:
         """The losses so far as a Figure, which a notebook shows; None before the first."""
-        return curves(self.model, self.folder.read_metrics())
-
-    def draw_losses(self) -> None:
-        """Write losses.png."""
-        figure = self.curves()
-        if figure is not None:
-            plot.save(figure, self.folder.losses)
+        return self.pictures.curves()
 
     # Saving, and going on.
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Everything that decides how training goes on: arrays, and numbers beside the config."""
+        """Everything that decides how training goes on: arrays, and `numbers`."""
         batches = {f"batches/{k}": np.asarray(v) for k, v in self.batches.state().items()}
-        numbers = {"step": self.step, "steps": self.steps, "seconds": round(self.seconds, 3),
-                   "losses": self.read_losses(), "streams": self.model.streams.state()}
-        return {**self.model.state_dict(), **batches}, numbers
+        return {**self.model.state_dict(), **batches}, self.numbers()
+
+    def numbers(self) -> dict[str, Any]:
+        """What a checkpoint holds beside arrays and config."""
+        return {"step": self.step, "steps": self.steps, "seconds": round(self.seconds, 3),
+                "losses": self.read_losses(), "streams": self.model.streams.state()}
 
     def load_state(self, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
         """Go back, or on, to what `state` returned; further entries of both are ignored."""
@@ -256,9 +246,3 @@ class Trainer:
 def _is_read(step: int) -> bool:
     """Steps after which the losses are read, apart from the last one."""
     return step == 1 or step % READ_EVERY == 0
-
-
-def _is_milestone(step: int) -> bool:
-    """10, 15, 20, 30, 50, 70, 100, 150, ...: steps whose grid is kept, and a frame of the GIF."""
-    tens = 10 ** int(math.log10(step))
-    return step >= 10 and step in (tens, 1.5 * tens, 2 * tens, 3 * tens, 5 * tens, 7 * tens)

@@ -1,0 +1,31 @@
+"""What `train` and `resume` share: a run from its first line to its last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minigan.commands.options import INTERRUPTED
+
+if TYPE_CHECKING:
+    from minigan.training import Trainer
+
+
+def fit(trainer: Trainer, steps: int) -> int:
+    """Train `steps` further steps, say so before and after; returns the exit status."""
+    model, images = trainer.model, trainer.data
+    print(f"run folder: {trainer.folder}")
+    print(f"{model.name} {model.preset} on {images.name} ({len(images):,} images "
+          f"{'x'.join(map(str, images.shape))}), {trainer.xp.describe()}, {trainer.threads} "
+          f"thread{'s' * (trainer.threads > 1)}, "
+          + (f"from step {trainer.step:,} to {trainer.step + steps:,}, " if trainer.step else
+             f"{steps:,} steps of {trainer.batches.batch_size}; ")
+          + f"look at {trainer.folder}/samples/latest.png", flush=True)
+    trainer.fit(steps)
+    if trainer.interrupted:
+        print(f"interrupted at step {trainer.step:,}; what was learned is saved in "
+              f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` goes "
+              f"on with it")
+        return INTERRUPTED
+    print(f"{trainer.step:,} steps in {trainer.seconds:.0f} s; see samples/latest.png and "
+          f"losses.png\nrun folder: {trainer.folder}")
+    return 0

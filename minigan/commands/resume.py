@@ -1,0 +1,41 @@
+"""`minigan resume [RUN]`: go on with a run where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from minigan.commands.options import count
+
+HELP = "go on with a run where it stopped"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which run, and how far."""
+    parser.add_argument("run_folder", metavar="RUN", nargs="?", help="a run folder (default: the "
+                        "one in runs/ that was written to last)")
+    far = parser.add_mutually_exclusive_group()
+    far.add_argument("--steps", type=count, help="training steps in all, those already done "
+                     "included (default: as many as the run was to have)")
+    far.add_argument("--more", type=count, help="training steps to add to those done")
+    parser.add_argument("--data-dir", type=Path, help="where the files of its data set are "
+                        "(default: where they were)")
+    parser.add_argument("--backend", help="numpy or cupy (default: as before)")
+    parser.add_argument("--threads", type=count, help="threads to compute with (default: as "
+                        "before)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train; returns the exit status."""
+    import minigan
+    from minigan.commands.fitting import fit
+    from minigan.training import Trainer, newest_run, open_run
+    given = options.run_folder
+    folder = newest_run() if given is None else open_run(given)
+    minigan.use(options.backend or folder.read_config()["backend"])
+    trainer = Trainer.resume(folder.path, data_dir=options.data_dir, threads=options.threads)
+    total = trainer.step + options.more if options.more else options.steps or trainer.steps
+    if total <= trainer.step:
+        raise ValueError(f"--steps: {folder} has done {trainer.step:,} of {total:,} steps; --steps "
+                         f"is the total, --more adds to it")
+    return fit(trainer, total - trainer.step)

@@ -1,0 +1,60 @@
+"""What a run shows of itself: sample grids over time, loss curves, a moving picture, a report."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigan import plot
+from minigan.data import Images
+from minigan.models.model import Model
+from minigan.training.animation import animate
+from minigan.training.curves import curves
+from minigan.training.folder import RunFolder
+from minigan.training.report import write_report
+from minigan.training.sampling import Preview
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SCALE = 2  # pixels of a sample grid to a pixel of an image
+
+
+class Pictures:
+    """Draws what training has come to into a run folder."""
+
+    def __init__(self, folder: RunFolder, model: Model, data: Images,
+                 config: dict[str, Any]) -> None:
+        self.folder, self.model, self.config = folder, model, config
+        self.preview = Preview(model, data)
+
+    def draw_samples(self, step: int, keep: bool = True) -> np.ndarray:
+        """Write samples/latest.png and, to keep, samples/STEP.png; returns the samples."""
+        images = self.preview.images()
+        grid = self.preview.grid(images)
+        for name in ("latest.png", *([f"{step:06d}.png"] if keep else [])):
+            plot.save(grid, self.folder.samples / name, SCALE)
+        return images
+
+    def curves(self) -> Figure | None:
+        """The losses up to now; None before the first."""
+        return curves(self.model, self.folder.read_metrics())
+
+    def draw_summary(self, numbers: dict[str, Any]) -> None:
+        """Write losses.png, samples.gif and report.html. numbers: see `write_report`."""
+        figure = self.curves()
+        if figure is not None:
+            plot.save(figure, self.folder.losses)
+        grids = {step: path for step, path in self.folder.grids().items()
+                 if step in (0, numbers["step"]) or is_milestone(step)}
+        if grids:
+            animate(grids, self.folder.animation, SCALE)
+        write_report(self.folder, self.config, numbers, grids)
+
+
+def is_milestone(step: int) -> bool:
+    """10, 15, 20, 30, 50, 70, 100, 150, ...: steps whose grid is kept, and a frame of the GIF."""
+    tens = 10 ** int(math.log10(step)) if step else 0
+    return step >= 10 and step in (tens, 1.5 * tens, 2 * tens, 3 * tens, 5 * tens, 7 * tens)

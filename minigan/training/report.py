@@ -1,0 +1,124 @@
+"""report.html: a run on one page that can be sent to somebody, with every picture inside it."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import html
+import shlex
+from pathlib import Path
+from typing import Any, Mapping
+
+from minigan.models.catalog import find
+from minigan.training.archive import replacing
+from minigan.training.folder import RunFolder
+
+GRIDS = 6  # that are shown of the samples over time
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 60rem; margin: 2rem auto;
+       padding: 0 1rem }}
+h1 {{ font-size: 1.6rem; margin-bottom: 0 }}
+h2 {{ font-size: 1.1rem; margin: 2.2rem 0 .6rem }}
+p.muted, figcaption, th {{ color: #66717d }}
+img {{ max-width: 100%; height: auto }}
+.row {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.2rem }}
+.row figure {{ margin: 0 }}
+.row img {{ width: 100%; image-rendering: pixelated }}
+figcaption {{ font-size: .85rem }}
+table {{ border-collapse: collapse; font-size: .9rem }}
+th {{ text-align: left; font-weight: normal; padding-right: 1.5rem; vertical-align: top }}
+pre {{ background: #f3f5f7; padding: .7rem 1rem; overflow-x: auto; font-size: .9rem }}
+</style>
+<h1>{title}</h1>
+<p class="muted">{summary}</p>
+<h2>Samples</h2>
+<div class="row">{latest}{animation}</div>
+<h2>Losses</h2>
+{curves}
+<h2>The same latents over time</h2>
+<div class="row">{grids}</div>
+<h2>Settings</h2>
+{settings}
+<h2>Where it was computed</h2>
+{environment}
+<h2>Commands</h2>
+<pre>{commands}</pre>
+"""
+
+
+def write_report(folder: RunFolder, config: Mapping[str, Any], numbers: Mapping[str, Any],
+                 grids: Mapping[int, Path]) -> None:
+    """Write a run's report.html from the pictures that are in its folder.
+
+    config: the run's; numbers: its step, steps, seconds and latest losses; grids: see `animate`.
+    """
+    step, title = numbers["step"], f"{config['model']} {config['preset']} on {config['data']}"
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in numbers["losses"].items())
+    summary = (f"{find(config['model']).paper}. {step:,} steps of {config['batch_size']} images in "
+               f"{numbers['seconds']:.0f} s{f'; {losses}' if losses else ''}.")
+    place = folder.path.name if folder.path.is_absolute() else folder  # the page can be sent away
+    chosen = {int(i * (len(grids) - 1) / (GRIDS - 1)) for i in range(GRIDS)}  # evenly, both ends
+    over_time = [_figure(path, f"step {at:,}") for i, (at, path) in enumerate(grids.items())
+                 if i in chosen]
+    page = PAGE.format(
+        title=html.escape(title), summary=html.escape(summary),
+        latest=_figure(folder.samples / "latest.png", f"step {step:,}"),
+        animation=_figure(folder.animation, "while it learned"),
+        curves=_image(folder.losses, "loss curves"), grids="".join(over_time),
+        settings=_table({**config["settings"], "seed": config["seed"], "image shape":
+                         " x ".join(map(str, config["shape"]))}),
+        environment=_table({"minigan": config["minigan"], "backend": config["backend"],
+                            "threads": config["threads"], **config["environment"]}),
+        commands=html.escape("\n".join([
+            command(config, step), f"minigan sample {_word(place)}",
+            f"minigan resume {_word(place)} --more {max(step, 1)}"])))
+    with replacing(folder.report) as file:
+        file.write(page.encode())
+
+
+def command(config: Mapping[str, Any], steps: int) -> str:
+    """The command that trains such a run, with those settings that are not the default."""
+    model = find(config["model"])
+    first = next(iter(model.presets))
+    options: dict[str, Any] = {"steps": steps}
+    for name, default in (("preset", first), ("data", "digits"), ("batch_size", 64), ("seed", 0)):
+        if config[name] != default:
+            options[name] = config[name]
+    usual = dataclasses.asdict(model.presets[config["preset"]])
+    options.update({name: value for name, value in config["settings"].items()
+                    if value != usual[name]})
+    words = ["minigan", "train", config["model"]]
+    for name, value in options.items():
+        flag = name.replace("_", "-")
+        words += ([f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else
+                  [f"--{flag}", _word(value)])
+    return " ".join(words)
+
+
+def _word(value: Any) -> str:
+    return shlex.quote(str(value))
+
+
+def _table(rows: Mapping[str, Any]) -> str:
+    return "<table>" + "".join(
+        f"<tr><th>{html.escape(name.replace('_', ' '))}<td>{html.escape(str(value))}"
+        for name, value in rows.items()) + "</table>"
+
+
+def _figure(path: Path, caption: str) -> str:
+    picture = _image(path, caption)
+    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>" if picture else ""
+
+
+def _image(path: Path, alternative: str) -> str:
+    """The picture itself, not a link to it; nothing where there is none."""
+    if not path.is_file():
+        return ""
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{alternative}" src="data:image/{path.suffix[1:]};base64,{content}">'
