@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import warnings
-from typing import Any, NoReturn, Sequence
+from typing import NoReturn, Sequence
 
 from minigan.commands.options import INTERRUPTED, Formatter
 
@@ -18,12 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors are one sentence on standard error."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = _parser(arguments).parse_args(arguments)
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]
-        return _run(options)
-
-
-def _run(options: argparse.Namespace) -> int:
+    by_python = warnings.formatwarning
+    warnings.formatwarning = _warning
     try:
         status: int = options.run(options)
         sys.stdout.flush()  # while a closed pipe can still be caught
@@ -39,10 +35,12 @@ def _run(options: argparse.Namespace) -> int:
             raise
         print(f"minigan: error: {_sentence(error)}", file=sys.stderr)
         return 2
+    finally:
+        warnings.formatwarning = by_python
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
-    print(f"minigan: warning: {' '.join(str(message).split())}", file=sys.stderr)
+def _warning(message: Warning | str, *place: object, **line: object) -> str:
+    return f"minigan: warning: {' '.join(str(message).split())}\n"
 
 
 def _sentence(error: BaseException) -> str:
