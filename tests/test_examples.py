@@ -102,6 +102,23 @@ def same_code_on_the_gpu(found):
     assert all(steps[0] < 1e-5 for steps in found["differences"].values())
 
 
+@check("15")
+def latent_walk(found):
+    (end, _), (straight, alike), (sphere, apart) = found["ways"].values()
+    assert straight < 0.75 * end and sphere == pytest.approx(end, rel=0.02) and alike < apart
+    for table in (found["boldness"], found["slant"]):
+        assert table.shape == (10, 5) and (table[:, 4] > table[:, 0]).all()
+        assert (np.diff(table.mean(axis=0)) > 0).all()
+    assert found["boldness"][:, 4].mean() > 1.5 * found["boldness"][:, 0].mean()
+
+
+@check("16")
+def resume_is_exact(found):
+    assert found["start"] > 0 and found["differ"] == [] and found["same"] and found["again"] == 0
+    assert len(found["apart"]) == 4
+    assert all(distances.min() > 1e-6 for distances in found["apart"].values())
+
+
 @pytest.fixture
 def ops_table():
     """An example's own ops leave the table of ops again."""
