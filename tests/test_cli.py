@@ -201,6 +201,62 @@ def test_sample(run, trained):
     assert sorted(trained.rglob("*")) == before
 
 
+def grey(path):
+    """The pixels of a picture that plot.save wrote."""
+    from matplotlib.image import imread
+    pixels = (imread(path) * 255).round().astype("uint8")
+    return pixels if pixels.ndim == 2 else pixels[..., 0]
+
+
+def test_walks(run, trained):
+    due = load(trained).interpolate(3, 10, seed=4)
+    assert run("sample", trained, "--interpolate", "--n", "3", "--seed", "4", "--out", "w.png")[1] \
+        == "30 images: w.png\n"
+    sheet = grey("w.png")
+    assert sheet.shape == (2 * (3 * 30 - 2), 2 * (10 * 30 - 2))  # a row each
+    assert np.array_equal(sheet[60:116:2, :56:2], due[1, 0, ..., 0])
+    assert run("sample", trained, "--interpolate", "--out", "w.png")[1] == "80 images: w.png\n"
+    run("train", "cgan", "--steps", "0", "--out", "out", "--batch-size", "4", "--threads", "1")
+    assert run("sample", "out", "--interpolate", "--labels", "2,2")[1] == (
+        "20 images: out/samples/walk-0.png\n")
+    assert run("sample", "out", "--interpolate")[1].startswith("100 images")
+
+
+def test_single_files(run, trained):
+    due = load(trained).sample(3, seed=1)
+    assert run("sample", trained, "--single", "--n", "3", "--seed", "1", "--out", "many")[1] == (
+        "3 images: many\n")
+    assert [p.name for p in sorted(Path("many").iterdir())] == [
+        f"seed-1-{i:03d}.png" for i in range(3)]
+    assert np.array_equal(grey("many/seed-1-002.png"), due[2, ..., 0])
+    run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
+    assert run("sample", "out", "--single", "--interpolate", "--n", "1")[1] == (
+        "10 images: out/samples/walk-0\n")
+    assert len(list(Path("out/samples/walk-0").glob("walk-0-*.png"))) == 10
+    assert open_run("out").grids().keys() == {0}
+
+
+def test_export(run, trained):
+    assert run("export", trained, "--out", "g.npz")[1] == (
+        f"gan seed, step 2, {Path('g.npz').stat().st_size:,} bytes: g.npz\n")
+    assert run("sample", "g.npz", "--n", "2", "--seed", "3")[1] == "2 images: seed-3.png\n"
+    assert "g.npz exists" in refusal(run("export", trained, "--out", "g.npz"))
+    assert ".npz" in refusal(run("export", trained, "--out", "g.zip"))
+    run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
+    assert run("export", "out")[1].endswith("bytes: out/generator.npz\n")
+    assert "not a run folder" in refusal(run("resume", "g.npz"))
+
+
+def test_pretrained(run):
+    assert run("sample", "--pretrained", "--labels", "2,0,2,6") == (
+        0, "4 images: pretrained-seed-0.png\n", "")
+    due = mg.load().sample(4, labels=[2, 0, 2, 6])
+    assert np.array_equal(grey("pretrained-seed-0.png")[:56:2, 60:116:2], due[1, ..., 0])
+    assert run("sample", "--pretrained", "--n", "20", "--out", "x.png")[1] == "20 images: x.png\n"
+    assert "raw" in refusal(run("sample", "--pretrained", "--raw"))
+    assert "--pretrained" in refusal(run("sample", "--pretrained", "run"))
+
+
 def test_raw_samples_are_those_of_the_generators_own_weights(run):
     run("train", "gan", "--steps", "2", "--batch-size", "4", "--out", "out", "--threads", "1")
     for out, more in (("a.png", []), ("b.png", ["--raw"]), ("c.png", [])):
@@ -268,7 +324,7 @@ def test_version(run):
 def test_help(run):
     status, out, _ = run("--help")
     assert status == 0
-    for command in ("train", "resume", "sample", "models", "info"):
+    for command in ("train", "resume", "sample", "export", "models", "info"):
         assert f"\n  {command} " in out or f"\n    {command} " in out
     out = words(run("sample", "--help")[1])
     for option, default in (("--n", "64"), ("--seed", "0"), ("--raw", ""), ("--out", "RUN/samples"),
@@ -349,6 +405,9 @@ WRONG = [  # arguments, what the sentence must name
     (["resume", "--steps", "9", "--more", "5"], ["--more", "not allowed with", "--steps"]),
     (["sample"], ["RUN"]),
     (["sample", "nowhere"], ["nowhere", "does not exist"]),
+    (["export"], ["RUN"]),
+    (["export", "nowhere"], ["nowhere", "does not exist"]),
+    (["export", "there"], ["there", "not a run folder"]),
     (["sample", "there"], ["there", "not a run folder"]),
     (["sample", "file"], ["file", "no checkpoint"]),
     (["sample", "there", "--n", "0"], ["--n", "1 or more"]),

@@ -152,6 +152,23 @@ def edges_to_digits(found):
     assert all(0 < run["l1"] < 1 for run in runs)  # about 0.94 before the first step: all grey
 
 
+@check("15")
+def latent_walk(found):
+    (end, _), (straight, alike), (sphere, apart) = found["ways"].values()
+    assert straight < 0.75 * end and sphere == pytest.approx(end, rel=0.02) and alike < apart
+    for table in (found["boldness"], found["slant"]):
+        assert table.shape == (10, 5) and (table[:, 4] > table[:, 0]).all()
+        assert (np.diff(table.mean(axis=0)) > 0).all()
+    assert found["boldness"][:, 4].mean() > 1.5 * found["boldness"][:, 0].mean()
+
+
+@check("16")
+def resume_is_exact(found):
+    assert found["start"] > 0 and found["differ"] == [] and found["same"] and found["again"] == 0
+    assert len(found["apart"]) == 4
+    assert all(distances.min() > 1e-6 for distances in found["apart"].values())
+
+
 @check("17")
 def dirac_gan(found):
     ends = {name: row["radii"][-1] / row["radii"][0] for name, row in found.items()}

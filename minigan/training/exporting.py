@@ -1,4 +1,8 @@
-"""A generator alone, in a small file: to keep, to send, to ship."""
+"""A generator alone, in a small file: to keep, to send, to ship.
+
+The one in the package is `minigan export RUN --out pretrained.npz` of `minigan train cgan`, with
+the steps and the seed that its own config names.
+"""
 
 from __future__ import annotations
 
