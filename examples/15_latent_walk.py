@@ -61,9 +61,9 @@ def along(z, way, k):
 
 def main(quick=False):
     n, ks = (300 if quick else 1500), (-3.0, -1.5, 0.0, 1.5, 3.0)
-    z = mg.Stream(0, "walk").normal((n, 64))
+    z, others = (MODEL.model.latent_from(mg.Stream(seed, "walk"), count).numpy()
+                 for seed, count in ((0, n), (1, 20)))
     found = {"ways": compare_ways(z[:200])}
-    others = mg.Stream(1, "walk").normal((20, 64))
     grids = [plot.tile(MODEL.interpolate(5, 7, labels=[2, 3, 4, 5, 9], seed=11)
                        .reshape(-1, 28, 28, 1), columns=7)]
     for name, measure in {"boldness": boldness, "slant": slant}.items():

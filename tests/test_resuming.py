@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stand_in  # noqa: F401  (it offers itself as a device)
 from model_tools import LIGHT, build, no_samples, no_summary
 
 import minigan as mg
@@ -208,6 +209,10 @@ def test_a_data_folder_is_recorded_and_can_be_elsewhere(few, no_pictures, monkey
     Trainer.resume("out")
     Trainer.resume("out", data_dir="now here")
     assert asked == [("mnist", "train", "given"), ("mnist", "train", "now here")]
+    place = Path("out").absolute()
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError, match="MNIST's .* are not in nowhere.* --data-dir in a"):
+        Trainer.resume(place, data_dir="nowhere")
 
 
 def test_sets_know_where_they_came_from(whole):
@@ -233,6 +238,21 @@ def test_another_machine_is_named(few, no_pictures):
     resumed.fit(1)
     assert load("out").config["environment"]["numpy"] == np.__version__
     Trainer.resume("out", few)  # no warning any more: the checkpoint was written here
+
+
+def test_another_device_goes_on(few, no_pictures):
+    Trainer(find("gan")("seed", few.shape), few, 8, "out", threads=1).fit(5)
+    with mg.use("stand-in"), pytest.warns(UserWarning, match="backend was numpy and is stand-in$"):
+        there = Trainer.resume("out", few).fit(3)
+        assert there.model.generator.parameters()[0].device == "stand-in"
+        model, step = there.model, there.model.step
+        model.step = lambda x, labels: step(x * np.inf, labels)
+        with pytest.raises(FloatingPointError, match="in step 9 multiply, going forward, was the"):
+            there.fit(2)
+    here = Trainer(find("gan")("seed", few.shape), few, 8, "here", threads=1).fit(8)
+    assert there.step == 8
+    for name, value in here.model.state_dict().items():
+        np.testing.assert_allclose(there.model.state_dict()[name], value, rtol=1e-3, atol=1e-5)
 
 
 # Bad checkpoints.
@@ -542,7 +562,7 @@ def test_the_step_and_the_op_are_named(few, no_pictures):
     said = str(caught.value)
     assert "_loss is nan at step 40; training stopped: in step 26 " in said
     assert "in the backward rule of sqrt, was the first to make such a number" in said
-    assert said.endswith("out/checkpoint.npz is of step 10, before that")
+    assert "; out/checkpoint.npz is of step 10, before that" in said
     assert run.step == 10 and differences(state, {**everything(run), "steps": 10}) == ["log"]
     assert [r["step"] for r in history(run.folder)] == [1, 20]  # what was before it stays
     assert (Path("out/checkpoint.npz").read_bytes() != before["previous.npz"])

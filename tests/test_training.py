@@ -607,6 +607,15 @@ def test_a_dozen_lines_train_a_gan(digits, make):
     assert bits(model) == bits(make().fit(5).model)  # and it is what Trainer does
 
 
+def test_a_notebook_needs_three_lines(no_pictures):
+    from minigan.models import WGANGP
+    run = Trainer(WGANGP(preset="conv28"), data.load("digits"), threads=1).fit(1)
+    assert repr(run) == "<Trainer of wgan-gp conv28 on digits, step 1, runs/wgan-gp-001>"
+    assert run.samples().shape == (64, 28, 28, 1) and run.curves()._repr_png_()[:4] == b"\x89PNG"
+    assert {getattr(mg.models, name) for name in mg.models.__all__} == {
+        mg.models.Model, *map(find, mg.models.catalog.PAPERS)}
+
+
 def test_open_run_knows_its_files(make):
     run = open_run(make("out").folder.path)
     assert isinstance(run, folder.RunFolder) and run.metrics == Path("out/metrics.jsonl")

@@ -26,6 +26,6 @@ def fit(trainer: Trainer, steps: int) -> int:
               f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` goes "
               f"on with it")
         return INTERRUPTED
-    print(f"{trainer.step:,} steps in {trainer.seconds:.0f} s; see samples/latest.png and "
-          f"losses.png\nrun folder: {trainer.folder}")
+    print(f"{trainer.step:,} steps in {trainer.seconds:.0f} s; see "
+          f"{trainer.folder.report.as_posix()}\nrun folder: {trainer.folder}")
     return 0

@@ -1,4 +1,10 @@
-"""Training: the loop, the run folder, checkpoints, loading and judging what was trained."""
+"""Training: the loop, the run folder, checkpoints, loading and judging what was trained.
+
+Read `trainer` first. Around it: `folder` (what a run writes); `archive`, `resuming` (checkpoints);
+`interrupt`, `diagnosis`, `watching` (what can happen); `pictures` (what a run shows, with `curves`,
+`animation`, `report`, `progress`); `loading` (drawing afterwards, with `latent`, `exporting`);
+`evaluation` (judging what was drawn).
+"""
 
 from minigan.training.evaluation import Evaluation, evaluate
 from minigan.training.folder import RunFolder, new_run, newest_run, open_run

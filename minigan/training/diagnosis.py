@@ -43,7 +43,7 @@ def explain(trainer: Trainer, symptom: NotFinite) -> str:
     cause = _first_cause(trainer, failed)
     trainer.load_state(arrays, config)
     return (f"{what}: {cause}; {trainer.folder.checkpoint.as_posix()} is of step {trainer.step}, "
-            f"before that")
+            f"before that, and a lower learning rate often helps")
 
 
 def _first_cause(trainer: Trainer, failed: int) -> str:

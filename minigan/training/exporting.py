@@ -1,7 +1,7 @@
 """A generator alone, in a small file: to keep, to send, to ship.
 
-The one in the package is `minigan export RUN --out pretrained.npz` of `minigan train cgan`, with
-the steps and the seed that its own config names.
+The one in the package is `minigan train cgan`, with the steps and the seed that its own config
+names, and `minigan export RUN --out pretrained.npz`.
 """
 
 from __future__ import annotations

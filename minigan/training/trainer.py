@@ -44,7 +44,8 @@ class Trainer:
     """Trains a model on a data set and writes a run folder.
 
     model: an untrained model. data: images of the model's shape.
-    out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite.
+    out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite. One
+    that is open already is taken as it is.
     threads: how many threads compute, by default all cores but 4 at most.
     callbacks: called as callback(trainer, metrics) each time the losses are read; one that has seen
     enough calls trainer.stop().
@@ -102,7 +103,8 @@ class Trainer:
     def fit(self, steps: int) -> Trainer:
         """Train `steps` further steps; on Ctrl-C finish the step, save, and return.
 
-        `interrupted` then says so. A second Ctrl-C stops at once; the last checkpoint stays.
+        `interrupted` then says so. So does a notebook's stop button. A second Ctrl-C stops at once,
+        and the last checkpoint stays.
 
         Raises:
             FloatingPointError: a number became infinite or NaN; says where, as far as it can be
@@ -111,7 +113,7 @@ class Trainer:
         """
         if not isinstance(steps, int) or steps < 0:
             raise ValueError(f"steps must be a whole number of 0 or more, got {steps!r}")
-        self.steps, self._stopped = self.step + steps, False
+        self.steps, self._stopped, self.interrupted = self.step + steps, False, False
         try:
             with self.folder.locked(), CtrlC(self.stop), Progress(self.step, self.steps) as bar:
                 self._begin()
@@ -150,8 +152,8 @@ class Trainer:
 
     def _look(self, bar: Progress) -> None:
         """What there is to do after a step, apart from the next one."""
+        self.seconds = time.monotonic() - self._began
         if _is_read(self.step) or self.step == self.steps:
-            self.seconds = time.monotonic() - self._began
             metrics = self._read()
             bar.show(metrics)
             bar.warn(self.watch.losses(metrics))
