@@ -188,9 +188,10 @@ def load_data(config: dict[str, Any], folder: str | os.PathLike[str] | None = No
     if not config["source"]:
         raise ValueError(f"data: the run was trained on images that were made in Python, "
                          f"{config['data']!r}; only Python can give them again")
-    more = {} if folder is None else {"folder": folder}
+    if folder is not None:
+        return data.load(**{**config["source"], "folder": folder})
     try:
-        return data.load(**{**config["source"], **more})
+        return data.load(**config["source"])
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error} (if they were moved, data_dir, --data-dir in a command, "
                                 f"says where to)") from None
