@@ -1,10 +1,12 @@
 """What all tests share: marks, and the op table's last line."""
 
 import dataclasses
+import os
 import sys
 
 import pytest
 
+import minigan as mg
 from minigan.backend import threads
 
 
@@ -14,6 +16,17 @@ def _one_thread_afterwards():
     yield
     if threads.threads() > 1:
         threads.use_threads(1)
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """An empty working folder, no settings from outside, and backend and seed put back."""
+    for name in [name for name in os.environ if name.startswith("MINIGAN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    with mg.use("numpy"):
+        yield tmp_path
+    mg.seed(0)
 
 
 @pytest.fixture

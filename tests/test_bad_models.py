@@ -16,11 +16,12 @@ from stand_in import counted
 
 import minigan as mg
 from minigan import data, ops
-from minigan.backend import threads
 from minigan.cli import main
 from minigan.models import wgan_gp
 from minigan.models.catalog import find, names
 from minigan.training import Trainer
+
+pytestmark = pytest.mark.usefixtures("alone")
 
 EACH = pytest.mark.parametrize("name, preset", PRESETS, ids=[":".join(row) for row in PRESETS])
 MULTIPLES = {  # of what the heights and widths are; dense networks make any size
@@ -30,16 +31,6 @@ MULTIPLES = {  # of what the heights and widths are; dense networks make any siz
     ("pix2pix", "edges"): 4, ("pix2pix", "halves"): 4, ("wgan", "conv"): 4,
     ("wgan-gp", "conv28"): 4, ("wgan-gp", "wide28"): 4, ("wgan-gp", "paper64"): 16,
 }
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    """A folder of its own, and everything as it was afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MINIGAN_TRACEBACK", raising=False)
-    yield
-    threads.use_threads(1)
-    mg.seed(0)
 
 
 @pytest.fixture

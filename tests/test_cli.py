@@ -17,27 +17,16 @@ import pytest
 
 import minigan as mg
 from minigan import data
-from minigan.backend import registry, threads
+from minigan.backend import registry
 from minigan.cli import main
 from minigan.commands import info
 from minigan.models.catalog import find, names
 from minigan.training import archive, load, open_run
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = ["--preset", "seed", "--batch-size", "8", "--threads", "1"]
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    """No settings from outside, a folder of its own, and everything as it was afterwards."""
-    for name in list(os.environ):
-        if name.startswith("MINIGAN_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    with mg.use("numpy"):
-        yield
-    threads.use_threads(1)
-    mg.seed(0)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 from data_tools import ROOT
 from PIL import Image
 
-import minigan as mg
 from minigan.cli import main
 from minigan.data import folder as folders
 from minigan.data import load, pictures
@@ -379,13 +378,6 @@ def test_the_machines_memory_is_known():
 
 
 # The commands.
-
-@pytest.fixture
-def alone(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with mg.use("numpy"):
-        yield tmp_path
-
 
 QUICK = ["--steps", "1", "--batch-size", "2", "--threads", "1", "--out", "out"]
 

@@ -17,7 +17,6 @@ import pytest
 from model_tools import no_samples, no_summary
 
 from minigan import data, plot, tensor
-from minigan.backend import threads
 from minigan.cli import _parser
 from minigan.models.catalog import find, names
 from minigan.training import Trainer, progress, report
@@ -27,12 +26,7 @@ from minigan.training.pictures import Pictures
 from minigan.training.progress import Progress
 from minigan.training.watching import (ALIKE_FROM_STEP, D_WINS, D_WINS_READINGS, Watch, spread)
 
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    yield
-    threads.use_threads(1)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture(scope="module")

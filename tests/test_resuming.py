@@ -19,22 +19,15 @@ from model_tools import LIGHT, build, no_samples, no_summary
 
 import minigan as mg
 from minigan import data
-from minigan.backend import threads
 from minigan.models.catalog import find
 from minigan.training import Trainer, archive, load, new_run
 from minigan.training.interrupt import CtrlC
 from minigan.training.pictures import Pictures
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 ROOT = Path(__file__).resolve().parents[1]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    """Default folders are made below tmp_path, and one thread computes afterwards again."""
-    monkeypatch.chdir(tmp_path)
-    yield
-    threads.use_threads(1)
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,12 @@ from model_tools import build, no_samples, no_summary
 
 import minigan as mg
 from minigan import data
-from minigan.backend import Stream, threads
+from minigan.backend import Stream
 from minigan.training import Trainer, archive, load, slerp
 from minigan.training.exporting import PRETRAINED, rounded
 from minigan.training.pictures import Pictures
 
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    yield
-    threads.use_threads(1)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture(scope="module")

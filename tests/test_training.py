@@ -26,15 +26,9 @@ from minigan.models.catalog import find
 from minigan.training import Trainer, archive, folder, load, new_run, open_run, trainer
 from minigan.training.pictures import Pictures, is_milestone
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 FULL = Path("/dev/full")  # every write to it fails as on a full disk
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    """Default folders are made below tmp_path, and one thread computes afterwards again."""
-    monkeypatch.chdir(tmp_path)
-    yield
-    threads.use_threads(1)
 
 
 @pytest.fixture(scope="module")
