@@ -90,7 +90,7 @@ def in_float64(model: Model) -> Model:
 
 
 def check_gradients(value: Callable[[], float], parameters: list[mg.Tensor],
-                    gradients: Sequence[mg.Tensor], together: bool = False, eps: float = 1e-7,
+                    gradients: Sequence[mg.Tensor], together: bool = False, eps: float = 3e-8,
                     smallest: float = 1e-2) -> None:
     """Compare gradients of value() with its central differences, to 1e-6 of their norms.
 

@@ -43,13 +43,17 @@ def norms(*features):
 
 
 SEED = (dense(100, 128, 784), dense(784, 128, 1))
+CONDITIONAL = (linear(64 + 10, 4 * 4 * 128) + norms(4 * 4 * 128) + linear(128, 64, taps=9)
+               + linear(64, 32, 1, taps=16) + norms(64, 32) + 1)  # the convolutional G's
 COUNTS = {  # generator, discriminator
     ("gan", "mlp"): (dense(100, 256, 512, 784) + norms(256, 512), dense(784, 512, 256, 1)),
     ("gan", "seed"): SEED,
     ("gan", "paper"): (dense(100, 1200, 1200, 784),
                        dense(784, 240 * 5) + dense(240, 240 * 5) + dense(240, 1)),
-    ("dcgan", "small"): (linear(64, 3136) + linear(64, 32, 1, taps=16) + norms(64, 32),
-                         linear(1, 16, 32, taps=16) + norms(32) + dense(1568, 1)),
+    ("dcgan", "small"): (
+        linear(64, 4 * 4 * 128) + linear(128, 64, taps=9) + linear(64, 32, 1, taps=16)
+        + norms(128, 64, 32),
+        linear(1, 16, 32, taps=16) + linear(32, 64, taps=9) + norms(32, 64) + dense(4 * 4 * 64, 1)),
     ("dcgan", "wide28"): (linear(100, 6272) + linear(128, 64, 1, taps=16) + norms(128, 64),
                           linear(1, 64, 128, taps=16) + norms(128) + dense(6272, 1)),
     ("dcgan", "keras28"): (
@@ -61,15 +65,13 @@ COUNTS = {  # generator, discriminator
         + norms(1024, 512, 256, 128),
         linear(3, 128, 256, 512, 1024, taps=25) + norms(256, 512, 1024) + dense(4 * 4 * 1024, 1)),
     ("cgan", "conv"): (
-        linear(64 + 10, 7 * 7 * 64) + norms(7 * 7 * 64) + linear(64, 32, 1, taps=16) + norms(32)
-        + 1,
-        linear(1 + 10, 16, taps=16) + 16 + linear(16 + 10, 32, taps=16) + norms(32)
-        + dense(7 * 7 * 32 + 10, 1)),
+        CONDITIONAL,
+        linear(1 + 10, 16, taps=16) + 16 + linear(16 + 10, 32, taps=16)
+        + linear(32 + 10, 64, taps=9) + norms(32, 64) + dense(4 * 4 * 64 + 10, 1)),
     ("cgan", "projection"): (
-        linear(64 + 10, 7 * 7 * 64) + norms(7 * 7 * 64) + linear(64, 32, 1, taps=16) + norms(32)
-        + 1,
-        linear(1, 16, 32, taps=16) + 16 + norms(32) + dense(7 * 7 * 32, 1)
-        + linear(10, 7 * 7 * 32)),
+        CONDITIONAL,
+        linear(1, 16, 32, taps=16) + 16 + linear(32, 64, taps=9) + norms(32, 64)
+        + dense(4 * 4 * 64, 1) + linear(10, 4 * 4 * 64)),
     ("cgan", "mlp"): (dense(110, 256, 512, 784) + norms(256, 512), dense(794, 512, 256, 1)),
     ("cgan", "paper"): (
         dense(100, 200) + dense(10, 1000) + dense(1200, 1200, 784),

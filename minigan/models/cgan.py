@@ -28,7 +28,7 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model, Shape, halved, setting
+from minigan.models.model import Model, Shape, halved, halving, setting
 from minigan.nn import (BatchNorm, Branches, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten,
                         Joined, LeakyReLU, Maxout, Module, Projection, ReLU, Reshape, Sequential,
                         Sigmoid, Tanh, ToImages, init)
@@ -55,7 +55,7 @@ class CGAN(Model):
     paper = "Mirza and Osindero 2014, Conditional Generative Adversarial Nets"
     normal_curve = ("normal: D's loss settles under 1.39 and G's above 0.7, both wobbling; each "
                     "column of the samples becomes one digit within the first thousand steps")
-    default_steps = 5_000
+    default_steps = 4_000
     conditional = True
     Settings = Settings
     presets = {
@@ -108,22 +108,24 @@ class CGAN(Model):
 # ---------------------------------------------------------------- networks
 
 def conv(s: Settings, shape: Shape, n_classes: int, streams) -> tuple[Module, Module]:
-    """Two strided layers each way, as DCGAN; y comes with z, and at every layer of D or its end."""
-    start, channels, w, k = halved(shape, 2), shape[2], s.width, n_classes
-    pixels = start[0] * start[1]
-    normal = {"weight_init": init.normal(0.02), "rng": streams["init"]}
-    strided = {"kernel_size": 4, "stride": 2, "padding": 1, **normal}
+    """Three strided layers each way, as in DCGAN; y joins z, and every layer of D or its end."""
+    channels, w, k = shape[2], s.width, n_classes
+    *sizes, (height, width) = halved(shape, 3, odd=True)        # (28, 28), (14, 14), (7, 7); (4, 4)
+    pixels, normal = height * width, {"weight_init": init.normal(0.02), "rng": streams["init"]}
+    whole, half, quarter = ({**halving(size), **normal} for size in sizes)
     generator = Joined(k, Sequential(
-        Dense(s.latent_size + k, pixels * 4 * w, bias=False, **normal),
-        BatchNorm(pixels * 4 * w), ReLU(), Reshape(*start, 4 * w),
-        ConvTranspose2d(4 * w, 2 * w, bias=False, **strided), BatchNorm(2 * w), ReLU(),
-        ConvTranspose2d(2 * w, channels, **strided), Tanh()))
+        Dense(s.latent_size + k, pixels * 8 * w, bias=False, **normal),
+        BatchNorm(pixels * 8 * w), ReLU(), Reshape(height, width, 8 * w),
+        ConvTranspose2d(8 * w, 4 * w, bias=False, **quarter), BatchNorm(4 * w), ReLU(),
+        ConvTranspose2d(4 * w, 2 * w, bias=False, **half), BatchNorm(2 * w), ReLU(),
+        ConvTranspose2d(2 * w, channels, **whole), Tanh()))
     given = 0 if s.networks == "projection" else k     # how many more inputs each layer of D has
     stages = [
-        Sequential(Conv2d(channels + given, w, **strided), LeakyReLU(0.2)),
-        Sequential(Conv2d(w + given, 2 * w, bias=False, **strided), BatchNorm(2 * w),
+        Sequential(Conv2d(channels + given, w, **whole), LeakyReLU(0.2)),
+        Sequential(Conv2d(w + given, 2 * w, bias=False, **half), BatchNorm(2 * w), LeakyReLU(0.2)),
+        Sequential(Conv2d(2 * w + given, 4 * w, bias=False, **quarter), BatchNorm(4 * w),
                    LeakyReLU(0.2), Flatten()),
-        Dense(pixels * 2 * w + given, 1, **normal)]
+        Dense(pixels * 4 * w + given, 1, **normal)]
     return generator, Joined(k, *stages) if given else Projection(Sequential(*stages), k, **normal)
 
 

@@ -14,7 +14,8 @@ from minigan.engine import Tensor, no_grad
 from minigan.nn import Module
 from minigan.optim import EMA, Optimizer
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, int, int]  # height, width, channels
+Size = tuple[int, int]        # height, width
 
 
 def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
@@ -22,19 +23,35 @@ def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
     return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
 
 
-def halved(shape: Shape, layers: int) -> tuple[int, int]:
-    """Height and width of what `layers` layers of stride 2 make images of `shape` from.
+def halved(shape: Shape, layers: int, odd: bool = False) -> list[Size]:
+    """Sizes from images of `shape` inwards: [(28, 28), (14, 14), (7, 7)] with 2 layers of stride 2.
+
+    odd: go on from odd sizes, to half of them rounded up; `halving` says how.
 
     Raises:
-        ValueError: a multiple of them is no such height or width.
+        ValueError: an odd size is in the way, or nothing is left to halve.
     """
-    height, width, _ = shape
-    start = height >> layers, width >> layers
-    if (start[0] << layers, start[1] << layers) != (height, width):
+    sizes = [shape[:2]]
+    for _ in range(layers):
+        height, width = sizes[-1]
+        sizes.append(((height + 1) // 2, (width + 1) // 2))
+    unit, (height, width) = 1 << layers, shape[:2]
+    other = "choose another preset or number of layers, or data of another size"
+    if odd and min(height, width) <= unit // 2:
+        raise ValueError(f"shape: {layers} layers of stride 2 need heights and widths of "
+                         f"{unit // 2 + 1} or more, not {height}x{width}; {other}")
+    if not odd and (height % unit or width % unit):
         raise ValueError(f"shape: {layers} layers of stride 2 make heights and widths that are "
-                         f"multiples of {1 << layers}, not {height}x{width}; choose another preset "
-                         f"or number of layers, or data of another size")
-    return start
+                         f"multiples of {unit}, not {height}x{width}; {other}")
+    return sizes
+
+
+def halving(size: Size) -> dict[str, Any]:
+    """Settings of the convolution that halves images of `size`, and of its transpose to `size`.
+
+    4x4 kernels, whose taps cover all pixels alike; 3 where the size is odd, which then fits too.
+    """
+    return {"kernel_size": (4 - size[0] % 2, 4 - size[1] % 2), "stride": 2, "padding": 1}
 
 
 def _check(what: str, field: dataclasses.Field, value: Any) -> None:
