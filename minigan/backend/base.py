@@ -10,6 +10,7 @@ every device; they are also the reference that a faster form is tested against.
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,38 @@ class Backend:
     def product(self, a: Array, b: Array) -> Array:
         """Matrix product (..., M, K) @ (..., K, N)."""
         return self.module.matmul(a, b)
+
+    # Passes over elements; factors p, q, s and shifts r, t broadcast against the array.
+
+    def leaky_relu(self, x: Array, slope: float) -> Array:
+        """x where x > 0, else slope * x."""
+        return self.module.maximum(x, x * slope) if slope else self.module.maximum(x, 0)
+
+    def gate(self, gy: Array, x: Array, slope: float) -> Array:
+        """gy where x > 0, else slope * gy."""
+        if slope == 0:
+            return gy * (x > 0)
+        factor = self.module.asarray(x > 0).astype(gy.dtype)
+        return self.module.multiply(self.module.maximum(factor, slope, out=factor), gy, out=factor)
+
+    def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
+        """x * s + t."""
+        return x * s + t
+
+    def mix(self, a: Array, p: Array, b: Array, q: Array, r: Any) -> Array:
+        """a * p + b * q + r."""
+        return a * p + b * q + r
+
+    def dot(self, a: Array, b: Array, axis: tuple[int, ...]) -> Array:
+        """Sum of a * b over `axis`, which is kept with size 1."""
+        return self.total(a * b, axis, True)
+
+    def variance(self, x: Array, mean: Array, axis: tuple[int, ...]) -> Array:
+        """Mean of (x - mean)^2 over `axis`, which is kept with size 1."""
+        away = x - mean
+        return self.dot(away, away, axis) / math.prod(x.shape[i] for i in axis)
+
+    # Picking and putting back.
 
     def put_add(self, shape: tuple[int, ...], index: Any, values: Array, repeats: bool) -> Array:
         """Zeros of `shape` with `values` added at `index`; the adjoint of `x[index]`.

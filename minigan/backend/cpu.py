@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
 
-from minigan.backend.base import Array, Backend
+from minigan.backend.base import Array
+from minigan.backend.cpu_passes import Passes, constant
 from minigan.backend.geometry import Geometry
 from minigan.backend.threads import parallel
 
@@ -15,12 +16,11 @@ CACHE = 1 << 20  # bytes of patches that a block of images may have
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(Passes):
     """NumPy arrays, computed by the processor."""
 
     def __init__(self) -> None:
         super().__init__("numpy", np, np.ndarray)
-        self._ones: dict[tuple[int, Any], np.ndarray] = {}
 
     def describe(self) -> str:
         return f"NumPy {np.__version__}"
@@ -32,7 +32,7 @@ class NumpyBackend(Backend):
         if axis == tuple(range(x.ndim - 1)) and x.flags.c_contiguous and (
                 x.dtype.kind == "f" and x.size):
             columns = x.shape[-1]
-            sums = self._row_of_ones(x.size // columns, x.dtype) @ x.reshape(-1, columns)
+            sums = constant(1.0, x.size // columns, x.dtype) @ x.reshape(-1, columns)
             return sums.reshape((1,) * (x.ndim - 1) + (columns,)) if keepdims else sums
         return np.add.reduce(x, axis, x.dtype, None, keepdims)  # type: ignore[call-overload]
 
@@ -62,11 +62,6 @@ class NumpyBackend(Backend):
         if x.size == 1 and x.ndim <= len(shape) and x.flags.c_contiguous:
             return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
         return np.broadcast_to(x, shape)
-
-    def _row_of_ones(self, n: int, dtype: np.dtype) -> np.ndarray:
-        if (n, dtype) not in self._ones:
-            self._ones[n, dtype] = np.ones(n, dtype)
-        return self._ones[n, dtype]
 
     # The convolution family in blocks of images: a block's patches stay in the processor's cache,
     # and blocks are what the threads share. Block sizes depend on the geometry alone.
