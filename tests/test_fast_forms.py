@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from minigan.backend import Backend, cpu_passes, get
+from minigan.backend import Backend, cpu_passes, cpu_winograd, get
+from minigan.backend.geometry import conv_geometry, pair
 from minigan.backend.threads import use_threads
 
 FAST, PLAIN = get("numpy"), Backend("numpy", np, np.ndarray)
@@ -98,3 +99,77 @@ def test_passes_have_the_same_bits_on_any_number_of_threads():
     for others in results[1:]:
         for one, other in zip(results[0], others, strict=True):
             assert one.tobytes() == other.tobytes()
+
+
+# Convolutions: (size, kernel, stride, padding), with remainders, gaps, and parts that nobody sees.
+CONVOLUTIONS = [
+    ((14, 14), 4, 2, 1), ((7, 9), 4, 2, 1), ((7, 7), 5, 1, 2), ((9, 10), 3, 1, 1), ((9, 8), 3, 1, 0),
+    ((11, 12), 4, 2, 0), ((10, 11), 5, 2, "same"), ((8, 9), 2, 2, 0), ((8, 8), 2, 1, 0),
+    ((13, 14), 6, 2, ((2, 1), (0, 3))), ((9, 12), 5, 3, 1), ((12, 9), (4, 6), (2, 3), (1, 2))]
+
+
+def problem(size, kernel, stride, padding, dtype, images=3):
+    """A geometry, and x, w, y for it: 5 channels in, 4 out."""
+    g = conv_geometry("test", size, pair("kernel", kernel, 1), stride, padding, 1)
+    shapes = (images, *size, 5), (*g.kernel, 5, 4), (images, *g.out_size, 4)
+    return g, *(draw(shape, dtype, seed) for seed, shape in enumerate(shapes))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size, kernel, stride, padding", CONVOLUTIONS)
+def test_the_convolution_family_in_blocks(size, kernel, stride, padding, dtype):
+    for images in (0, 1, 3, 20):
+        g, x, w, y = problem(size, kernel, stride, padding, dtype, images)
+        for a, b in ((x, y), (x[::-1], np.asfortranarray(y))):
+            same(FAST.conv2d(a, w, g), PLAIN.conv2d(a, w, g), dtype, 200)
+            same(FAST.conv_transpose2d(b, w, g), PLAIN.conv_transpose2d(b, w, g), dtype, 200)
+            same(FAST.conv2d_weight(a, b, g), PLAIN.conv2d_weight(a, b, g), dtype, 2000)
+        rows = draw((images * g.out_size[0] * g.out_size[1], g.kernel[0] * g.kernel[1] * 5), dtype)
+        same(FAST.fold(rows, g, 5), PLAIN.fold(rows, g, 5), dtype, 20)
+
+
+@pytest.mark.parametrize("few_weights", [0, 1 << 20])
+@pytest.mark.parametrize("m", [2, 3, 4])
+@pytest.mark.parametrize("size, kernel, stride, padding", CONVOLUTIONS[:-2])
+def test_the_convolution_family_by_winograd(monkeypatch, size, kernel, stride, padding, m,
+                                            few_weights):
+    monkeypatch.setattr(cpu_winograd, "FEW_WEIGHTS", few_weights)
+    r = -(-kernel // stride)
+    for dtype in ("float64", "float32") if r <= m + 1 else ():
+        for images in (1, 20):
+            g, x, w, y = problem(size, kernel, stride, padding, dtype, images)
+            results = [cpu_winograd.conv2d(x, w, g, m), cpu_winograd.conv_transpose2d(y, w, g, m),
+                       cpu_winograd.conv2d_weight(x, y, g, m)]
+            plain = [PLAIN.conv2d(x, w, g), PLAIN.conv_transpose2d(y, w, g),
+                     PLAIN.conv2d_weight(x, y, g)]
+            for one, other in zip(results, plain):
+                assert one.dtype == other.dtype and one.shape == other.shape
+                error = np.linalg.norm(one - other) / np.linalg.norm(other)
+                assert error < (10 if m + r < 6 else 100) * np.finfo(dtype).eps
+
+
+def test_winograd_is_chosen_where_it_was_measured_to_win():
+    def chosen(size, kernel, stride, padding, c_in, c_out):
+        g = conv_geometry("test", (size, size), (kernel, kernel), stride, padding, 1)
+        return cpu_winograd.tile_size(g, c_in, c_out)
+
+    assert chosen(32, 4, 2, 1, 64, 128) == chosen(16, 4, 2, 1, 128, 256) == 4
+    assert chosen(8, 4, 2, 1, 256, 512) == 2
+    assert chosen(7, 5, 1, 2, 128, 256) == chosen(28, 3, 1, 1, 48, 48) == 4
+    assert chosen(14, 4, 2, 1, 64, 128) == chosen(28, 4, 2, 1, 1, 64) == 0
+    assert cpu_winograd.tile_size(conv_geometry("test", (32, 32), (3, 3), 1, 1, 2), 64, 64) == 0
+
+
+def test_convolutions_have_the_same_bits_on_any_number_of_threads():
+    for size, channels in ((14, (64, 128)), (28, (48, 48))):
+        g = conv_geometry("test", (size, size), (3, 3), 1, 1, 1)
+        x, w, y = (draw(shape, "float32") for shape in (
+            (20, size, size, channels[0]), (3, 3, *channels), (20, size, size, channels[1])))
+        results = []
+        for threads in (1, 2, 3):
+            use_threads(threads)
+            results.append([FAST.conv2d(x, w, g), FAST.conv_transpose2d(y, w, g),
+                            FAST.conv2d_weight(x, y, g)])
+        for others in results[1:]:
+            for one, other in zip(results[0], others, strict=True):
+                assert one.tobytes() == other.tobytes()

@@ -7,12 +7,14 @@ from typing import Callable
 
 import numpy as np
 
+from minigan.backend import cpu_winograd
 from minigan.backend.base import Array
 from minigan.backend.cpu_passes import Passes, constant
 from minigan.backend.geometry import Geometry
 from minigan.backend.threads import parallel
 
 CACHE = 1 << 20  # bytes of patches that a block of images may have
+MANY_IMAGES = 16  # fewer do not pay for transforming the weights
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
@@ -67,6 +69,8 @@ class NumpyBackend(Passes):
     # and blocks are what the threads share. Block sizes depend on the geometry alone.
 
     def conv2d(self, x: Array, w: Array, g: Geometry) -> Array:
+        if m := _tile(x, w, g, *w.shape[2:]):
+            return cpu_winograd.conv2d(x, w, g, m)
         n, (oh, ow), c_out = len(x), g.out_size, w.shape[-1]
         kernels = w.reshape(-1, c_out)
         y = np.empty((n, oh, ow, c_out), np.result_type(x, w))
@@ -78,6 +82,8 @@ class NumpyBackend(Passes):
         return y
 
     def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
+        if m := _tile(y, w, g, *w.shape[2:]):
+            return cpu_winograd.conv_transpose2d(y, w, g, m)
         divides = all(k % s == 0 and s > 1 for k, s in zip(g.kernel, g.stride))
         if divides and g.dilation == (1, 1) and w.shape[2] >= 4:
             return self._by_phases(y, w, g)
@@ -90,6 +96,22 @@ class NumpyBackend(Passes):
 
         _over_images(block, n, math.prod(g.out_size) * kernels.shape[1] * y.itemsize)
         return x
+
+    def fold(self, rows: Array, g: Geometry, channels: int) -> Array:
+        """As many neighbouring columns at once as the stride leaves untouched by each other."""
+        (sh, sw), (kh, kw), (oh, ow) = g.stride, g.kernel, g.out_size
+        if sw == 1 or g.dilation != (1, 1) or channels < 2:
+            return super().fold(rows, g, channels)
+        (top, _), (left, _), (h, w), taps = *g.pads, g.in_size, -(-kw // sw)
+        fields = rows.reshape(-1, oh, ow, kh, kw * channels)
+        out = np.zeros((len(fields), max(top + h, sh * (oh - 1) + kh),
+                        max(-(-(left + w) // sw), ow - 1 + taps), sw * channels), rows.dtype)
+        for i in range(kh):
+            for j in range(taps):
+                columns = fields[:, :, :, i, j * sw * channels:(j + 1) * sw * channels]
+                out[:, i:i + sh * (oh - 1) + 1:sh, j:j + ow, :columns.shape[-1]] += columns
+        pixels = out.reshape(len(fields), out.shape[1], out.shape[2] * sw, channels)
+        return pixels[:, top:top + h, left:left + w]
 
     def _by_phases(self, y: Array, w: Array, g: Geometry) -> Array:
         """Transposed convolution without overlapping sums: each output pixel is written once.
@@ -122,6 +144,8 @@ class NumpyBackend(Passes):
 
     def conv2d_weight(self, x: Array, y: Array, g: Geometry) -> Array:
         c_in, c_out = x.shape[-1], y.shape[-1]
+        if m := _tile(x, y, g, c_in, c_out):
+            return cpu_winograd.conv2d_weight(x, y, g, m)
         rows = math.prod(g.kernel) * c_in
         parts = {}
 
@@ -133,6 +157,12 @@ class NumpyBackend(Passes):
         for start in sorted(parts):  # always in the same order: the sum does not depend on threads
             total += parts[start]
         return total.reshape(*g.kernel, c_in, c_out)
+
+
+def _tile(a: Array, b: Array, g: Geometry, c_in: int, c_out: int) -> int:
+    """The tile size of Winograd's form where that is faster, else 0."""
+    same = a.dtype == b.dtype and a.dtype.kind == "f" and len(a) >= MANY_IMAGES
+    return cpu_winograd.tile_size(g, c_in, c_out) if same else 0
 
 
 def _over_images(block: Callable[[slice], None], n: int, bytes_each: int, least: int = 2) -> None:
