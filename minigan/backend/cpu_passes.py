@@ -30,6 +30,14 @@ def in_blocks(job: Callable[[slice], Any], rows: int, columns: int) -> None:
     parallel(lambda i: job(slice(i * size, min((i + 1) * size, rows))), -(-rows // size))
 
 
+def in_parts(job: Callable[..., None], setting: float, *arrays: Array) -> None:
+    """Run job(setting, *parts of the arrays), which are contiguous and of one size."""
+    flat = [array.reshape(-1) for array in arrays]
+    if flat[0].size <= BLOCK:
+        return job(setting, *flat)
+    in_blocks(lambda part: job(setting, *[array[part] for array in flat]), flat[0].size, 1)
+
+
 def summed(job: Callable[[slice], Array], rows: Array, shape: tuple[int, ...]) -> Array:
     """The sum of job(slice of rows) over all slices, always in the same order."""
     parts: dict[int, Array] = {}
@@ -44,7 +52,7 @@ def summed(job: Callable[[slice], Array], rows: Array, shape: tuple[int, ...]) -
     return total.reshape(shape)
 
 
-@functools.lru_cache(64)
+@functools.lru_cache(256)
 def constant(value: float, n: int, dtype: Any) -> Array:
     """n times the same value, kept for the next call; read only."""
     array = np.full(n, value, dtype)
@@ -54,9 +62,11 @@ def constant(value: float, n: int, dtype: Any) -> Array:
 
 def _alike(*arrays: Array) -> bool:
     """Whether arrays are contiguous floats of one shape and dtype, and not empty."""
-    first = arrays[0]
-    return first.size > 0 and first.dtype.kind == "f" and all(
-        a.flags.c_contiguous and a.shape == first.shape and a.dtype == first.dtype for a in arrays)
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    for a in arrays:
+        if not a.flags.c_contiguous or a.shape != shape or a.dtype != dtype:
+            return False
+    return dtype.kind == "f" and arrays[0].size > 0
 
 
 def _of_channels(x: Array, *factors: Any) -> bool:
@@ -99,35 +109,14 @@ class Passes(Backend):
         if not _alike(x):
             return super().leaky_relu(x, slope)
         y = np.empty_like(x)
-        xs, ys = x.reshape(-1), y.reshape(-1)
-        zeros = constant(0.0, min(BLOCK, x.size), x.dtype)
-
-        def block(part: slice) -> None:
-            if slope:
-                np.multiply(xs[part], slope, out=ys[part])
-                np.maximum(xs[part], ys[part], out=ys[part])
-            else:
-                np.maximum(xs[part], zeros[:part.stop - part.start], out=ys[part])
-
-        in_blocks(block, x.size, 1)
+        in_parts(_leaky_relu, slope, x, y)
         return y
 
     def gate(self, gy: Array, x: Array, slope: float) -> Array:
         if not _alike(gy, x):
             return super().gate(gy, x, slope)
         result = np.empty_like(gy)
-        gs, xs, out = gy.reshape(-1), x.reshape(-1), result.reshape(-1)
-        n = min(BLOCK, x.size)
-        zeros, slopes = constant(0.0, n, x.dtype), constant(slope, n, x.dtype)
-
-        def block(part: slice) -> None:
-            length = part.stop - part.start
-            np.copyto(out[part], np.greater(xs[part], zeros[:length]))
-            if slope:
-                np.maximum(out[part], slopes[:length], out=out[part])
-            np.multiply(out[part], gs[part], out=out[part])
-
-        in_blocks(block, x.size, 1)
+        in_parts(_gate, slope, gy, x, result)
         return result
 
     def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
@@ -170,6 +159,20 @@ class Passes(Backend):
 
             return _by_sample(lengths, samples, mean.shape) / samples.shape[1]
         return super().variance(x, mean, axis)
+
+
+def _leaky_relu(slope: float, x: Array, y: Array) -> None:
+    if slope:
+        np.maximum(x, np.multiply(x, slope, out=y), out=y)
+    else:
+        np.maximum(x, constant(0.0, x.size, x.dtype), out=y)
+
+
+def _gate(slope: float, gy: Array, x: Array, result: Array) -> None:
+    np.copyto(result, x > 0)
+    if slope:
+        np.maximum(result, constant(slope, x.size, x.dtype), out=result)
+    np.multiply(result, gy, out=result)
 
 
 def _leading(axis: tuple[int, ...], x: Array) -> bool:

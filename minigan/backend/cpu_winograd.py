@@ -202,7 +202,7 @@ class Tiling:
 
 def conv2d(x: Array, w: Array, g: Geometry, m: int) -> Array:
     """y (N, OH, OW, C_out)."""
-    t = Tiling(g, m, *w.shape[2:], w.dtype)
+    t = Tiling(g, m, w.shape[2], w.shape[3], w.dtype)
     y = np.empty((len(x), *g.out_size, t.c_out), w.dtype)
     t.apply(t.of_x, x, t.of_w(w), t.to_y, y)
     return y
@@ -210,7 +210,7 @@ def conv2d(x: Array, w: Array, g: Geometry, m: int) -> Array:
 
 def conv_transpose2d(y: Array, w: Array, g: Geometry, m: int) -> Array:
     """x (N, H, W, C_in)."""
-    t = Tiling(g, m, *w.shape[2:], w.dtype)
+    t = Tiling(g, m, w.shape[2], w.shape[3], w.dtype)
     x = np.zeros((len(y), *g.in_size, t.c_in), w.dtype)  # zeros: where no output came from
     t.apply(t.of_y, y, t.of_w(w).transpose(0, 2, 1), t.to_x, x)
     return x
