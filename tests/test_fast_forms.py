@@ -74,6 +74,25 @@ class TestPasses:
             same(FAST.mix(a, p, b, q, r[..., :1] if r.ndim else r),
                  PLAIN.mix(a, p, b, q, r[..., :1] if r.ndim else r), dtype)
 
+    def test_arithmetic(self, shape, layout, dtype):
+        a, b = LAYOUTS[layout](draw(shape, dtype)), draw(shape, dtype, 1)
+        others = [b, 2.0] + ([a[..., :1], b[(0,) * (len(shape) - 1)]] if shape and a.size else [])
+        for threads in (1, 2):
+            use_threads(threads)
+            for name in ("add", "subtract", "multiply"):
+                for other in others:
+                    one = getattr(FAST, name)(a, other)
+                    np.testing.assert_array_equal(one, getattr(np, name)(a, other))
+                    np.testing.assert_array_equal(getattr(FAST, name)(other, a),
+                                                  getattr(np, name)(other, a))
+                    assert one.dtype == dtype
+
+    def test_blocks_of_flat_arrays(self, shape, layout, dtype):
+        a, b = draw(shape, dtype).reshape(-1), draw(shape, dtype, 1).reshape(-1)
+        expected = a + b
+        FAST.each_block(lambda x, y: np.add(x, y, out=x), [a, b])
+        np.testing.assert_array_equal(a, expected)
+
     def test_sums(self, shape, layout, dtype):
         a, b = LAYOUTS[layout](draw(shape, dtype)), draw(shape, dtype, 1)
         n = len(shape)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
@@ -116,6 +116,10 @@ class Backend:
         """Mean of (x - mean)^2 over `axis`, which is kept with size 1."""
         away = x - mean
         return self.dot(away, away, axis) / math.prod(x.shape[i] for i in axis)
+
+    def each_block(self, job: Callable[..., None], arrays: Sequence[Array]) -> None:
+        """job(*arrays), or job(*blocks of them) in any order: flat arrays of one size."""
+        job(*arrays)
 
     # Picking and putting back.
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from minigan.backend.base import Array, Backend
-from minigan.backend.threads import parallel
+from minigan.backend.threads import parallel, threads
 
 BLOCK = 65_536  # elements: a block, its result and a temporary array fit the second-level cache
 NARROW = 512    # columns below which a row is repeated to the size of a block
@@ -103,7 +103,25 @@ def _samples_of(f: Any, x: Array) -> Callable[[slice], Any]:
 
 
 class Passes(Backend):
-    """The passes of normalisations and activations."""
+    """The passes of normalisations and activations, of arithmetic, and of optimizers."""
+
+    def add(self, a: Any, b: Any) -> Array:
+        """a + b."""
+        return _arithmetic(np.add, a, b)
+
+    def subtract(self, a: Any, b: Any) -> Array:
+        """a - b."""
+        return _arithmetic(np.subtract, a, b)
+
+    def multiply(self, a: Any, b: Any) -> Array:
+        """a * b."""
+        return _arithmetic(np.multiply, a, b)
+
+    def each_block(self, job: Callable[..., None], arrays: Sequence[Array]) -> None:
+        n = arrays[0].size
+        if n <= BLOCK:
+            return job(*arrays)
+        in_blocks(lambda part: job(*[array[part] for array in arrays]), n, 1)
 
     def leaky_relu(self, x: Array, slope: float) -> Array:
         if not _alike(x):
@@ -159,6 +177,26 @@ class Passes(Backend):
 
             return _by_sample(lengths, samples, mean.shape) / samples.shape[1]
         return super().variance(x, mean, axis)
+
+
+def _arithmetic(function: np.ufunc, a: Any, b: Any) -> Array:
+    """A large array with another of its shape, or with a row of channels, in blocks.
+
+    Where one thread computes, only the row gains: a fifth, as it is repeated.
+    """
+    if not isinstance(a, np.ndarray) or a.size <= BLOCK or not isinstance(b, np.ndarray):
+        return function(a, b)
+    row = b.shape == a.shape[-1:]
+    if (not _alike(a) or not b.flags.c_contiguous or a.dtype != b.dtype
+            or not row and (a.shape != b.shape or threads() < 2)):
+        return function(a, b)
+    result = np.empty_like(a)
+    if not row:
+        in_parts(lambda _, x, y, out: function(x, y, out=out), 0, a, b, result)
+    else:
+        rows, out, channels = a.reshape(-1, b.size), result.reshape(-1, b.size), _rows_of(b, a)
+        in_blocks(lambda part: function(rows[part], channels(part), out=out[part]), *rows.shape)
+    return result
 
 
 def _leaky_relu(slope: float, x: Array, y: Array) -> None:
