@@ -128,24 +128,25 @@ CONVOLUTIONS = [
     ((9, 12), 5, 3, 1), ((12, 9), (4, 6), (2, 3), (1, 2))]
 
 
-def problem(size, kernel, stride, padding, dtype, images=3):
-    """A geometry, and x, w, y for it: 5 channels in, 4 out."""
+def problem(size, kernel, stride, padding, dtype, images=3, channels=5):
+    """A geometry, and x, w, y for it: 4 channels out."""
     g = conv_geometry("test", size, pair("kernel", kernel, 1), stride, padding, 1)
-    shapes = (images, *size, 5), (*g.kernel, 5, 4), (images, *g.out_size, 4)
+    shapes = (images, *size, channels), (*g.kernel, channels, 4), (images, *g.out_size, 4)
     return g, *(draw(shape, dtype, seed) for seed, shape in enumerate(shapes))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size, kernel, stride, padding", CONVOLUTIONS)
 def test_the_convolution_family_in_blocks(size, kernel, stride, padding, dtype):
-    for images in (0, 1, 3, 20):
-        g, x, w, y = problem(size, kernel, stride, padding, dtype, images)
+    for images, channels in ((0, 5), (1, 1), (1, 5), (3, 3), (20, 5), (20, 2)):
+        g, x, w, y = problem(size, kernel, stride, padding, dtype, images, channels)
         for a, b in ((x, y), (x[::-1], np.asfortranarray(y))):
             same(FAST.conv2d(a, w, g), PLAIN.conv2d(a, w, g), dtype, 200)
             same(FAST.conv_transpose2d(b, w, g), PLAIN.conv_transpose2d(b, w, g), dtype, 200)
             same(FAST.conv2d_weight(a, b, g), PLAIN.conv2d_weight(a, b, g), dtype, 2000)
-        rows = draw((images * g.out_size[0] * g.out_size[1], g.kernel[0] * g.kernel[1] * 5), dtype)
-        same(FAST.fold(rows, g, 5), PLAIN.fold(rows, g, 5), dtype, 20)
+        rows = PLAIN.patches(x, g)
+        same(FAST.patches(x, g), rows, dtype)
+        same(FAST.fold(rows, g, channels), PLAIN.fold(rows, g, channels), dtype, 20)
 
 
 @pytest.mark.parametrize("few_weights", [0, 1 << 20])

@@ -137,18 +137,22 @@ class Backend:
 
     def patches(self, x: Array, g: Geometry) -> Array:
         """Rows of receptive fields ("im2col"): (N, H, W, C) -> (N*OH*OW, KH*KW*C)."""
+        fields = self.fields(x, g)
+        return fields.reshape(math.prod(fields.shape[:3]), math.prod(fields.shape[3:]))
+
+    def fields(self, x: Array, g: Geometry) -> Array:
+        """Receptive fields as a view of the padded images: (N, OH, OW, KH, KW, C)."""
         (top, bottom), (left, right) = g.pads
         if top or bottom or left or right:
             n, h, w, c = x.shape
             padded = self.module.zeros((n, h + top + bottom, w + left + right, c), x.dtype)
             padded[:, top:top + h, left:left + w] = x
             x = padded
-        n, _, _, c = x.shape
-        (oh, ow), (kh, kw), (sh, sw), (dh, dw) = g.out_size, g.kernel, g.stride, g.dilation
+        (sh, sw), (dh, dw) = g.stride, g.dilation
         by_n, by_h, by_w, by_c = x.strides
-        windows = self.module.lib.stride_tricks.as_strided(
-            x, (n, oh, ow, kh, kw, c), (by_n, sh * by_h, sw * by_w, dh * by_h, dw * by_w, by_c))
-        return windows.reshape(n * oh * ow, kh * kw * c)
+        return self.module.lib.stride_tricks.as_strided(
+            x, (len(x), *g.out_size, *g.kernel, x.shape[-1]),
+            (by_n, sh * by_h, sw * by_w, dh * by_h, dw * by_w, by_c))
 
     def fold(self, rows: Array, g: Geometry, channels: int) -> Array:
         """The adjoint of `patches` ("col2im"): rows added up into images (N, H, W, C)."""
