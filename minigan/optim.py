@@ -19,7 +19,6 @@ from minigan.backend import Array, of
 from minigan.engine import Tensor
 
 ALIGNMENT = 64   # bytes between which slots of the buffer begin
-BLOCK = 65_536   # elements a block
 
 
 class Optimizer:
@@ -89,9 +88,7 @@ class Optimizer:
             slot[...] = g.data
         self.t += 1
         self.prepare()
-        flat = [self.values, self.gradient, *self.running.values()]
-        for start in range(0, self.values.size, BLOCK):
-            self.rule(*(buffer[start:start + BLOCK] for buffer in flat))
+        self.xp.each_block(self.rule, [self.values, self.gradient, *self.running.values()])
         for p in self.parameters:
             p.touch()
 

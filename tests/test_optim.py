@@ -10,9 +10,10 @@ from stand_in import StandInArray, counted
 
 import minigan as mg
 from minigan import errors, nn, ops, optim
+from minigan.backend import cpu_passes
 from minigan.optim import EMA, SGD, Adam, RMSprop, clip_weights
 
-SHAPES = [(3, 5), (), (7,), (2, 1, 3), (optim.BLOCK + 321,)]  # the last is longer than a block
+SHAPES = [(3, 5), (), (7,), (2, 1, 3), (cpu_passes.BLOCK + 321,)]  # the last: several blocks
 
 
 def random(seed=0):
@@ -80,7 +81,7 @@ def test_many_steps_equal_a_plain_loop(rule, plain, settings):
     optimizer = rule(ours, **settings)
     for grads in steps:
         optimizer.step([mg.Tensor(g) for g in grads])
-    assert optimizer.t == 25 and optimizer.values.size > optim.BLOCK
+    assert optimizer.t == 25 and optimizer.values.size > cpu_passes.BLOCK
     for i, p in enumerate(ours):
         due = plain(start[i], [grads[i] for grads in steps], **settings)
         np.testing.assert_allclose(p.data, due, rtol=1e-12, atol=1e-13)
@@ -90,8 +91,8 @@ def test_many_steps_equal_a_plain_loop(rule, plain, settings):
 @pytest.mark.parametrize("rule, plain, settings", RULES, ids=IDS)
 def test_blocks_change_no_bit(rule, plain, settings, monkeypatch):
     results = []
-    for block in (optim.BLOCK, 16, 10 ** 9):
-        monkeypatch.setattr(optim, "BLOCK", block)
+    for block in (cpu_passes.BLOCK, 16, 10 ** 9):
+        monkeypatch.setattr(cpu_passes, "BLOCK", block)
         ours = parameters([(40, 3), (5,), (101,)], "float32")
         optimizer = rule(ours, **settings)
         for grads in gradients(ours, 4):

@@ -10,8 +10,9 @@ every device; they are also the reference that a faster form is tested against.
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
@@ -86,6 +87,42 @@ class Backend:
         """Matrix product (..., M, K) @ (..., K, N)."""
         return self.module.matmul(a, b)
 
+    # Passes over elements; factors p, q, s and shifts r, t broadcast against the array.
+
+    def leaky_relu(self, x: Array, slope: float) -> Array:
+        """x where x > 0, else slope * x."""
+        return self.module.maximum(x, x * slope) if slope else self.module.maximum(x, 0)
+
+    def gate(self, gy: Array, x: Array, slope: float) -> Array:
+        """gy where x > 0, else slope * gy."""
+        if slope == 0:
+            return gy * (x > 0)
+        factor = self.module.asarray(x > 0).astype(gy.dtype)
+        return self.module.multiply(self.module.maximum(factor, slope, out=factor), gy, out=factor)
+
+    def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
+        """x * s + t."""
+        return x * s + t
+
+    def mix(self, a: Array, p: Array, b: Array, q: Array, r: Any) -> Array:
+        """a * p + b * q + r."""
+        return a * p + b * q + r
+
+    def dot(self, a: Array, b: Array, axis: tuple[int, ...]) -> Array:
+        """Sum of a * b over `axis`, which is kept with size 1."""
+        return self.total(a * b, axis, True)
+
+    def variance(self, x: Array, mean: Array, axis: tuple[int, ...]) -> Array:
+        """Mean of (x - mean)^2 over `axis`, which is kept with size 1."""
+        away = x - mean
+        return self.dot(away, away, axis) / math.prod(x.shape[i] for i in axis)
+
+    def each_block(self, job: Callable[..., None], arrays: Sequence[Array]) -> None:
+        """job(*arrays), or job(*blocks of them) in any order: flat arrays of one size."""
+        job(*arrays)
+
+    # Picking and putting back.
+
     def put_add(self, shape: tuple[int, ...], index: Any, values: Array, repeats: bool) -> Array:
         """Zeros of `shape` with `values` added at `index`; the adjoint of `x[index]`.
 
@@ -100,18 +137,22 @@ class Backend:
 
     def patches(self, x: Array, g: Geometry) -> Array:
         """Rows of receptive fields ("im2col"): (N, H, W, C) -> (N*OH*OW, KH*KW*C)."""
+        fields = self.fields(x, g)
+        return fields.reshape(math.prod(fields.shape[:3]), math.prod(fields.shape[3:]))
+
+    def fields(self, x: Array, g: Geometry) -> Array:
+        """Receptive fields as a view of the padded images: (N, OH, OW, KH, KW, C)."""
         (top, bottom), (left, right) = g.pads
         if top or bottom or left or right:
             n, h, w, c = x.shape
             padded = self.module.zeros((n, h + top + bottom, w + left + right, c), x.dtype)
             padded[:, top:top + h, left:left + w] = x
             x = padded
-        n, _, _, c = x.shape
-        (oh, ow), (kh, kw), (sh, sw), (dh, dw) = g.out_size, g.kernel, g.stride, g.dilation
+        (sh, sw), (dh, dw) = g.stride, g.dilation
         by_n, by_h, by_w, by_c = x.strides
-        windows = self.module.lib.stride_tricks.as_strided(
-            x, (n, oh, ow, kh, kw, c), (by_n, sh * by_h, sw * by_w, dh * by_h, dw * by_w, by_c))
-        return windows.reshape(n * oh * ow, kh * kw * c)
+        return self.module.lib.stride_tricks.as_strided(
+            x, (len(x), *g.out_size, *g.kernel, x.shape[-1]),
+            (by_n, sh * by_h, sw * by_w, dh * by_h, dw * by_w, by_c))
 
     def fold(self, rows: Array, g: Geometry, channels: int) -> Array:
         """The adjoint of `patches` ("col2im"): rows added up into images (N, H, W, C)."""

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
 
-from minigan.backend.base import Array, Backend
+from minigan.backend import cpu_winograd
+from minigan.backend.base import Array
+from minigan.backend.cpu_passes import Passes, constant
 from minigan.backend.geometry import Geometry
 from minigan.backend.threads import parallel
 
 CACHE = 1 << 20  # bytes of patches that a block of images may have
+FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
+MANY_IMAGES = 16  # fewer do not pay for transforming the weights
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(Passes):
     """NumPy arrays, computed by the processor."""
 
     def __init__(self) -> None:
         super().__init__("numpy", np, np.ndarray)
-        self._ones: dict[tuple[int, Any], np.ndarray] = {}
 
     def describe(self) -> str:
         return f"NumPy {np.__version__}"
@@ -32,7 +35,7 @@ class NumpyBackend(Backend):
         if axis == tuple(range(x.ndim - 1)) and x.flags.c_contiguous and (
                 x.dtype.kind == "f" and x.size):
             columns = x.shape[-1]
-            sums = self._row_of_ones(x.size // columns, x.dtype) @ x.reshape(-1, columns)
+            sums = constant(1.0, x.size // columns, x.dtype) @ x.reshape(-1, columns)
             return sums.reshape((1,) * (x.ndim - 1) + (columns,)) if keepdims else sums
         return np.add.reduce(x, axis, x.dtype, None, keepdims)  # type: ignore[call-overload]
 
@@ -63,15 +66,12 @@ class NumpyBackend(Backend):
             return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
         return np.broadcast_to(x, shape)
 
-    def _row_of_ones(self, n: int, dtype: np.dtype) -> np.ndarray:
-        if (n, dtype) not in self._ones:
-            self._ones[n, dtype] = np.ones(n, dtype)
-        return self._ones[n, dtype]
-
     # The convolution family in blocks of images: a block's patches stay in the processor's cache,
     # and blocks are what the threads share. Block sizes depend on the geometry alone.
 
     def conv2d(self, x: Array, w: Array, g: Geometry) -> Array:
+        if m := _tile(x, w, g, *w.shape[2:]):
+            return cpu_winograd.conv2d(x, w, g, m)
         n, (oh, ow), c_out = len(x), g.out_size, w.shape[-1]
         kernels = w.reshape(-1, c_out)
         y = np.empty((n, oh, ow, c_out), np.result_type(x, w))
@@ -83,6 +83,8 @@ class NumpyBackend(Backend):
         return y
 
     def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
+        if m := _tile(y, w, g, *w.shape[2:]):
+            return cpu_winograd.conv_transpose2d(y, w, g, m)
         divides = all(k % s == 0 and s > 1 for k, s in zip(g.kernel, g.stride))
         if divides and g.dilation == (1, 1) and w.shape[2] >= 4:
             return self._by_phases(y, w, g)
@@ -95,6 +97,32 @@ class NumpyBackend(Backend):
 
         _over_images(block, n, math.prod(g.out_size) * kernels.shape[1] * y.itemsize)
         return x
+
+    def patches(self, x: Array, g: Geometry) -> Array:
+        """Of one or a few channels pixel by pixel of the kernel: long runs instead of short ones.
+
+        The result is the transpose of a contiguous array, which a matrix product takes as well.
+        """
+        if x.shape[-1] > FEW_CHANNELS or not x.size:
+            return super().patches(x, g)
+        fields = self.fields(x, g).transpose(3, 4, 5, 0, 1, 2)
+        return fields.reshape(math.prod(fields.shape[:3]), -1).T
+
+    def fold(self, rows: Array, g: Geometry, channels: int) -> Array:
+        """As many neighbouring columns at once as the stride leaves untouched by each other."""
+        (sh, sw), (kh, kw), (oh, ow) = g.stride, g.kernel, g.out_size
+        if sw == 1 or g.dilation != (1, 1) or channels < 2:
+            return super().fold(rows, g, channels)
+        (top, _), (left, _), (h, w), taps = *g.pads, g.in_size, -(-kw // sw)
+        fields = rows.reshape(-1, oh, ow, kh, kw * channels)
+        out = np.zeros((len(fields), max(top + h, sh * (oh - 1) + kh),
+                        max(-(-(left + w) // sw), ow - 1 + taps), sw * channels), rows.dtype)
+        for i in range(kh):
+            for j in range(taps):
+                columns = fields[:, :, :, i, j * sw * channels:(j + 1) * sw * channels]
+                out[:, i:i + sh * (oh - 1) + 1:sh, j:j + ow, :columns.shape[-1]] += columns
+        pixels = out.reshape(len(fields), out.shape[1], out.shape[2] * sw, channels)
+        return pixels[:, top:top + h, left:left + w]
 
     def _by_phases(self, y: Array, w: Array, g: Geometry) -> Array:
         """Transposed convolution without overlapping sums: each output pixel is written once.
@@ -127,6 +155,8 @@ class NumpyBackend(Backend):
 
     def conv2d_weight(self, x: Array, y: Array, g: Geometry) -> Array:
         c_in, c_out = x.shape[-1], y.shape[-1]
+        if m := _tile(x, y, g, c_in, c_out):
+            return cpu_winograd.conv2d_weight(x, y, g, m)
         rows = math.prod(g.kernel) * c_in
         parts = {}
 
@@ -138,6 +168,12 @@ class NumpyBackend(Backend):
         for start in sorted(parts):  # always in the same order: the sum does not depend on threads
             total += parts[start]
         return total.reshape(*g.kernel, c_in, c_out)
+
+
+def _tile(a: Array, b: Array, g: Geometry, c_in: int, c_out: int) -> int:
+    """The tile size of Winograd's form where that is faster, else 0."""
+    same = a.dtype == b.dtype and a.dtype.kind == "f" and len(a) >= MANY_IMAGES
+    return cpu_winograd.tile_size(g, c_in, c_out) if same else 0
 
 
 def _over_images(block: Callable[[slice], None], n: int, bytes_each: int, least: int = 2) -> None:

@@ -8,6 +8,7 @@ from minigan.backend import default
 from minigan.engine import Axis, Tensor, no_grad, reshape
 from minigan.nn.module import Module, Parameter
 from minigan.ops import instance_norm, layer_norm, moments, normalize
+from minigan.ops.normalization import standardize
 
 
 class _Norm(Module):
@@ -59,7 +60,7 @@ class BatchNorm(_Norm):
             for running, now in ((self.running_mean, mean),
                                  (self.running_var, var * (count / (count - 1)))):
                 running.assign(running + (reshape(now, running.shape) - running) * self.momentum)
-        return normalize(x, mean, var, self.gamma, self.beta, self.eps)
+        return standardize(x, mean, var, self.gamma, self.beta, self.eps)
 
 
 class LayerNorm(_Norm):

@@ -77,16 +77,13 @@ def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
 
 @op(lambda gy, y, x, slope: _gate(gy, x, slope=slope))
 def _leaky_relu(xp, x, slope):
-    return xp.maximum(x, x * slope) if slope else xp.maximum(x, 0)
+    return xp.leaky_relu(x, slope)
 
 
 @op(lambda ggx, gx, gy, x, slope: _gate(ggx, x, slope=slope), None)
 def _gate(xp, gy, x, slope):
     """gy where x > 0, else slope * gy: linear in gy, flat in x."""
-    if slope == 0:
-        return gy * (x > 0)
-    factor = xp.asarray(x > 0).astype(gy.dtype)
-    return xp.multiply(xp.maximum(factor, slope, out=factor), gy, out=factor)
+    return xp.gate(gy, x, slope)
 
 
 @op(lambda gy, y, x, low, high: gy * _inside(x, low=low, high=high))

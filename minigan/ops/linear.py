@@ -10,7 +10,8 @@ from minigan.engine import Tensor, matmul, op, sum
     lambda gy, y, x, w, b: sum(gy, 0))
 def _affine(xp, x, w, b):
     y = xp.product(x, w)
-    return xp.add(y, b, out=y)
+    y += b
+    return y
 
 
 def affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
