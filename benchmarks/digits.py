@@ -49,7 +49,8 @@ def measured(run: Path, name: str, preset: str, seed: int, steps: int) -> dict[s
     minigan("evaluate", str(run))
     test = json.loads((run / "evaluation.json").read_text())
     found = {"model": name, "preset": preset, "seed": seed, "steps": steps,
-             "failed": test["failed"], "minutes": readings["seconds"] / 60, "environment": environment(),
+             "failed": test["failed"], "minutes": readings["seconds"] / 60,
+             "environment": environment(),
              **{row["name"]: row["value"] for row in test["rows"]}}
     print(f"{name}:{preset} seed {seed}: {found['minutes']:.1f} minutes, "
           f"recognised {found['recognised']:.3f}, "

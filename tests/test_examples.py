@@ -200,6 +200,20 @@ def penalty_mistakes(found):
     assert found["both_updated"][1] > found["both_updated"][0] == 0
 
 
+@check("19")
+def is_it_any_good(found):
+    failed = {name: numbers["failed"] for name, numbers in found.items()}
+    assert failed["real, new"] == failed["a GAN's"] == ""
+    for name, part in {"copies": "d", "one a class": "c", "mostly ones": "b",
+                       "half noise": "c"}.items():
+        assert part in failed[name], name
+    real = found["real, new"]
+    assert found["copies"]["copies, median"] == 0 < 0.9 < real["copies, median"]
+    assert found["half noise"]["recognised"] > real["recognised"] - 0.05
+    assert found["one a class"]["recall"] == 0 and real["recall"] > 0.8
+    assert found["means of two"]["recall"] < real["recall"] - 0.2  # fails at c with more than 250
+
+
 @pytest.fixture
 def ops_table():
     """An example's own ops leave the table of ops again."""
