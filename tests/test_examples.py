@@ -208,7 +208,7 @@ def is_it_any_good(found):
                        "half noise": "c"}.items():
         assert part in failed[name], name
     real = found["real, new"]
-    assert found["copies"]["copies, median"] == 0 < 0.9 < real["copies, median"]
+    assert found["copies"]["copies, median"] < 0.01 < 0.9 < real["copies, median"]
     assert found["half noise"]["recognised"] > real["recognised"] - 0.05
     assert found["one a class"]["recall"] == 0 and real["recall"] > 0.8
     assert found["means of two"]["recall"] < real["recall"] - 0.2  # fails at c with more than 250
