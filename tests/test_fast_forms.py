@@ -170,15 +170,17 @@ def test_the_convolution_family_by_winograd(monkeypatch, size, kernel, stride, p
 
 
 def test_winograd_is_chosen_where_it_was_measured_to_win():
-    def chosen(size, kernel, stride, padding, c_in, c_out):
+    def chosen(size, kernel, stride, padding, c_in, c_out, images=64):
         g = conv_geometry("test", (size, size), (kernel, kernel), stride, padding, 1)
-        return cpu_winograd.tile_size(g, c_in, c_out)
+        return cpu_winograd.tile_size(g, images, c_in, c_out)
 
     assert chosen(32, 4, 2, 1, 64, 128) == chosen(16, 4, 2, 1, 128, 256) == 4
     assert chosen(8, 4, 2, 1, 256, 512) == 2
     assert chosen(7, 5, 1, 2, 128, 256) == chosen(28, 3, 1, 1, 48, 48) == 4
     assert chosen(14, 4, 2, 1, 64, 128) == chosen(28, 4, 2, 1, 1, 64) == 0
-    assert cpu_winograd.tile_size(conv_geometry("test", (32, 32), (3, 3), 1, 1, 2), 64, 64) == 0
+    assert chosen(8, 4, 2, 1, 256, 512, images=4) == chosen(28, 3, 1, 1, 48, 48, images=0) == 0
+    dilated = conv_geometry("test", (32, 32), (3, 3), 1, 1, 2)
+    assert cpu_winograd.tile_size(dilated, 64, 64, 64) == 0
 
 
 def test_convolutions_have_the_same_bits_on_any_number_of_threads():

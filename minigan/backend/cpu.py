@@ -15,7 +15,6 @@ from minigan.backend.threads import parallel
 
 CACHE = 1 << 20  # bytes of patches that a block of images may have
 FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
-MANY_IMAGES = 16  # fewer do not pay for transforming the weights
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
@@ -172,8 +171,8 @@ class NumpyBackend(Passes):
 
 def _tile(a: Array, b: Array, g: Geometry, c_in: int, c_out: int) -> int:
     """The tile size of Winograd's form where that is faster, else 0."""
-    same = a.dtype == b.dtype and a.dtype.kind == "f" and len(a) >= MANY_IMAGES
-    return cpu_winograd.tile_size(g, c_in, c_out) if same else 0
+    same = a.dtype == b.dtype and a.dtype.kind == "f"
+    return cpu_winograd.tile_size(g, len(a), c_in, c_out) if same else 0
 
 
 def _over_images(block: Callable[[slice], None], n: int, bytes_each: int, least: int = 2) -> None:

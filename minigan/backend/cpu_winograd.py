@@ -34,12 +34,12 @@ POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)  # small numbers and their inver
 SIZES = (2, 4)         # of tiles; larger ones would lose digits
 PER_NUMBER = 65        # multiplications in the time in which a number is moved or transformed
 PER_PATCH = 27         # and in which the direct form copies one
-WORTH_IT = 0.9         # of the direct form's cost
+WORTH_IT = 0.8         # of the counted cost: beside other processes the direct form suffers less
 FEW_WEIGHTS = 1 << 20  # so many transformed weights stay in the cache from one block to the next
 
 
-@functools.cache
-def tile_size(g: Geometry, c_in: int, c_out: int) -> int:
+@functools.lru_cache(1024)
+def tile_size(g: Geometry, images: int, c_in: int, c_out: int) -> int:
     """The size m of the tiles with which this convolution is cheapest, 0 for the direct form."""
     stride, kernel = g.stride[0], g.kernel[0]
     if g.stride not in ((1, 1), (2, 2)) or kernel != g.kernel[1] or g.dilation != (1, 1):
@@ -52,7 +52,7 @@ def tile_size(g: Geometry, c_in: int, c_out: int) -> int:
         tiles, products = -(-oh // m) * -(-ow // m), (m + r - 1) ** 2
         cost = tiles * products * channels * (c_out + 1.3 * products + PER_NUMBER)
         cost += tiles * m * m * c_out * (1.3 * products + PER_NUMBER)
-        cost += products * channels * c_out * PER_NUMBER / 64  # a batch's share of the weights'
+        cost += products * channels * c_out * PER_NUMBER / max(images, 1)  # an image's share
         if cost < least:
             best, least = m, cost
     return best
