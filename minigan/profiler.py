@@ -120,7 +120,8 @@ class Profile:
         """Lines of text; repeats: how many steps the block made, to show the costs of one."""
         head = (f"{'op':20} {'calls':>11} {'forward':>9} {'backward':>9} {'share':>6} {'made':>9} "
                 f"{'at the peak':>11}")
-        lines = [head, f"{'':20} {'fwd  back':>11} {'ms':>9} {'ms':>9} {'%':>6} {'MB':>9} {'MB':>11}"]
+        units = f"{'':20} {'fwd  back':>11} {'ms':>9} {'ms':>9} {'%':>6} {'MB':>9} {'MB':>11}"
+        lines = [head, units]
         for row in folded(self.rows(), limit):
             calls = "{:.0f} {:>5.0f}".format(*(n / repeats for n in row.calls))
             lines.append(
@@ -155,9 +156,12 @@ def folded(rows: list[Row], limit: int) -> list[Row]:
     if len(ops) <= limit:
         return rows
     small = ops[limit - 1:]
-    together = Row(f"{len(small)} others", *([sum(values) for values in zip(*column)] for column in
-                                             zip(*((r.seconds, r.calls, r.made, r.held)
-                                                   for r in small))))
+
+    def total(column: str) -> list[Any]:
+        return [sum(values) for values in zip(*(getattr(row, column) for row in small))]
+
+    together = Row(f"{len(small)} others", total("seconds"), total("calls"), total("made"),
+                   total("held"))
     return [*ops[:limit - 1], together, last]
 
 

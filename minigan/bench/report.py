@@ -60,7 +60,7 @@ def table(rows: list[Row]) -> str:
     notes: dict[str, None] = {}
     paired = any(str(rival).endswith("+plain") for rival in rivals)
     subject = "step" if paired else rows[0]["side"]
-    head = ["workload", "batch", *([] if paired else [f"{subject}, ms", "of its floor"]),
+    head = ["workload", "batch", *([] if paired else [f"{subject}, ms", "floor, ms"]),
             *([f"{r.removesuffix('+plain')}: penalty / plain" if paired else f"{subject} / {r}"
                for r in rivals]), *([] if paired else ["MB above import"])]
     lines = [head, ["---"] * len(head)]
@@ -83,7 +83,7 @@ def _time(found: dict[Any, Row], notes: dict[str, None]) -> str:
 def _floor(row: Row) -> str:
     if "floor_ms" not in row or "ms" not in row:
         return "-"
-    return f"{row['floor_ms'] / row['ms']:.0%} of {row['floor_gflops']:.0f} GFLOP/s"
+    return f"{row['floor_ms']:.3g} ({row['floor_ms'] / row['ms']:.0%})"
 
 
 def _ratio(row: Row | None, notes: dict[str, None]) -> str:
@@ -122,13 +122,14 @@ def _legend(rows: list[Row]) -> list[str]:
              + "".join(f"; {name} {version}" for name, version in versions.items())]
     if pairs:
         discarded = sum(row.get("discarded", 0) for row in rows)
-        lines.append(f"Medians of {min(pairs)} to {max(pairs)} pairs in turn, ranges of the ratio "
+        count = f"{min(pairs)}" + f" to {max(pairs)}" * (max(pairs) > min(pairs))
+        lines.append(f"Medians of {count} pairs in turn, ranges of the ratio "
                      f"in brackets; {discarded} pairs discarded because others were computing"
                      + (f"; others used {max(others):.2f} cores at most (median of a row)"
                         if others else ""))
     if square:
-        lines.append(f"Floor: the workload's own matrix products alone; a product of "
-                     f"2048 x 2048 makes {max(square):.0f} GFLOP/s here")
+        lines.append(f"Floor: the workload's own matrix products alone, and its share of a step; "
+                     f"a product of 2048 x 2048 makes {max(square):.0f} GFLOP/s here")
     if any(row.get("busy") for row in rows):
         lines.append("*: measured while others were computing (--keep-busy)")
     return lines

@@ -110,7 +110,7 @@ def pair(cells: list[Cell], plan: Plan) -> dict[str, Any]:
         ValueError: there was no quiet moment.
     """
     counts = [steps_a_turn(cell, plan.turn) for cell in cells]
-    turns = [lambda cell=cell, n=n: cell.seconds(n) / n * 1e3  # type: ignore[misc]
+    turns = [lambda cell=cell, n=n: cell.seconds(n) / n * 1e3
              for cell, n in zip(cells, counts)]
     pids = [cell.pid for cell in cells]
     found = measure(turns, plan.pairs, lambda: read(pids), plan.keep_busy).summary()

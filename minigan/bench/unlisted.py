@@ -5,6 +5,8 @@ Speed code is written with the listed workloads in view; this one says what ever
 
 from __future__ import annotations
 
+from typing import Any
+
 from minigan.models.dcgan import DCGAN, Settings
 from minigan.nn import (AvgPool2d, BatchNorm, Conv2d, Dense, Flatten, LeakyReLU, ReLU, Reshape,
                         Sequential, Tanh, Upsample)
@@ -19,7 +21,7 @@ class Unlisted(DCGAN):
 
     def build(self) -> None:
         s, (h, w, c), rng = self.settings, self.shape, self.streams["init"]
-        conv = {"kernel_size": 3, "padding": 1, "rng": rng}
+        conv: dict[str, Any] = {"kernel_size": 3, "padding": 1, "rng": rng}
         self.generator = Sequential(
             Dense(s.latent_size, h // 2 * (w // 2) * s.width, rng=rng),
             Reshape(h // 2, w // 2, s.width), BatchNorm(s.width), ReLU(),

@@ -73,10 +73,11 @@ def run(side: Any, step: Any, start: int, n: int) -> float:
         for loss in losses:
             side.value(loss)
 
+    if hasattr(side, "seconds"):  # it knows a better clock
+        return float(side.seconds(job))
     began = time.perf_counter()
-    by_device = side.seconds(job) if hasattr(side, "seconds") else job()
-    elapsed = time.perf_counter() - began
-    return elapsed if by_device is None else by_device
+    job()
+    return time.perf_counter() - began
 
 
 def resident() -> int:
