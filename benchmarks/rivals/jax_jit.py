@@ -47,20 +47,21 @@ def network(layers: list[dict[str, Any]]) -> tuple[Callable[..., Any], Weights]:
     return apply, trained
 
 
+def convolution(x: Any, w: Any, layer: dict[str, Any]) -> Any:
+    """Images (N, H, W, C) with kernels (KH, KW, C_in, C_out)."""
+    return jax.lax.conv_general_dilated(x, w, layer["stride"], layer["pads"],
+                                        dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
 def _layer(layer: dict[str, Any], w: dict[str, Any], x: Any, masks: Any, moments: list[Any]) -> Any:
     kind = layer["kind"]
     if kind == "Dense":
         y = x @ w["weight"]
     elif kind == "Conv2d":
-        y = jax.lax.conv_general_dilated(x, w["weight"], layer["stride"], layer["pads"],
-                                         dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        y = convolution(x, w["weight"], layer)
     elif kind == "ConvTranspose2d":
-        kernel = w["weight"][::-1, ::-1].swapaxes(2, 3)
-        pads = [(k - 1 - before, size + k - 1 - ((n - 1) * s + 1) - (k - 1 - before))
-                for k, (before, _), size, n, s in zip(kernel.shape, layer["pads"], layer["size"],
-                                                      x.shape[1:3], layer["stride"])]
-        y = jax.lax.conv_general_dilated(x, kernel, (1, 1), pads, lhs_dilation=layer["stride"],
-                                         dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        images = jax.ShapeDtypeStruct((len(x), *layer["size"], w["weight"].shape[2]), x.dtype)
+        y, = jax.linear_transpose(lambda at: convolution(at, w["weight"], layer), images)(x)
     elif kind in ("BatchNorm", "LayerNorm"):
         axes = tuple(range(x.ndim - 1)) if kind == "BatchNorm" else (1, 2, 3)
         mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)

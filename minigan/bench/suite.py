@@ -15,6 +15,7 @@ from minigan.bench.pairs import measure
 from minigan.bench.quiet import read
 
 WARM_UP = 3        # steps before the length of a turn is decided, beside those that are compared
+FLOORS = 3         # times that the floor is measured
 TOLERANCE = 2e-3   # of the first losses; float32, and Adam's first steps magnify its rounding
 
 
@@ -100,7 +101,21 @@ def _alone(cell: Cell, plan: Plan) -> dict[str, Any]:
     except ValueError as busy:
         row = {"missing": str(busy)}
     row.update(cell.memory())  # before the floor makes matrices of its own
-    return {**row, **(cell.ask("floor") or {}), "versions": cell.versions}
+    return {**row, **_floor(cell, plan), "versions": cell.versions}
+
+
+def _floor(cell: Cell, plan: Plan) -> dict[str, Any]:
+    """The floor under the cell's steps: of a few quiet tries the fastest; {} if there is none."""
+    tries: list[dict[str, float]] = []
+
+    def turn() -> float:
+        tries.append(cell.ask("floor") or {})
+        return 0.0
+
+    quiet = measure([turn], FLOORS, lambda: read([cell.pid]), plan.keep_busy)
+    if not quiet.kept or not tries[-1]:
+        return {}
+    return min(tries, key=lambda found: found["floor_ms"])
 
 
 def pair(cells: list[Cell], plan: Plan) -> dict[str, Any]:

@@ -37,9 +37,9 @@ def main(order: dict[str, Any]) -> None:
         with open(order["load"], "rb") as file:
             load = pickle.load(file)
         step = side.build(load, order["form"])
-    except (ImportError, NotImplementedError) as reason:
-        return answer({"missing": " ".join(str(reason).split())})
-    first = [[side.value(loss) for loss in step(i)] for i in range(order["checked"])]
+        first = [[side.value(loss) for loss in step(i)] for i in range(order["checked"])]
+    except Exception as error:  # whatever it is, it belongs into the table
+        return answer({"missing": reason(error)})
     del load
     gc.collect()
     forget_peak()
@@ -55,6 +55,13 @@ def main(order: dict[str, Any]) -> None:
             answer({"peak": peak(), "device": getattr(side, "device_memory", lambda: None)()})
         elif what == "floor":
             answer(side.floor_of(step, order["threads"]) if hasattr(side, "floor_of") else None)
+
+
+def reason(error: Exception) -> str:
+    """Why a cell is empty, in one line; what was to be expected needs no name."""
+    text = " ".join(str(error).split())[:300]
+    expected = isinstance(error, (ImportError, NotImplementedError))
+    return text if expected and text else f"{type(error).__name__}: {text}"
 
 
 def load_module(name: str) -> Any:

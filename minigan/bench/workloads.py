@@ -92,7 +92,7 @@ def _masks(layers: list[dict[str, Any]], batch: int, passes: int) -> list[np.nda
     """What dropout keeps in so many passes through D, call by call."""
     stream = Stream(SEED, "dropout")
     return [stream.uniform((batch, *layer["shape"])) >= layer["rate"] for _ in range(passes)
-            for layer in layers if layer["kind"] == "dropout"]
+            for layer in layers if layer["kind"] == "Dropout"]
 
 
 def describe(network: nn.Module, x: Tensor) -> list[dict[str, Any]]:
