@@ -1,6 +1,8 @@
 """JAX: the whole step, noise and both Adams included, as one function under jax.jit.
 
-Images are (N, H, W, C), as ours. On a processor JAX takes as many threads as it has cores, so the
+Images are (N, H, W, C), as ours. Activations are jax.nn's: the derivative of jnp.maximum compares
+its result with its inputs, and in a fused kernel that computes x a second time these differ by
+rounding, so that some gradients are 0 or half of what they should be (seen with JAX 0.10.2). On a processor JAX takes as many threads as it has cores, so the
 process is held to as many cores as it may have threads.
 """
 
@@ -73,8 +75,8 @@ def _layer(layer: dict[str, Any], w: dict[str, Any], x: Any, masks: Any, moments
         return x * next(masks) / (1 - layer["rate"])
     else:
         return {
-            "ReLU": lambda: jnp.maximum(x, 0), "Tanh": lambda: jnp.tanh(x),
-            "LeakyReLU": lambda: jnp.maximum(x, x * layer["slope"]),
+            "ReLU": lambda: jax.nn.relu(x), "Tanh": lambda: jnp.tanh(x),
+            "LeakyReLU": lambda: jax.nn.leaky_relu(x, layer["slope"]),
             "Flatten": lambda: x.reshape(len(x), -1),
             "Reshape": lambda: x.reshape(len(x), *layer["to"]),
             "Upsample": lambda: x.repeat(layer["scale"], 1).repeat(layer["scale"], 2),

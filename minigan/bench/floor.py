@@ -73,12 +73,12 @@ def work(found: Counter[Product]) -> float:
 
 
 def time_of(product: Product) -> float:
-    """Seconds of one product: the median of what fits into LEAST seconds, five at least."""
+    """Seconds of one product: the median of what fits into LEAST seconds, three at least."""
     m, k, n = product
     a, b, out = (np.ones(size, "float32") for size in ((m, k), (k, n), (m, n)))
     np.matmul(a, b, out=out)
     times: list[float] = []
-    while len(times) < 5 or (sum(times) < LEAST and len(times) < 2000):
+    while len(times) < 3 or (sum(times) < LEAST and len(times) < 2000):
         began = time.perf_counter()
         np.matmul(a, b, out=out)
         times.append(time.perf_counter() - began)

@@ -15,7 +15,7 @@ from minigan.bench.pairs import measure
 from minigan.bench.quiet import read
 
 WARM_UP = 3        # steps before the length of a turn is decided, beside those that are compared
-FLOORS = 3         # times that the floor is measured
+FLOORS = 3         # times that the floor is measured, at most
 TOLERANCE = 2e-3   # of the first losses; float32, and Adam's first steps magnify its rounding
 
 
@@ -112,7 +112,7 @@ def _floor(cell: Cell, plan: Plan) -> dict[str, Any]:
         tries.append(cell.ask("floor") or {})
         return 0.0
 
-    quiet = measure([turn], FLOORS, lambda: read([cell.pid]), plan.keep_busy)
+    quiet = measure([turn], min(FLOORS, plan.pairs), lambda: read([cell.pid]), plan.keep_busy)
     if not quiet.kept or not tries[-1]:
         return {}
     return min(tries, key=lambda found: found["floor_ms"])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigan import nn
-from minigan.backend import Stream
+from minigan.backend import Stream, default
 from minigan.backend.geometry import conv_geometry, transpose_geometry
 from minigan.engine import Tensor, no_grad
 from minigan.models.catalog import find, names
@@ -75,7 +75,7 @@ def prepare(name: str, batch: int) -> dict[str, Any]:
     s = model.settings
     latent, penalty = Stream(SEED, "latent"), Stream(SEED, "penalty")
     with no_grad():
-        start = Tensor(np.zeros((2, s.latent_size), "float32"))
+        start = Tensor(default().zeros((2, s.latent_size), "float32"))
         generator = describe(model.generator, start)
         discriminator = describe(model.discriminator, model.generator.eval()(start))
     return {
