@@ -335,11 +335,13 @@ def ranges(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title
 
 
 def bars(names: Sequence[str], charts: Mapping[str, Mapping[str, Sequence[float]]],
-         title: str = "", caption: str = "") -> Figure:
+         title: str = "", caption: str = "", same_scale: bool = False) -> Figure:
     """Bar charts side by side with a row a name.
 
     charts: title of a chart -> part of a bar -> its length in each row; parts follow one another.
+    same_scale: all charts have the scale of the longest bar.
     """
+    longest = [np.sum([*parts.values()], axis=0).max() or 1 for parts in charts.values()]
     figure, axes = panels(len(charts), 4.4, 0.27 * len(names) + 1.3, title, caption)
     for chart, (ax, (label, parts)) in enumerate(zip(axes, charts.items())):
         _rows(names if chart == 0 else [""] * len(names), 0, label, "", ax)
@@ -350,7 +352,7 @@ def bars(names: Sequence[str], charts: Mapping[str, Mapping[str, Sequence[float]
             ends += np.asarray(lengths, float)
         for row, end in enumerate(ends):
             ax.text(end, row, f" {end:.3g}" if end else "", va="center", size=8, color=MUTED)
-        ax.set_xlim(0, 1.14 * (ends.max() or 1))
+        ax.set_xlim(0, 1.16 * (max(longest) if same_scale else longest[chart]))
     axes[-1].legend(loc="lower right", frameon=False, fontsize=8.5, labelcolor=INK, handlelength=1)
     return figure
 

@@ -200,6 +200,16 @@ def penalty_mistakes(found):
     assert found["both_updated"][1] > found["both_updated"][0] == 0
 
 
+@check("20")
+def where_the_time_goes(found):
+    pruned, whole = found["pruned"], found["whole"]
+    assert found["apart"] == 0
+    assert pruned["ops"] < whole["ops"] and pruned["peak_mb"] < whole["peak_mb"]
+    for side in (pruned, whole):
+        assert side["sum_ms"] == pytest.approx(side["ms"]) and side["ms"] > 0
+    assert "conv2d" in found["top"] and len(found["top"]) == 9
+
+
 @pytest.fixture
 def ops_table():
     """An example's own ops leave the table of ops again."""

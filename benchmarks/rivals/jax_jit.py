@@ -1,9 +1,11 @@
 """JAX: the whole step, noise and both Adams included, as one function under jax.jit.
 
-Images are (N, H, W, C), as ours. Activations are jax.nn's: the derivative of jnp.maximum compares
-its result with its inputs, and in a fused kernel that computes x a second time these differ by
-rounding, so that some gradients are 0 or half of what they should be (seen with JAX 0.10.2). On a processor JAX takes as many threads as it has cores, so the
+Images are (N, H, W, C), as ours. On a processor JAX takes as many threads as it has cores, so the
 process is held to as many cores as it may have threads.
+
+Activations are jax.nn's: the derivative of jnp.maximum compares its result with its inputs, and in
+a fused kernel that computes x a second time these differ by rounding, so that some gradients are 0
+or half of what they should be (seen with JAX 0.10.2).
 """
 
 from __future__ import annotations
