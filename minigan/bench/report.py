@@ -171,8 +171,10 @@ def picture(rows: list[Row]) -> Figure | None:
         figure, (left, right) = plot.panels(2, 5.0, 3.4, title="Does a step stay what it costs?")
         plot.lines({_name(r): (r["at"], r["ms_of_blocks"]) for r in runs}, title="ms a step",
                    x_label="step", on=left)
+        left.set_ylim(bottom=0)  # flat is flat only on a scale that begins at 0
         plot.lines({_name(r): (r["at"], r["mb_of_blocks"]) for r in runs}, title="MB, peak so far",
                    x_label="step", on=right)
+        right.set_ylim(bottom=0)
         return figure
     found = [row for row in rows if "ratio" in row]
     if not found:
@@ -185,11 +187,10 @@ def picture(rows: list[Row]) -> Figure | None:
     return plot.ranges(
         {name.removesuffix("+plain"): values for name, values in series.items()},
         title="A critic's update with the penalty over one without" if penalty else
-        f"Time of a step: {subject} over each rival", level=1.0,
+        f"Time of {subject} over that of each rival", level=1.0,
         caption=("" if penalty else f"Left of 1.0 {subject} is faster. ")
         + "Dots are medians, lines the whole range of the pairs. "
-        + ", ".join(f"{found[0][fact]} {'threads' if fact == 'threads' else ''}".strip()
-                    for fact in ("processor", "threads")))
+        + "{processor}, threads: {threads}".format(**found[0]))
 
 
 def _name(row: Row) -> str:

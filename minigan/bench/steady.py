@@ -28,7 +28,8 @@ after_import = time.perf_counter()
 from minigan.bench import ours
 ours.start("numpy", {threads})
 from minigan.bench.workloads import build, images
-model, x = build({name!r}), minigan.tensor(images({name!r}, {batch})[0])
+model = build({name!r})
+x = minigan.tensor(images({batch}, *model.shape))
 (model.critic_step if hasattr(model, "critic_step") else model.step)(x)
 print(after_numpy - began, after_import - began, time.perf_counter() - began)
 """

@@ -16,7 +16,10 @@ from minigan.bench.quiet import read
 
 WARM_UP = 3        # steps before the length of a turn is decided, beside those that are compared
 FLOORS = 3         # times that the floor is measured, at most
-TOLERANCE = 2e-3   # of the first losses; float32, and Adam's first steps magnify its rounding
+
+# What rounding in float32 may do to the losses of the first steps: Adam's first updates move every
+# weight by the learning rate, also where the gradient's sign is nothing but rounding.
+TOLERANCES = (2e-4, 5e-4, 2e-3, 1e-2, 3e-2)
 
 
 @dataclass(frozen=True)
@@ -153,9 +156,10 @@ def check_losses(ours: Cell, theirs: Cell) -> float:
     """
     if [len(step) for step in ours.losses] != [len(step) for step in theirs.losses]:
         raise ValueError(f"{theirs.side} returns other results than {ours.side}")
-    apart = max(abs(a - b) / max(1.0, abs(a)) for mine, others in zip(ours.losses, theirs.losses)
-                for a, b in zip(mine, others))
-    if not apart <= TOLERANCE:  # NaN is none either
-        raise ValueError(f"{theirs.side} computes something else than {ours.side}: their first "
-                         f"losses differ by {apart:.1e}")
-    return apart
+    apart = [max(abs(a - b) / max(1.0, abs(a)) for a, b in zip(mine, others))
+             for mine, others in zip(ours.losses, theirs.losses)]
+    for step, (found, most) in enumerate(zip(apart, TOLERANCES)):
+        if not found <= most:  # NaN is none either
+            raise ValueError(f"{theirs.side} computes something else than {ours.side}: their "
+                             f"losses differ by {found:.1e} in step {step + 1}")
+    return max(apart)

@@ -61,11 +61,10 @@ def build(name: str) -> Model:
     return _model(model)(preset, size, SEED, ema=0.0)
 
 
-def images(name: str, batch: int) -> np.ndarray:
-    """Images of noise in [-1, 1], (BATCHES, batch, H, W, C): what they show costs no time."""
-    shape = build(name).shape
+def images(*shape: int) -> np.ndarray:
+    """Images of noise in [-1, 1], (..., H, W, C): what they show costs no time."""
     random = np.random.Generator(np.random.Philox(2014))
-    return random.uniform(-1, 1, (BATCHES, batch, *shape)).astype("float32")
+    return random.uniform(-1, 1, shape).astype("float32")
 
 
 def prepare(name: str, batch: int) -> dict[str, Any]:
@@ -82,7 +81,8 @@ def prepare(name: str, batch: int) -> dict[str, Any]:
         "name": name, "task": "critic" if critic else "gan", "batch": batch, "shape": model.shape,
         "latent": s.latent_size, "learning_rate": s.learning_rate, "betas": (s.beta1, s.beta2),
         "eps": 1e-8, "penalty": 0.0 if plain or not critic else s.penalty,
-        "generator": generator, "discriminator": discriminator, "images": images(name, batch),
+        "generator": generator, "discriminator": discriminator,
+        "images": images(BATCHES, batch, *model.shape),
         "noise": [latent.normal((batch, s.latent_size)) for _ in range(CHECKED)],
         "epsilon": [penalty.uniform((batch, 1, 1, 1)) for _ in range(CHECKED)] * critic,
         "kept": _masks(discriminator, batch, 0 if critic else 3 * CHECKED)}
