@@ -305,6 +305,71 @@ def scatter(points: Mapping[str, np.ndarray], limit: float | None = None, title:
     return figure
 
 
+def ranges(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str = "",
+           caption: str = "", level: float | None = None) -> Figure:
+    """Medians as dots on the lines from lowest to highest value, a row a name.
+
+    series: series -> name -> (median, low, high). level: a dashed line to compare with.
+    """
+    names = list(dict.fromkeys(name for values in series.values() for name in values))
+    height = 0.16 * sum(map(len, series.values())) + 0.2 * len(names) + 1.5
+    figure, ax = _rows(names, height, title, caption)
+    labelled = set()
+    for row, name in enumerate(names):
+        here = [(i, label) for i, label in enumerate(series) if name in series[label]]
+        for place, (i, label) in enumerate(here):
+            median, low, high = series[label][name]
+            y = row + (place - (len(here) - 1) / 2) * 0.72 / max(len(here), 2)
+            colour = COLOURS[i % len(COLOURS)]
+            ax.plot([low, high], [y, y], color=colour, linewidth=2.2, alpha=0.4,
+                    solid_capstyle="round")
+            ax.plot([median], [y], "o", color=colour, markersize=5.5, markeredgecolor=PAPER,
+                    markeredgewidth=0.8, label="" if label in labelled else label, zorder=3)
+            labelled.add(label)
+    ax.set_xlim(left=0)
+    if level is not None:
+        ax.axvline(level, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8.5,
+              labelcolor=INK, handlelength=1, borderaxespad=0)
+    return figure
+
+
+def bars(names: Sequence[str], charts: Mapping[str, Mapping[str, Sequence[float]]],
+         title: str = "", caption: str = "", same_scale: bool = False) -> Figure:
+    """Bar charts side by side with a row a name.
+
+    charts: title of a chart -> part of a bar -> its length in each row; parts follow one another.
+    same_scale: all charts have the scale of the longest bar.
+    """
+    longest = [np.sum([*parts.values()], axis=0).max() or 1 for parts in charts.values()]
+    figure, axes = panels(len(charts), 4.4, 0.27 * len(names) + 1.3, title, caption)
+    for chart, (ax, (label, parts)) in enumerate(zip(axes, charts.items())):
+        _rows(names if chart == 0 else [""] * len(names), 0, label, "", ax)
+        ends = np.zeros(len(names))
+        for i, (part, lengths) in enumerate(parts.items()):
+            ax.barh(range(len(names)), lengths, left=ends, height=0.62, color=COLOURS[i],
+                    label=part, linewidth=0)
+            ends += np.asarray(lengths, float)
+        for row, end in enumerate(ends):
+            ax.text(end, row, f" {end:.3g}" if end else "", va="center", size=8, color=MUTED)
+        ax.set_xlim(0, 1.16 * (max(longest) if same_scale else longest[chart]))
+    axes[-1].legend(loc="lower right", frameon=False, fontsize=8.5, labelcolor=INK, handlelength=1)
+    return figure
+
+
+def _rows(names: Sequence[str], height: float, title: str, caption: str, on: Axes | None = None
+          ) -> tuple[Figure, Axes]:
+    """An Axes whose vertical axis are names, the first on top."""
+    figure, axes = (on.figure, [on]) if on is not None else panels(1, 7.2, height, caption=caption)
+    _, ax = _plot(axes[0], title, "", "", "")
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(axis="y", labelcolor=INK)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    ax.grid(axis="x", color=FAINT, linewidth=0.8)
+    return figure, ax  # type: ignore[return-value]
+
+
 def level_sets(xx: np.ndarray, yy: np.ndarray, zz: np.ndarray, points: np.ndarray | None = None,
                title: str = "", caption: str = "", on: Axes | None = None) -> Figure:
     """A function of the plane as filled levels: xx, yy, zz (H, W); points (N, 2) drawn on top."""

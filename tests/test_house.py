@@ -34,7 +34,7 @@ LEARNERS_PATH = ["engine", "errors", "ops", "nn", "losses", "penalties", "models
 ONE_PLACE = {"cupy": "backend/gpu.py", "cupyx": "backend/gpu.py", "cupy_backends": "backend/gpu.py",
              "matplotlib": "plot.py", "pooch": "data/download.py",
              "requests": "data/download.py", "PIL": {"data/pictures.py", "training/animation.py"},
-             "torch": None, "tensorflow": None, "jax": None}
+             "torch": None, "tensorflow": None, "jax": None, "autograd": None}
 TEXT = {".py", ".md", ".cfg", ".toml", ".txt", ".json", ".csv", ".sh", ".yml", ".yaml", ".ipynb"}
 
 

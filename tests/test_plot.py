@@ -215,3 +215,39 @@ def test_a_notebook_gets_a_png(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "shown.png"), plot.pixels(figure))
     np.testing.assert_array_equal(read(plot.save(figure, tmp_path / "saved.png")),
                                   plot.pixels(figure))
+
+
+# Rows of names.
+
+def words_of(figure):
+    from matplotlib.text import Text
+    return [t.get_text() for t in figure.findobj(Text)]
+
+
+def test_ranges_are_dots_on_lines_in_the_row_of_their_name():
+    figure = plot.ranges({"one": {"a": (1.0, 0.5, 2.0), "b": (3.0, 3.0, 3.0)},
+                          "two": {"b": (0.2, 0.1, 0.4)}}, "A title", "A caption.", level=1.0)
+    ax = figure.axes[0]
+    dots = {(float(x.get_xdata()[0]), round(float(x.get_ydata()[0]))): x.get_color()
+            for x in ax.lines if x.get_marker() == "o"}
+    assert set(dots) == {(1.0, 0), (3.0, 1), (0.2, 1)}
+    assert dots[1.0, 0] == dots[3.0, 1] != dots[0.2, 1]
+    spans = {tuple(x.get_xdata()) for x in ax.lines if x.get_marker() != "o"}
+    assert {(0.5, 2.0), (3.0, 3.0), (0.1, 0.4)} < spans and ax.get_xlim()[0] == 0
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"] and ink(figure) > 2000
+    assert {"A title", "A caption.", "one", "two"} <= set(words_of(figure))
+
+
+CHARTS = {"ms": {"there": [3.0, 1.0], "back": [1.0, 0.0]}, "MB": {"there": [8, 0], "back": [0, 2]}}
+
+
+@pytest.mark.parametrize("same_scale", [False, True])
+def test_bars_follow_one_another(same_scale):
+    figure = plot.bars(["first", "second"], CHARTS, "A title", "A caption.", same_scale)
+    ms, mb = figure.axes
+    assert [(b.get_x(), b.get_width(), round(b.get_y() + b.get_height() / 2)) for b in ms.patches
+            ] == [(0, 3, 0), (0, 1, 1), (3, 1, 0), (1, 0, 1)]
+    assert (ms.get_xlim() == mb.get_xlim()) == same_scale and ms.get_xlim()[1] > 4
+    assert [t.get_text() for t in ms.get_yticklabels()] == ["first", "second"]
+    assert {"A title", "A caption.", "ms", "MB", "there", " 4", " 1", " 8", " 2"} <= set(
+        words_of(figure)) and ink(figure) > 5000

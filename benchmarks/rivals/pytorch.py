@@ -1,47 +1,262 @@
-"""gan:seed in PyTorch, as tutorials write it: eager, nn.Sequential, backward, two Adams."""
+"""PyTorch: as the tutorials write a step, the same tuned by hand, and through torch.compile.
+
+plain: eager, nn.Sequential, zero_grad, backward, two Adams. tuned: the discriminator is frozen in
+the generator's step (no gradients of weights that nobody uses), Adam is fused, and convolutional
+nets are timed in both memory formats, the faster of which is kept. compiled: the tuned step with
+both networks compiled.
+"""
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable
 
 import torch
+from nchw import channels_first
 from torch import nn
+from torch.nn import functional as F
 
-from workloads import BATCH, BETAS, EPS, LEARNING_RATE, SLOPE
-
-
-def _network(weights: list[Any], last: list[nn.Module]) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for w, b in zip(weights[::2], weights[1::2]):
-        dense = nn.Linear(*w.shape, dtype=torch.from_numpy(w).dtype)
-        with torch.no_grad():
-            dense.weight.copy_(torch.from_numpy(w.T.copy()))
-            dense.bias.copy_(torch.from_numpy(b))
-        layers += [dense, nn.LeakyReLU(SLOPE)]
-    return nn.Sequential(*layers[:-1], *last)
+Step = Callable[[int], Any]
 
 
-def build(load: dict[str, Any]) -> Callable[[int], tuple[float, float]]:
-    """One training step as a function of the batch's number; it returns the two losses."""
-    G = _network(load["generator"], [nn.Tanh()])
-    D = _network(load["discriminator"], [])
-    g_optimizer, d_optimizer = (torch.optim.Adam(net.parameters(), LEARNING_RATE, BETAS, EPS)
-                                for net in (G, D))
-    criterion = nn.BCEWithLogitsLoss()
-    images, noise = torch.from_numpy(load["images"]), torch.from_numpy(load["noise"])
-    real_label = torch.ones(BATCH, 1, dtype=images.dtype)
-    fake_label = torch.zeros(BATCH, 1, dtype=images.dtype)
+def start(form: str, threads: int) -> dict[str, str]:
+    """Compute with so many threads; the version."""
+    torch.set_num_threads(threads)
+    return {"torch": torch.__version__}
 
-    def step(i: int) -> tuple[float, float]:
-        fake = G(noise[i])
-        d_optimizer.zero_grad()
-        d_loss = criterion(D(images[i]), real_label) + criterion(D(fake.detach()), fake_label)
+
+def value(result: torch.Tensor) -> float:
+    """A loss as a number, of an array the mean of its squares."""
+    return float(result.item() if result.numel() == 1 else result.square().mean().item())
+
+
+def build(load: dict[str, Any], form: str) -> Step:
+    """One step as a function of its number; it returns its results."""
+    if load["task"] == "op":
+        return build_op(load, form)
+    if form == "compiled" and load["penalty"]:
+        raise NotImplementedError("torch.compile has no double backward, which the penalty needs")
+    images = any(layer["kind"] == "Conv2d" for layer in load["discriminator"])
+    make = {"gan": gan, "critic": critic}[load["task"]]
+    if form != "tuned" or not images:
+        return make(load, form, torch.contiguous_format)
+    formats = (torch.contiguous_format, torch.channels_last)
+    faster = min(formats, key=lambda memory: trial(make(load, form, memory)))
+    return make(load, form, faster)
+
+
+def trial(step: Step) -> float:
+    """Seconds of the fastest of three steps, after two."""
+    times = []
+    for i in range(5):
+        began = time.perf_counter()
+        step(i)
+        times.append(time.perf_counter() - began)
+    return min(times[2:])
+
+
+# ---------------------------------------------------------------- layers
+
+class Crop(nn.Module):
+    """Keep the first rows and columns."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, x):
+        return x[:, :, :self.height, :self.width]
+
+
+class Dropout(nn.Dropout):
+    """nn.Dropout, whose first masks are given."""
+
+    def __init__(self, rate: float, kept: list[torch.Tensor]) -> None:
+        super().__init__(rate)
+        self.kept = kept
+
+    def forward(self, x):
+        if not self.kept:
+            return super().forward(x)
+        return x * self.kept.pop(0) / (1 - self.p)
+
+
+def network(layers: list[dict[str, Any]], kept: list[torch.Tensor]) -> nn.Sequential:
+    """nn.Sequential with the load's weights. kept: masks of its dropouts, in the order of calls."""
+    made: list[nn.Module] = []
+    for layer in channels_first(layers):
+        made += _layer(layer, kept)
+    return nn.Sequential(*made)
+
+
+def _layer(layer: dict[str, Any], kept: list[torch.Tensor]) -> list[nn.Module]:
+    kind, channels = layer["kind"], layer["shape"][-1]
+    if kind == "Dense":
+        n_in, n_out = layer["weight"].shape
+        return [_filled(nn.Linear(n_in, n_out, layer["bias"] is not None), layer["weight"].T,
+                        layer["bias"])]
+    if kind == "Conv2d":
+        (top, bottom), (left, right) = layer["pads"]
+        n_out, n_in, kh, kw = layer["weight"].shape
+        even = (top, left) == (bottom, right)
+        conv = nn.Conv2d(n_in, n_out, (kh, kw), layer["stride"], (top, left) if even else 0,
+                         bias=layer["bias"] is not None)
+        return [*([] if even else [nn.ZeroPad2d((left, right, top, bottom))]),
+                _filled(conv, layer["weight"], layer["bias"])]
+    if kind == "ConvTranspose2d":
+        (top, bottom), (left, right) = layer["pads"]
+        n_in, n_out, kh, kw = layer["weight"].shape
+        conv = nn.ConvTranspose2d(n_in, n_out, (kh, kw), layer["stride"], (top, left),
+                                  bias=layer["bias"] is not None)
+        even = (top, left) == (bottom, right)
+        return [_filled(conv, layer["weight"], layer["bias"]),
+                *([] if even else [Crop(*layer["size"])])]
+    if kind == "BatchNorm":
+        norm = (nn.BatchNorm2d if len(layer["shape"]) == 3 else nn.BatchNorm1d)(
+            channels, layer["eps"], layer["momentum"])
+        return [_filled(norm, layer["gamma"], layer["beta"])]
+    if kind == "LayerNorm":
+        return [_filled(nn.GroupNorm(1, channels, layer["eps"]), layer["gamma"], layer["beta"])]
+    if kind == "Dropout":
+        return [Dropout(layer["rate"], kept)]
+    if kind == "Reshape":
+        h, w, c = layer["to"]
+        return [nn.Unflatten(1, (c, h, w))]
+    return [{"ReLU": lambda: nn.ReLU(), "Tanh": lambda: nn.Tanh(), "Flatten": lambda: nn.Flatten(),
+             "LeakyReLU": lambda: nn.LeakyReLU(layer["slope"]),
+             "Upsample": lambda: nn.Upsample(scale_factor=layer["scale"]),
+             "AvgPool2d": lambda: nn.AvgPool2d(layer["size"])}[kind]()]
+
+
+def _filled(module: nn.Module, weight: Any, bias: Any) -> nn.Module:
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor(weight))
+        if bias is not None:
+            module.bias.copy_(torch.tensor(bias))
+    return module
+
+
+# ---------------------------------------------------------------- steps
+
+class Parts:
+    """Networks, optimizers and data of a load."""
+
+    def __init__(self, load: dict[str, Any], form: str, memory: torch.memory_format) -> None:
+        kept = [torch.from_numpy(mask).movedim(-1, 1).contiguous() for mask in load["kept"]]
+        self.G, self.D = (network(load[name], kept).to(memory_format=memory)
+                          for name in ("generator", "discriminator"))
+        fused = {} if form == "plain" else {"fused": True}
+        self.g_optimizer, self.d_optimizer = (
+            torch.optim.Adam(net.parameters(), load["learning_rate"], load["betas"], load["eps"],
+                             **fused) for net in (self.G, self.D))
+        self.weights = list(self.D.parameters())
+        if form == "compiled":
+            self.G, self.D = torch.compile(self.G), torch.compile(self.D)
+        self.images = [torch.from_numpy(x).movedim(-1, 1).contiguous(memory_format=memory)
+                       for x in load["images"]]
+        self.first = [torch.from_numpy(z) for z in load["noise"]]
+        self.size = (load["batch"], load["latent"])
+
+    def real(self, i: int) -> torch.Tensor:
+        return self.images[i % len(self.images)]
+
+    def noise(self, i: int) -> torch.Tensor:
+        return self.first[i] if i < len(self.first) else torch.randn(self.size)
+
+
+def gan(load: dict[str, Any], form: str, memory: torch.memory_format) -> Step:
+    """A discriminator's and a generator's update."""
+    p = Parts(load, form, memory)
+    bce = nn.BCEWithLogitsLoss()
+    ones, zeros = torch.ones(load["batch"], 1), torch.zeros(load["batch"], 1)
+    freeze = form != "plain"
+
+    def step(i: int) -> Any:
+        fake = p.G(p.noise(i))
+        p.d_optimizer.zero_grad()
+        d_loss = bce(p.D(p.real(i)), ones) + bce(p.D(fake.detach()), zeros)
         d_loss.backward()
-        d_optimizer.step()
-        g_optimizer.zero_grad()
-        g_loss = criterion(D(fake), real_label)
+        p.d_optimizer.step()
+
+        p.g_optimizer.zero_grad()
+        if freeze:
+            for w in p.weights:
+                w.requires_grad_(False)
+        g_loss = bce(p.D(fake), ones)
         g_loss.backward()
-        g_optimizer.step()
-        return d_loss.item(), g_loss.item()
+        if freeze:
+            for w in p.weights:
+                w.requires_grad_(True)
+        p.g_optimizer.step()
+        return d_loss.detach(), g_loss.detach()
 
     return step
+
+
+def critic(load: dict[str, Any], form: str, memory: torch.memory_format) -> Step:
+    """A critic's update, with the gradient penalty unless its weight is 0."""
+    p = Parts(load, form, memory)
+    first = [torch.from_numpy(epsilon) for epsilon in load["epsilon"]]
+
+    def step(i: int) -> Any:
+        x = p.real(i)
+        with torch.no_grad():
+            fake = p.G(p.noise(i))
+        distance = p.D(x).mean() - p.D(fake).mean()
+        p.d_optimizer.zero_grad()
+        if not load["penalty"]:
+            (-distance).backward()
+            p.d_optimizer.step()
+            return (distance.detach(),)
+        epsilon = first[i] if i < len(first) else torch.rand(len(x), 1, 1, 1)
+        x_hat = (epsilon * x + (1 - epsilon) * fake).requires_grad_(True)
+        scores = p.D(x_hat)
+        gradient, = torch.autograd.grad(scores, x_hat, torch.ones_like(scores), create_graph=True)
+        penalty = (gradient.flatten(1).norm(2, dim=1) - 1).square().mean()
+        (-distance + load["penalty"] * penalty).backward()
+        p.d_optimizer.step()
+        return distance.detach(), penalty.detach()
+
+    return step
+
+
+# ---------------------------------------------------------------- single ops
+
+def build_op(load: dict[str, Any], form: str) -> Step:
+    """One op: forward, with gradients, or with the gradients of a gradient."""
+    if form == "compiled":
+        raise NotImplementedError("torch.compile is measured on whole steps")
+    memory = torch.contiguous_format if form == "plain" else torch.channels_last
+
+    def to_torch(array: Any, weight: bool = False) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        if tensor.ndim == 4:
+            tensor = tensor.permute(3, 2, 0, 1) if weight else tensor.movedim(-1, 1)
+            tensor = tensor.contiguous(memory_format=memory)
+        return tensor
+
+    settings, name = load["settings"], load["op"]
+    stride, padding = settings.get("stride", 1), settings.get("padding", 0)
+    function = {
+        "affine": lambda x, w, b: torch.addmm(b, x, w),
+        "conv2d": lambda x, w: F.conv2d(x, w, None, stride, padding),
+        "conv_transpose2d": lambda y, w: F.conv_transpose2d(y, w, None, stride, padding),
+        "batch_norm": lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True),
+        "layer_norm": lambda x, g, b: F.group_norm(x, 1, g, b)}[name]
+    inputs = [to_torch(x, weight=i > 0).requires_grad_(True) for i, x in enumerate(load["inputs"])]
+    c = to_torch(load["cotangent"]).requires_grad_(True)
+    direction, zero = to_torch(load["direction"]), torch.zeros(1)
+
+    def forward(i: int) -> Any:
+        with torch.no_grad():
+            return (function(*inputs),)
+
+    def backward(i: int) -> Any:
+        return torch.autograd.grad(function(*inputs), inputs, c.detach())
+
+    def double(i: int) -> Any:
+        gx, = torch.autograd.grad(function(*inputs), inputs[0], c, create_graph=True)
+        found = torch.autograd.grad(gx, [*inputs, c], direction, allow_unused=True)
+        return [zero if g is None else g for g in found]
+
+    return {"forward": forward, "backward": backward, "double": double}[load["pass"]]
