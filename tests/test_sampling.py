@@ -11,7 +11,7 @@ from model_tools import build, no_samples, no_summary
 import minigan as mg
 from minigan import data
 from minigan.backend import Stream
-from minigan.training import Trainer, archive, load, slerp
+from minigan.training import Trainer, archive, load, loading, slerp
 from minigan.training.exporting import PRETRAINED, rounded
 from minigan.training.pictures import Pictures
 
@@ -34,6 +34,18 @@ def trained(few, monkeypatch):
         Trainer(build(name, preset, **settings), few, 8, out, threads=1).fit(3)
         return load(out)
     return of
+
+
+def test_many_images_are_made_a_block_at_a_time(trained, monkeypatch):
+    loaded, sizes = trained("cgan", "mlp"), []
+    whole, labels = loaded.sample(23, seed=5), np.arange(23) % 10
+    draw = loaded.model.sample
+    monkeypatch.setattr(loading, "BLOCK", 10)
+    monkeypatch.setattr(loaded.model, "sample", lambda z, labels, raw: (
+        sizes.append((len(z), len(labels))), draw(z, labels, raw))[1])
+    for few in (loaded.sample(23, seed=5), loaded.sample(23, labels, seed=5)):
+        assert few.shape == whole.shape and np.abs(few.astype(int) - whole).max() <= 1
+    assert sizes == [(10, 10), (10, 10), (3, 3)] * 2
 
 
 # Walks.

@@ -19,6 +19,8 @@ from minigan.training.folder import open_run
 from minigan.training.latent import slerp
 from minigan.training.sampling import draw_images, side_by_side
 
+BLOCK = 250  # images that are generated at once
+
 
 class Loaded:
     """A trained model with the config of its run."""
@@ -70,7 +72,7 @@ class Loaded:
             self.model.checked_labels(labels, rows)
             labels = np.repeat(labels, columns)
         z = Tensor(default().from_host(walks.reshape(rows * columns, -1)))
-        images = data.to_bytes(self.model.sample(z, labels=labels, raw=raw).numpy())
+        images = self._generate(z, labels, raw)
         return images.reshape(rows, columns, *self.model.shape)
 
     def _draw(self, n: int, labels: Any = None, seed: int = 0, raw: bool = False,
@@ -82,8 +84,18 @@ class Loaded:
         inputs, truth = self.model.inputs_from(
             Stream(seed, "sample"), int(n),
             lambda stream, count: draw_images(self._fitting(images), stream, count))
-        samples = data.to_bytes(self.model.sample(inputs, labels=labels, raw=raw).numpy())
-        return inputs, samples, truth
+        return inputs, self._generate(inputs, labels, raw), truth
+
+    def _generate(self, inputs: Tensor, labels: Any, raw: bool) -> np.ndarray:
+        """Images u8 (n, H, W, C) of G's inputs, a block at a time: 5,000 at once need gigabytes."""
+        if self.model.conditional:
+            labels = self.model.checked_labels(labels, len(inputs)).numpy()
+        parts = []
+        for start in range(0, len(inputs), BLOCK):
+            some = slice(start, start + BLOCK)
+            images = self.model.sample(inputs[some], None if labels is None else labels[some], raw)
+            parts.append(data.to_bytes(images.numpy()))
+        return np.concatenate(parts)
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write the generator alone to a small npz file, which `load` takes too; returns the path.
