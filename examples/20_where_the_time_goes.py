@@ -13,7 +13,7 @@ from minigan.profiler import profile
 STEPS, BATCH = 10, 64
 
 
-# %% The preset `conv28` of WGAN-GP: two convolutions each way, no norm in the critic.
+# %% The preset `conv28` of WGAN-GP: three convolutions each way, no norm in the critic.
 def make_networks(width):
     model = mg.models.WGANGP("conv28", width=width, streams=0)
     return model.generator, model.discriminator
