@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
         except (FileNotFoundError, ValueError):
             where = f"not here: minigan data get {name}"
         _say(name, source.about, sum(file.size for file in source.downloads), where)
+    print(f"{'stacked-mnist':14} {sets.STACKED}\n{'':14} made when it is used")
     print(f"{'a path':14} any folder of pictures, its sub-folders as classes\n"
           f"{'':14} --data PATH --size 64")
     return 0

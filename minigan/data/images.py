@@ -6,17 +6,36 @@ in [-1, 1], the range of a tanh output, batch by batch.
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Sequence, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Lazy:
+    """Stands in for an array of images that would be too large: makes those that are asked for.
+
+    Subclasses set `shape`, (N, H, W, C), and `sources`, the arrays that it makes them from.
+    """
+
+    shape: tuple[int, int, int, int]
+    sources: tuple[NDArray[Any], ...]
+    dtype = np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, which: slice | NDArray[np.integer]) -> NDArray[np.uint8]:
+        """The images of a slice or of integers (n,), a new uint8 array (n, H, W, C)."""
+        raise NotImplementedError
 
 
 class Images:
     """Images as bytes with their labels, checked once, when they are made.
 
     Attributes:
-        images: uint8 (N, H, W, C), N at least 1, C from 1 to 4; 0 is black, 255 is white.
+        images: uint8 (N, H, W, C), N at least 1, C from 1 to 4; 0 is black, 255 is white. Of a
+            `Lazy` only slices and integers along the first axis make an array.
         labels: int64 (N,), each from 0 to n_classes - 1, or None where the set has none.
         name: the set's name, as in `load`.
         split: the part of it, "train" or "test".
@@ -33,7 +52,7 @@ class Images:
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
+        images: NDArray[np.uint8] | Lazy,
         labels: NDArray[np.integer] | None = None,
         name: str = "images",
         split: str = "train",
@@ -51,7 +70,7 @@ class Images:
             n_classes = _check_labels(labels, len(images), n_classes)
         if classes and len(classes) != n_classes:
             raise ValueError(f"classes: {len(classes)} names for {n_classes} classes")
-        self.images = images
+        self.images = cast("NDArray[np.uint8]", images)
         self.labels = None if labels is None else labels.astype(np.int64)
         self.name = name
         self.split = split
@@ -118,9 +137,9 @@ def to_bytes(x: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def _check_images(images: object) -> None:
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+    if not isinstance(images, (np.ndarray, Lazy)) or images.dtype != np.uint8:
         raise TypeError(f"images: expected a uint8 NumPy array, got {_kind(images)}")
-    if images.ndim != 4 or images.size == 0:
+    if len(images.shape) != 4 or 0 in images.shape:
         raise ValueError(f"images: expected (N, H, W, C) and not empty, got {images.shape}")
     if images.shape[3] > 4:  # (N, 1, 28, 28) from another library would train on nonsense
         raise ValueError(f"images: expected channels last, 1 to 4 of them, got {images.shape}")

@@ -59,6 +59,7 @@ class KnownSet:
         return found in self.sums.values()
 
 
+STACKED = "three digits of mnist, else of ours, as the colours of a picture, 1,000 classes"
 DIGITS = "5,000 of MNIST's digits, 28x28, grey, 10 classes"
 ALIASES = {"mnist5k": "digits", "cifar10": "cifar-10"}
 IDX_SPLITS = {
@@ -161,4 +162,4 @@ SETS = {known.name: known for known in (
 
 def names() -> tuple[str, ...]:
     """Every set that has a name, the embedded one first."""
-    return ("digits", *SETS)
+    return ("digits", *SETS, "stacked-mnist", "stacked-digits")

@@ -16,6 +16,7 @@ from minigan.data.images import Images
 from minigan.data.pictures import resize
 from minigan.data.places import find_cifar, find_idx
 from minigan.data.sets import ALIASES, SETS, KnownSet, names
+from minigan.data.stacked import BASES, COUNT, stack
 
 EMBEDDED = Path(__file__).with_name("digits.npz")
 
@@ -33,6 +34,9 @@ def load(
       idx files, plain or .gz, that are already on the disk.
     - "cifar-10": 50,000 train and 10,000 test images, 32x32 and in colour, from the archive of the
       binary version or its unpacked .bin files, that are already on the disk.
+    - "stacked-mnist": three digits of "mnist" as the colours of one picture, 28x28, 1,000 classes;
+      128,000 train and 10,000 test images. Where MNIST is in none of the usual places, it becomes
+      "stacked-digits", the same of the package's digits. Always the same draw.
     - a path: the pictures of that folder; see `minigan.data.folder`. Train only. A folder whose
       name is one of the above is written as ./mnist.
 
@@ -49,7 +53,8 @@ def load(
             default they keep their own.
 
     Returns:
-        `Images`, uint8 (N, H, W, C); int64 labels and 10 classes, but for folders of pictures.
+        `Images`, uint8 (N, H, W, C); int64 labels and 10 classes, but for stacked digits and
+        folders of pictures.
 
     Raises:
         ValueError: an unknown name, a split that the set lacks, a file that is not of the right
@@ -59,13 +64,16 @@ def load(
 
     Warns:
         UserWarning: a file is sound, but not the set's original (KMNIST has the same names); or
-            pictures of a folder are left out, with the reasons.
+            pictures of a folder are left out, with the reasons; or the package's digits are stacked in
+        MNIST's place.
     """
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise ValueError(f"size: {size!r}, expected a whole number of 1 or more")
     text = os.fspath(name)
     known = ALIASES.get(text, text)
     where = None if folder is None else Path(folder)
+    if known in BASES:
+        return _load_stacked(known, split, where, size)
     if known == "digits":
         images = _load_embedded(split)
     elif known in SETS:
@@ -76,6 +84,23 @@ def load(
         images.images = resize(images.images, size)
     images.source = {"name": known, "split": split, "size": size,
                      "folder": None if where is None else str(where.absolute())}
+    return images
+
+
+def _load_stacked(name: str, split: str, folder: Path | None, size: int | None) -> Images:
+    """The set's digits, at the wanted size, stacked; as many as there are in parts but "train"."""
+    try:
+        digits = load(BASES[name], split, folder, size)
+    except FileNotFoundError:
+        if folder is not None or name != "stacked-mnist" or split != "train":
+            raise
+        warnings.warn("data: MNIST is not here (minigan data get mnist), so stacked-digits, made "
+                      "of the package's 5,000 digits, is used for stacked-mnist; its numbers are "
+                      "not those of papers", stacklevel=3)
+        return _load_stacked("stacked-digits", split, None, size)
+    images = stack(digits, COUNT if split == "train" else len(digits), name=name)
+    assert digits.source is not None
+    images.source = {**digits.source, "name": name}
     return images
 
 

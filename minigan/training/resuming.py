@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigan.data import Images
+from minigan.data import Images, Lazy
 from minigan.training import archive
 from minigan.training.folder import RunFolder, newest_run, open_run
 
@@ -70,9 +70,12 @@ def _put_aside(path: Path) -> str:
 
 
 def fingerprint(data: Images) -> int:
-    """A check sum of all images and labels."""
-    images = zlib.crc32(np.ascontiguousarray(data.images).data)
-    return images if data.labels is None else zlib.crc32(data.labels.data, images)
+    """A check sum of all images, or of what they are made from, and labels."""
+    images = data.images.sources if isinstance(data.images, Lazy) else (data.images,)
+    crc = 0
+    for array in (*images, *([] if data.labels is None else [data.labels])):
+        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
+    return crc
 
 
 def check_data(data: Images, config: dict[str, Any]) -> None:
