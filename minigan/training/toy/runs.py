@@ -15,7 +15,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 from minigan import __version__, plot
 from minigan.backend.allocator import keep_freed_memory
@@ -75,15 +75,22 @@ class ToyRun:
         for seed in seeds:
             if not (self.path / f"seed-{seed}.json").exists():
                 self._train(seed)
-        self._write("report.json", {"seeds": list(seeds), **summary(
-            list(self.scores(seeds).values()))})
+        scores = self.scores(seeds)
+        self._write("report.json", {
+            **summary(list(scores.values())),
+            "by_seed": {seed: score._asdict() for seed, score in scores.items()}})
 
     def scores(self, seeds: Sequence[int]) -> dict[int, ModeScores]:
         """The scores by seed, of those that are done."""
         from minigan.metrics.modes import ModeScores
-        done = {seed: self.path / f"seed-{seed}.json" for seed in seeds}
-        return {seed: ModeScores(**json.loads(path.read_text(encoding="utf-8"))["scores"])
-                for seed, path in done.items() if path.exists()}
+        return {seed: ModeScores(**record["scores"]) for seed, record in self.records(seeds)}
+
+    def records(self, seeds: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Each seed that is done, and what its json holds."""
+        for seed in seeds:
+            path = self.path / f"seed-{seed}.json"
+            if path.exists():
+                yield seed, json.loads(path.read_text(encoding="utf-8"))
 
     def _train(self, seed: int) -> None:
         began, own = time.monotonic(), time.process_time()
