@@ -15,7 +15,7 @@ from minigan.data import ring
 from minigan.metrics import ModeScores
 from minigan.nn import BatchNorm, Maxout
 from minigan.training.toy import (GAMES, PROTOCOLS, SETS, Plan, Player, ToyRun, cell, floor, games,
-                                  lines, summary, watch)
+                                  lines, summary, watch, watching)
 from minigan.training.toy.protocols import dense
 
 TINY = dataclasses.replace(PROTOCOLS["minigan"], batch=8, samples=50, steps=6,
@@ -105,7 +105,8 @@ def test_every_game_moves_both_networks(loss):
 def test_a_step_by_hand():
     """The losses of the first step of R1, from the same networks and the same noise."""
     made, twin = player("r1", weight=3.0), player("r1", weight=3.0)
-    losses = made.step(points())
+    made.scale = 2.0
+    losses = made.step(2 * points())
     x, z = mg.tensor(points()), twin.latent(twin.streams["latent"], 8)
     fake, D = twin.generator(z), twin.critic
     real_logits, fake_logits = D(x).numpy(), D(fake).numpy()
@@ -152,6 +153,27 @@ def test_points_are_scaled_for_the_networks_alone():
 
 
 # Runs.
+
+def test_a_seed_decides_the_networks_and_the_noise():
+    first, again, other = (player(seed=seed) for seed in (3, 3, 4))
+    for network in ("generator", "critic"):
+        weights = [getattr(made, network).parameters()[0].numpy() for made in (first, again, other)]
+        assert (weights[0] == weights[1]).all() and (weights[0] != weights[2]).all()
+    noise = [made.latent(made.streams["latent"], 4).numpy() for made in (first, again, other)]
+    assert (noise[0] == noise[1]).all() and (noise[0] != noise[2]).all()
+
+
+def test_looking_changes_nothing(tiny, monkeypatch):
+    """The same points at the end, however often somebody looked on the way."""
+    seldom = list(watch(Plan("ring"), 0))
+    monkeypatch.setattr(watching, "LOOKS", (1.0,))
+    once = list(watch(Plan("ring"), 0))
+    assert len(seldom) > len(once) == 1 and (seldom[-1].points == once[-1].points).all()
+    made, bystander = player(), player()
+    made.levels(*np.meshgrid([0.0, 1], [0.0]))
+    made.sample(made.latent(mg.Stream(0, "evaluation"), 4))
+    assert made.streams.state() == bystander.streams.state()
+
 
 def test_the_same_seed_gives_the_same_bits(tiny):
     first, again, other = (list(watch(Plan("ring"), seed))[-1].points for seed in (3, 3, 4))

@@ -91,7 +91,7 @@ def _dense(width: int, layers: int) -> Networks:
 PAPERS, WGAN_GP = ("ring", "grid", "swiss-roll"), ("wgan-gp-ring", "wgan-gp-grid", "swiss-roll")
 
 PROTOCOLS = {
-    "minigan": Protocol(PAPERS, _dense(128, 3), latent_size=2, batch=128, rate=2e-3,
+    "minigan": Protocol(PAPERS, _dense(128, 3), latent_size=2, batch=128, rate=3e-3,
                         betas=(0.5, 0.99), steps=5_000, scale=(0.5 ** 0.5, 8 ** 0.5, 1.0),
                         falling_rate=True, ema=0.99),
     "veegan": Protocol(PAPERS, _dense(128, 2), latent_size=254, batch=500, rate=1e-3,
