@@ -18,18 +18,20 @@ from minigan.training.toy import (GAMES, PROTOCOLS, SETS, Plan, Player, ToyRun, 
                                   lines, summary, watch, watching)
 from minigan.training.toy.protocols import dense
 
-TINY = dataclasses.replace(PROTOCOLS["minigan"], batch=8, samples=50, steps=6,
+TINY = dataclasses.replace(PROTOCOLS["minigan"]["ring"], scale=1.0, batch=8, samples=50, steps=6,
                            networks=lambda *given: dense(8, 2, *given))
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     """The usual protocol with networks and a budget for tests."""
-    monkeypatch.setitem(PROTOCOLS, "minigan", TINY)
+    monkeypatch.setitem(PROTOCOLS, "minigan", {
+        points: dataclasses.replace(TINY, points=protocol.points)
+        for points, protocol in PROTOCOLS["minigan"].items()})
 
 
 def player(loss="gan", protocol=TINY, seed=0, steps=10, **changes):
-    return Player(protocol, dataclasses.replace(GAMES[loss], **changes), 1.0, steps, seed)
+    return Player(protocol, dataclasses.replace(GAMES[loss], **changes), steps, seed)
 
 
 def points(n=8):
@@ -40,21 +42,19 @@ def points(n=8):
 
 def test_the_points_of_the_papers():
     for name in ("minigan", "veegan", "pacgan"):
-        made = [PROTOCOLS[name].make(points)[0] for points in SETS]
+        made = [PROTOCOLS[name][points].data() for points in SETS]
         assert [len(data.centres) for data in made] == [8, 25, 0]
         assert (made[0].sigma, made[1].sigma) == (0.01, 0.05)
         np.testing.assert_allclose(np.linalg.norm(made[0].centres, axis=1), 1, rtol=1e-6)
         assert len(np.unique(made[0].centres.round(3), axis=0)) == 8  # distinct
         assert made[1].centres.max() == 4
-    ring_, _ = PROTOCOLS["wgan-gp"].make("ring")
-    assert ring_.sigma == pytest.approx(0.02 / 1.414)
-    assert {protocol.samples for protocol in PROTOCOLS.values()} == {2500}
+    assert PROTOCOLS["wgan-gp"]["ring"].data().sigma == pytest.approx(0.02 / 1.414)
+    assert {protocol.samples for sets in PROTOCOLS.values() for protocol in sets.values()} == {2500}
 
 
 def test_the_usual_protocol_shows_networks_unit_variance():
-    for points in SETS:
-        data, scale = PROTOCOLS["minigan"].make(points)
-        seen = data.sample(mg.Stream(0, "data"), 20_000) / scale
+    for protocol in PROTOCOLS["minigan"].values():
+        seen = protocol.data().sample(mg.Stream(0, "data"), 20_000) / protocol.scale
         assert seen.var(axis=0).mean() == pytest.approx(1, abs=0.2)
 
 
@@ -66,7 +66,7 @@ def test_the_usual_protocol_shows_networks_unit_variance():
     ("wgan-gp", 1, 3 * 512 + 2 * 513 * 512 + 513 * 2, 3 * 512 + 2 * 513 * 512 + 513),
 ])
 def test_the_networks_of_the_papers(name, packing, weights_g, weights_d):
-    protocol = PROTOCOLS[name]
+    protocol = PROTOCOLS[name]["ring"]
     G, D = protocol.networks(protocol.latent_size, packing, mg.seed(0))
     assert sum(p.size for p in G.parameters()) == weights_g
     assert sum(p.size for p in D.parameters()) == weights_d
@@ -77,11 +77,13 @@ def test_the_networks_of_the_papers(name, packing, weights_g, weights_d):
 
 
 def test_the_budgets_of_the_papers():
-    assert {name: (p.latent_size, p.batch, p.rate, p.betas, p.steps)
-            for name, p in PROTOCOLS.items() if name != "minigan"} == {
-        "veegan": (254, 500, 1e-3, (0.5, 0.999), 20_000),
-        "pacgan": (2, 100, 1e-4, (0.8, 0.999), 400_000),
-        "wgan-gp": (2, 256, 1e-4, (0.5, 0.9), 500_000)}
+    for points in SETS:
+        assert {name: (p.latent_size, p.batch, p.rate, p.betas, p.steps, p.critic_steps, p.scale)
+                for name, p in ((name, PROTOCOLS[name][points]) for name in PROTOCOLS)
+                if name != "minigan"} == {
+            "veegan": (254, 500, 1e-3, (0.5, 0.999), 20_000, 5, 1),
+            "pacgan": (2, 100, 1e-4, (0.8, 0.999), 400_000, 5, 1),
+            "wgan-gp": (2, 256, 1e-4, (0.5, 0.9), 500_000, 5, 1)}
 
 
 # The step.
@@ -91,7 +93,8 @@ def test_every_game_moves_both_networks(loss):
     made = player(loss)
     before = [made.generator.parameters()[0].numpy().copy(),
               made.critic.parameters()[0].numpy().copy()]
-    for i in range(made.game.critic_steps):
+    assert made.critic_steps == (2 if loss in ("wgan", "wgan-gp") else 1)
+    for i in range(made.critic_steps):
         assert (made.generator.parameters()[0].numpy() == before[0]).all()  # G waits for its turn
         losses = made.step(points(8 * made.game.packing * 3))
     assert set(losses) == {"d_loss", "g_loss"}
@@ -105,7 +108,7 @@ def test_every_game_moves_both_networks(loss):
 def test_a_step_by_hand():
     """The losses of the first step of R1, from the same networks and the same noise."""
     made, twin = player("r1", weight=3.0), player("r1", weight=3.0)
-    made.scale = 2.0
+    made.scale = np.float32(2)
     losses = made.step(2 * points())
     x, z = mg.tensor(points()), twin.latent(twin.streams["latent"], 8)
     fake, D = twin.generator(z), twin.critic
@@ -145,7 +148,7 @@ def test_points_are_scaled_for_the_networks_alone():
     made = player()
     z = made.latent(mg.Stream(0, "z"), 5)
     plain = made.sample(z)
-    made.scale = 4.0
+    made.scale = np.float32(4)
     np.testing.assert_allclose(made.sample(z), 4 * plain)
     np.testing.assert_allclose(made.levels(*np.meshgrid([4.0, 8], [0.0])).ravel(),
                                made.critic(mg.tensor([[1, 0], [2, 0]], dtype="float32")).numpy()

@@ -23,7 +23,7 @@ class Game:
 
     generator: of the logits of generated points, or, where `paired`, of real and of generated ones.
     weight: of the penalty. packing: how many points D judges at once. critic_steps: updates of D
-    for each of G. rate: RMSprop's, in place of the protocol's Adam.
+    for each of G, where the protocol has no less. rate: RMSprop's, in place of the protocol's Adam.
     """
 
     paper: str
@@ -66,9 +66,10 @@ GAMES = {
     "wgan-gp": Game("Gulrajani et al. 2017, lambda 0.1 as in their code for points", *WASSERSTEIN,
                     penalty=gradient_penalty, weight=0.1, critic_steps=5),
     "dragan": Game("Kodali et al. 2017, lambda 10", *GAN, penalty=around_real, weight=10.0),
-    "r1": Game("Mescheder et al. 2018, gamma 0.1", *GAN, penalty=real_side, weight=0.1),
-    "rpgan-r1-r2": Game("Huang et al. 2024 (R3GAN), gamma 0.1", losses.relativistic_discriminator,
-                        losses.relativistic_generator, paired=True, penalty=both_sides, weight=0.1),
+    "r1": Game("Mescheder et al. 2018, gamma 0.05", *GAN, penalty=real_side, weight=0.05),
+    "rpgan-r1-r2": Game("Huang et al. 2024 (R3GAN), gamma 0.05", losses.relativistic_discriminator,
+                        losses.relativistic_generator, paired=True, penalty=both_sides,
+                        weight=0.05),
     "pacgan2": Game("Lin et al. 2018, packs of 2", *GAN, packing=2),
     "pacgan3": Game("Lin et al. 2018, packs of 3", *GAN, packing=3),
     "pacgan4": Game("Lin et al. 2018, packs of 4", *GAN, packing=4),

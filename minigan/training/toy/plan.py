@@ -27,19 +27,19 @@ class Plan:
         check_choice("loss", self.loss, list(GAMES))
         check_choice("protocol", self.protocol, list(PROTOCOLS))
         if self.steps is None:
-            object.__setattr__(self, "steps", PROTOCOLS[self.protocol].steps)
+            object.__setattr__(self, "steps", self.terms[0].steps)
         elif type(self.steps) is not int or self.steps < 1:
             raise ValueError(f"steps must be a whole number of 1 or more, got {self.steps!r}")
 
     @property
     def terms(self) -> tuple[Protocol, Game]:
         """The protocol and the game by these names."""
-        return PROTOCOLS[self.protocol], GAMES[self.loss]
+        return PROTOCOLS[self.protocol][self.points], GAMES[self.loss]
 
     @property
     def data(self) -> Points:
         """The points to learn."""
-        return self.terms[0].make(self.points)[0]
+        return self.terms[0].data()
 
     @property
     def name(self) -> str:

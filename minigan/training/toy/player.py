@@ -13,14 +13,16 @@ from minigan.training.toy.protocols import Protocol
 
 
 class Player:
-    """G and D of a protocol, trained with a game on points of one scale.
+    """G and D of a protocol, trained with a game.
 
     steps: in all, for a rate that falls; a step is an update of D, and G's follows every
-    `game.critic_steps`-th. Points go in and come out as they are; networks see them over `scale`.
+    `critic_steps`-th. Points go in and come out as they are; networks see them scaled.
     """
 
-    def __init__(self, protocol: Protocol, game: Game, scale: float, steps: int, seed: int) -> None:
-        self.protocol, self.game, self.scale, self.steps = protocol, game, scale, steps
+    def __init__(self, protocol: Protocol, game: Game, steps: int, seed: int) -> None:
+        self.protocol, self.game, self.steps = protocol, game, steps
+        self.scale = np.float32(protocol.scale)
+        self.critic_steps = min(game.critic_steps, protocol.critic_steps)
         self.streams = Streams(seed)
         self.generator, self.critic = protocol.networks(protocol.latent_size, game.packing,
                                                         self.streams)
@@ -41,7 +43,7 @@ class Player:
         """One update of D, and of G if it is due; the losses, detached. points: (N, 2)."""
         D, G, game = self.judge, self.generator, self.game
         self._set_rates()
-        x = Tensor(points / np.float32(self.scale))
+        x = Tensor(points / self.scale)
         fake = G(self.latent(self.streams["latent"], len(points)))
         d_loss = game.discriminator(D(x), D(fake.detach()))
         if game.penalty:
@@ -50,7 +52,7 @@ class Player:
         if game.clip:
             clip_weights(self.critic.parameters(), game.clip)
         d_loss = d_loss.detach()  # D's graph is freed here, before G's is built
-        if self.d_optimizer.t % game.critic_steps:
+        if self.d_optimizer.t % self.critic_steps:
             return {"d_loss": d_loss}
         g_loss = game.generator(D(x), D(fake)) if game.paired else game.generator(D(fake))
         self.g_optimizer.step(grad(g_loss, G.parameters()))
@@ -79,14 +81,14 @@ class Player:
         network = self.ema.network if self.ema else self.generator
         mode = network.training
         with no_grad():
-            points: np.ndarray = network.eval()(z).numpy() * np.float32(self.scale)
+            points: np.ndarray = network.eval()(z).numpy() * self.scale
         network.train(mode)
         return points
 
     def levels(self, xx: np.ndarray, yy: np.ndarray) -> np.ndarray:
         """D's logits on a grid (H, W); a pack is of one point, again and again."""
         points = np.stack([xx, yy], axis=-1).reshape(-1, 2).astype(np.float32)
-        every = np.repeat(points / np.float32(self.scale), self.game.packing, axis=0)
+        every = np.repeat(points / self.scale, self.game.packing, axis=0)
         with no_grad():
             logits: np.ndarray = self.judge(Tensor(every)).numpy()
         return logits.reshape(xx.shape)

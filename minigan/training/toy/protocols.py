@@ -5,8 +5,10 @@ of PacGAN's 6.3, of the same points. In all of them 2,500 samples are counted as
 `minigan.metrics.modes`, and the ring has 8 modes (linspace over a full turn gives 7, one twice).
 
 - `minigan`: the points of the two papers, at unit variance while networks see them; small networks
-  and a budget for minutes on a processor. The rate falls to 0 and a moving average of G is judged,
-  as points within 1 % of the ring's radius cannot be hit while steps are large.
+  and a budget for minutes on a processor: two hidden layers of 128 for the ring, three for the
+  grid, whose modes are more and closer; two updates of D for one of G where papers take five. The
+  rate falls to 0 and a moving average of G is judged, as points within 1 % of the ring's radius
+  cannot be hit while steps are large.
 - `veegan`: Srivastava et al. 2017 and their notebook for the ring: 254 numbers in a latent vector,
   two hidden layers of 128, batches of 500, 20,000 steps. (VEEGAN itself, with its third network,
   is not here: this is what its baselines are trained with.)
@@ -34,28 +36,28 @@ SETS = ("ring", "grid", "swissroll")
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """Everything but the game that G and D play.
+    """Everything but the game that G and D play, on one set.
 
-    points: the names in `minigan.data.POINTS` of the three sets. networks: called with the number
-    of latent numbers, the number of points in a pack, and the streams.
+    networks: called with the number of latent numbers, of points in a pack, and the streams.
+    points: the name in `minigan.data.POINTS`.
     """
 
-    points: tuple[str, str, str]
     networks: Networks
     latent_size: int
     batch: int
     rate: float
     betas: tuple[float, float]
     steps: int                   # updates of D
-    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)  # of the points, as networks see them
-    falling_rate: bool = False   # linearly, to 0 at the last step
+    points: str = "ring"
+    scale: float = 1.0           # points are divided by it before networks see them
+    falling_rate: bool = False   # linearly, to 0 after the last step
     ema: float = 0.0             # decay of the moving average of G that is judged; 0: G itself
+    critic_steps: int = 5        # updates of D for one of G, at most
     samples: int = 2_500         # that are counted
 
-    def make(self, points: str) -> tuple[Points, float]:
-        """The set of that name, and what it is divided by."""
-        i = SETS.index(points)
-        return POINTS[self.points[i]](), self.scale[i]
+    def data(self) -> Points:
+        """The points."""
+        return POINTS[self.points]()
 
 
 def dense(width: int, layers: int, latent_size: int, packing: int, streams: Streams
@@ -88,16 +90,26 @@ def _dense(width: int, layers: int) -> Networks:
     return lambda latent_size, packing, streams: dense(width, layers, latent_size, packing, streams)
 
 
+def _on(names: tuple[str, str, str], protocol: Protocol, **own: dict[str, Any]
+        ) -> dict[str, Protocol]:
+    """A protocol by set. names: of the three sets' points; own: what is different on one set."""
+    return {points: dataclasses.replace(protocol, points=name, **own.get(points, {}))
+            for points, name in zip(SETS, names)}
+
+
 PAPERS, WGAN_GP = ("ring", "grid", "swiss-roll"), ("wgan-gp-ring", "wgan-gp-grid", "swiss-roll")
+DEEPER = {"networks": _dense(128, 3), "rate": 3e-3}
 
 PROTOCOLS = {
-    "minigan": Protocol(PAPERS, _dense(128, 3), latent_size=2, batch=128, rate=3e-3,
-                        betas=(0.5, 0.99), steps=5_000, scale=(0.5 ** 0.5, 8 ** 0.5, 1.0),
-                        falling_rate=True, ema=0.99),
-    "veegan": Protocol(PAPERS, _dense(128, 2), latent_size=254, batch=500, rate=1e-3,
-                       betas=(0.5, 0.999), steps=20_000),
-    "pacgan": Protocol(PAPERS, maxout, latent_size=2, batch=100, rate=1e-4, betas=(0.8, 0.999),
-                       steps=400_000),
-    "wgan-gp": Protocol(WGAN_GP, _dense(512, 3), latent_size=2, batch=256, rate=1e-4,
-                        betas=(0.5, 0.9), steps=500_000),
+    "minigan": _on(PAPERS, Protocol(_dense(128, 2), latent_size=2, batch=128, rate=2e-3,
+                                    betas=(0.5, 0.99), steps=5_000, falling_rate=True, ema=0.99,
+                                    critic_steps=2),
+                   ring={"scale": 0.5 ** 0.5}, grid={"scale": 8 ** 0.5, **DEEPER},
+                   swissroll=DEEPER),
+    "veegan": _on(PAPERS, Protocol(_dense(128, 2), latent_size=254, batch=500, rate=1e-3,
+                                   betas=(0.5, 0.999), steps=20_000)),
+    "pacgan": _on(PAPERS, Protocol(maxout, latent_size=2, batch=100, rate=1e-4,
+                                   betas=(0.8, 0.999), steps=400_000)),
+    "wgan-gp": _on(WGAN_GP, Protocol(_dense(512, 3), latent_size=2, batch=256, rate=1e-4,
+                                     betas=(0.5, 0.9), steps=500_000)),
 }

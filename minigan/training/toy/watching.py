@@ -30,8 +30,7 @@ def watch(plan: Plan, seed: int) -> Iterator[Moment]:
     """
     (protocol, game), steps = plan.terms, plan.steps
     assert steps is not None
-    data, scale = protocol.make(plan.points)
-    player = Player(protocol, game, scale, steps, seed)
+    data, player = plan.data, Player(protocol, game, steps, seed)
     batch = protocol.batch * game.packing
     z = player.latent(Stream(seed, "evaluation"), protocol.samples)
     at = {max(1, round(share * steps)) for share in LOOKS}
