@@ -270,6 +270,7 @@ def test_mean_range_and_floor():
     assert real.near == pytest.approx(0.989, abs=0.006) and not real.failed
     text = lines(scores, real)
     assert len({line.index("real points") for line in text[:1]}) == 1
-    assert text[1].split() == ["modes", "found", "of", "8", "7.5", "(7", "to", "8)", "8", "all"]
+    assert text[1].split() == ["modes", "found,", "of", "8", "7.5", "(7", "to", "8)", "8", "all"]
     assert f"{real.near:.1%}" in text[2] and text[3].endswith("at most 0.1")
+    assert "parts of the roll found" in lines(scores, real, Plan("swissroll").parts)[1]
     assert text[-1] == "within all bounds: 1 of 2 seeds"

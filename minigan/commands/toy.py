@@ -37,8 +37,9 @@ def run(options: argparse.Namespace) -> int:
     toy = ToyRun(plan, options.out)
     seeds = range(options.seed, options.seed + options.seeds)
     done = len(toy.scores(seeds))
+    which = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     use_threads(options.threads)
-    print(f"run folder: {toy.path.as_posix()}\n{plan.describe()}; seeds {seeds[0]} to {seeds[-1]}"
+    print(f"run folder: {toy.path.as_posix()}\n{plan.describe()}; {which}"
           + (f", {done} of them done before" if done else ""), flush=True)
     try:
         toy.train(seeds)
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"interrupted; {len(toy.scores(seeds))} of {len(seeds)} seeds are done, and the same "
               f"command goes on after them")
         return INTERRUPTED
-    print("\n".join(lines(list(toy.scores(seeds).values()), floor(plan))))
+    print("\n".join(lines(list(toy.scores(seeds).values()), floor(plan), plan.parts)))
     print(f"see {(toy.path / f'seed-{seeds[0]}.png').as_posix()} and "
           f"{(toy.path / 'report.json').as_posix()}")
     return 0

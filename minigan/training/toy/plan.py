@@ -42,6 +42,11 @@ class Plan:
         return self.terms[0].data()
 
     @property
+    def parts(self) -> str:
+        """What is counted."""
+        return "modes" if len(self.data.centres) else "parts of the roll"
+
+    @property
     def name(self) -> str:
         """A short name, which is that of the folder too; the usual protocol goes without saying."""
         protocol = () if self.protocol == "minigan" else (self.protocol,)

@@ -98,11 +98,11 @@ def _on(names: tuple[str, str, str], protocol: Protocol, **own: dict[str, Any]
 
 
 PAPERS, WGAN_GP = ("ring", "grid", "swiss-roll"), ("wgan-gp-ring", "wgan-gp-grid", "swiss-roll")
-DEEPER = {"networks": _dense(128, 3), "rate": 3e-3}
+DEEPER = {"networks": _dense(128, 3), "rate": 3e-3, "steps": 7_000}
 
 PROTOCOLS = {
     "minigan": _on(PAPERS, Protocol(_dense(128, 2), latent_size=2, batch=128, rate=2e-3,
-                                    betas=(0.5, 0.99), steps=5_000, falling_rate=True, ema=0.99,
+                                    betas=(0.5, 0.99), steps=4_000, falling_rate=True, ema=0.99,
                                     critic_steps=2),
                    ring={"scale": 0.5 ** 0.5}, grid={"scale": 8 ** 0.5, **DEEPER},
                    swissroll=DEEPER),

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 # By field of ModeScores: what it is called, how its numbers look, and what is asked of it.
 ROWS = {
-    "found": ("modes found", "{:.3g}", "all"),
+    "found": ("{parts} found, of {modes}", "{:.3g}", "all"),
     "near": ("samples within 3 sigma", "{:.1%}", ""),
     "reverse_kl": ("reverse KL", "{:.3f}", "at most {MAX_REVERSE_KL}"),
-    "least_share": ("least mode share, over its due", "{:.2f}", "at least {MIN_LEAST_SHARE:.2f}"),
-    "deviation": ("deviation within modes, over sigma", "{:.2f}", "{DEVIATIONS[0]} to "
-                  "{DEVIATIONS[1]:.0f}"),
+    "least_share": ("least share of the {parts}, over its due", "{:.2f}",
+                    "at least {MIN_LEAST_SHARE:.2f}"),
+    "deviation": ("deviation within {parts}, over sigma", "{:.2f}",
+                  "{DEVIATIONS[0]} to {DEVIATIONS[1]:.0f}"),
 }
 
 
@@ -35,14 +36,17 @@ def cell(name: str, numbers: dict[str, float]) -> str:
     return mean if least == most else f"{mean} ({least} to {most})"
 
 
-def lines(scores: Sequence[ModeScores], real: ModeScores) -> list[str]:
-    """The report, a row a field. real: what as many real points score, printed as the floor."""
+def lines(scores: Sequence[ModeScores], real: ModeScores, parts: str = "modes") -> list[str]:
+    """The report, a row a field.
+
+    real: what as many real points score, printed as the floor. parts: what the modes are called.
+    """
     from minigan.metrics import modes
     found, floor = summary(scores), summary([real])
     table = [("", "mean (range)" if len(scores) > 1 else "", "real points", "bound")]
     for name, (words, _, bound) in ROWS.items():
-        words += f" of {real.modes}" if name == "found" else ""
-        table.append((words, cell(name, found[name]), cell(name, floor[name]),
+        table.append((words.format(parts=parts, modes=real.modes),
+                      *(cell(name, numbers[name]) for numbers in (found, floor)),
                       bound.format(**vars(modes))))
     widths = [max(map(len, column)) for column in zip(*table)]
     rows = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
