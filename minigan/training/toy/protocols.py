@@ -22,6 +22,7 @@ of PacGAN's 6.3, of the same points. In all of them 2,500 samples are counted as
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any, Callable
 
 from minigan.backend import Streams
@@ -86,10 +87,6 @@ def maxout(latent_size: int, packing: int, streams: Streams) -> tuple[Module, Mo
             Sequential(*critic, Dense(200, 1, **settings)))
 
 
-def _dense(width: int, layers: int) -> Networks:
-    return lambda latent_size, packing, streams: dense(width, layers, latent_size, packing, streams)
-
-
 def _on(names: tuple[str, str, str], protocol: Protocol, **own: dict[str, Any]
         ) -> dict[str, Protocol]:
     """A protocol by set. names: of the three sets' points; own: what is different on one set."""
@@ -98,18 +95,18 @@ def _on(names: tuple[str, str, str], protocol: Protocol, **own: dict[str, Any]
 
 
 PAPERS, WGAN_GP = ("ring", "grid", "swiss-roll"), ("wgan-gp-ring", "wgan-gp-grid", "swiss-roll")
-DEEPER = {"networks": _dense(128, 3), "rate": 3e-3, "steps": 7_000}
+DEEPER = {"networks": partial(dense, 128, 3), "rate": 3e-3, "steps": 7_000}
 
 PROTOCOLS = {
-    "minigan": _on(PAPERS, Protocol(_dense(128, 2), latent_size=2, batch=128, rate=2e-3,
-                                    betas=(0.5, 0.99), steps=4_000, falling_rate=True, ema=0.99,
-                                    critic_steps=2),
+    "minigan": _on(PAPERS, Protocol(partial(dense, 128, 2), latent_size=2, batch=128, rate=2e-3,
+                                    betas=(0.5, 0.99), steps=4_000, critic_steps=2,
+                                    falling_rate=True, ema=0.99),
                    ring={"scale": 0.5 ** 0.5}, grid={"scale": 8 ** 0.5, **DEEPER},
                    swissroll=DEEPER),
-    "veegan": _on(PAPERS, Protocol(_dense(128, 2), latent_size=254, batch=500, rate=1e-3,
-                                   betas=(0.5, 0.999), steps=20_000)),
+    "veegan": _on(PAPERS, Protocol(partial(dense, 128, 2), latent_size=254, batch=500,
+                                   rate=1e-3, betas=(0.5, 0.999), steps=20_000)),
     "pacgan": _on(PAPERS, Protocol(maxout, latent_size=2, batch=100, rate=1e-4,
                                    betas=(0.8, 0.999), steps=400_000)),
-    "wgan-gp": _on(WGAN_GP, Protocol(_dense(512, 3), latent_size=2, batch=256, rate=1e-4,
+    "wgan-gp": _on(WGAN_GP, Protocol(partial(dense, 512, 3), latent_size=2, batch=256, rate=1e-4,
                                      betas=(0.5, 0.9), steps=500_000)),
 }
