@@ -43,7 +43,8 @@ def lines(scores: Sequence[ModeScores], real: ModeScores, parts: str = "modes") 
     """
     from minigan.metrics import modes
     found, floor = summary(scores), summary([real])
-    table = [("", "mean (range)" if len(scores) > 1 else "", "real points", "bound")]
+    table: list[tuple[str, ...]] = [
+        ("", "mean (range)" if len(scores) > 1 else "", "real points", "bound")]
     for name, (words, _, bound) in ROWS.items():
         table.append((words.format(parts=parts, modes=real.modes),
                       *(cell(name, numbers[name]) for numbers in (found, floor)),
