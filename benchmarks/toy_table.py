@@ -51,7 +51,7 @@ def train(job: tuple[str, str, int, Path]) -> str:
     points, loss, seed, out = job
     use_threads(1)
     run = ToyRun(Plan(points, loss), out / f"{points}-{loss}")
-    run.train([seed])
+    run.train_seed(seed)
     score = run.scores([seed])[seed]
     return (f"{points} {loss} seed {seed}: {score.found} modes, {score.near:.1%} near"
             + (f"; fails at {', '.join(score.failed)}" if score.failed else ""))
@@ -64,6 +64,7 @@ def rows(out: Path) -> list[dict[str, Any]]:
         for loss in LOSSES:
             plan = Plan(points, loss)
             run = ToyRun(plan, out / f"{points}-{loss}")
+            run.train(SEEDS)  # all are there; this writes the row's report
             scores = run.scores(SEEDS)
             took = [record["processor_seconds"] for _, record in run.records(SEEDS)]
             made.append({"points": points, "loss": loss, "protocol": plan.protocol,
@@ -105,6 +106,8 @@ def main() -> None:
     options = parser.parse_args()
     jobs = [(points, loss, seed, options.out)
             for points in reversed(POINTS) for loss in reversed(LOSSES) for seed in SEEDS]
+    for points, loss, _, out in jobs:  # here, as two processes may train seeds of one row
+        ToyRun(Plan(points, loss), out / f"{points}-{loss}").begin()
     with ProcessPoolExecutor(options.processes) as pool:
         for line in pool.map(train, jobs):  # the longest first: at the end no core waits
             print(line, flush=True)

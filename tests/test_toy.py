@@ -211,6 +211,14 @@ def test_seeds_that_are_done_are_kept(tiny, tmp_path, monkeypatch):
         np.mean([score.near for score in run.scores(range(2)).values()]))
 
 
+def test_an_empty_folder_will_do_and_what_began_can_be_opened_by_others(tiny, tmp_path):
+    ToyRun(Plan("ring"), tmp_path).begin()
+    began = (tmp_path / "toy.json").read_bytes()
+    again = ToyRun(Plan("ring"), tmp_path)
+    again.begin()
+    assert (tmp_path / "toy.json").read_bytes() == began and again.scores(range(3)) == {}
+
+
 def test_the_command(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main("toy ring --loss pacgan2 --seeds 2 --steps 3".split()) == 0
@@ -245,6 +253,7 @@ def test_bad_plans_and_places(tiny, tmp_path):
     with pytest.raises(ValueError, match=r"holds a toy run with loss rpgan-r1-r2, not gan; steps "
                                          r"6, not 7; choose another"):
         ToyRun(Plan("ring", "gan", steps=7), tmp_path / "run")
+    (tmp_path / "else.txt").write_text("mine")
     with pytest.raises(ValueError, match="exists and is no toy run"):
         ToyRun(Plan("ring"), tmp_path)
     with pytest.raises(ValueError, match="seeds: there is none"):

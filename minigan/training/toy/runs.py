@@ -45,7 +45,7 @@ class ToyRun:
         self._check_place()
 
     def _check_place(self) -> None:
-        if not self.path.exists():
+        if not self.path.exists() or not any(self.path.iterdir()):
             return
         try:
             found = json.loads((self.path / "toy.json").read_text(encoding="utf-8"))["plan"]
@@ -68,17 +68,20 @@ class ToyRun:
         if not seeds:
             raise ValueError("seeds: there is none to train")
         keep_freed_memory()
-        self.path.mkdir(parents=True, exist_ok=True)
-        if not (self.path / "toy.json").exists():
-            self._write("toy.json", {"minigan": __version__, "plan": dataclasses.asdict(self.plan),
-                                     "environment": environment()})
+        self.begin()
         for seed in seeds:
-            if not (self.path / f"seed-{seed}.json").exists():
-                self._train(seed)
+            self.train_seed(seed)
         scores = self.scores(seeds)
         self._write("report.json", {
             **summary(list(scores.values())),
             "by_seed": {seed: score._asdict() for seed, score in scores.items()}})
+
+    def begin(self) -> None:
+        """Make the folder, unless it is there; before several processes train seeds of it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not (self.path / "toy.json").exists():
+            self._write("toy.json", {"minigan": __version__, "plan": dataclasses.asdict(self.plan),
+                                     "environment": environment()})
 
     def scores(self, seeds: Sequence[int]) -> dict[int, ModeScores]:
         """The scores by seed, of those that are done."""
@@ -92,7 +95,10 @@ class ToyRun:
             if path.exists():
                 yield seed, json.loads(path.read_text(encoding="utf-8"))
 
-    def _train(self, seed: int) -> None:
+    def train_seed(self, seed: int) -> None:
+        """Train one seed, if it is not there yet, in a folder that `begin` made."""
+        if (self.path / f"seed-{seed}.json").exists():
+            return
         began, own = time.monotonic(), time.process_time()
         moments = list(watch(self.plan, seed))
         seconds = {"seconds": round(time.monotonic() - began, 1),
