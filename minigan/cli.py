@@ -11,7 +11,7 @@ from typing import NoReturn, Sequence
 
 from minigan.commands.options import INTERRUPTED, Formatter
 
-COMMANDS = ("train", "resume", "sample", "evaluate", "export", "models", "data", "info",
+COMMANDS = ("train", "resume", "sample", "evaluate", "toy", "export", "models", "data", "info",
             "bench", "profile")
 
 

@@ -380,7 +380,7 @@ def level_sets(xx: np.ndarray, yy: np.ndarray, zz: np.ndarray, points: np.ndarra
     ax.contour(xx, yy, zz, levels=levels, colors=PAPER, linewidths=0.5,
                linestyles="solid")
     if points is not None:
-        ax.scatter(points[:, 0], points[:, 1], s=6, linewidths=0, alpha=0.6, color=INK)
+        ax.scatter(points[:, 0], points[:, 1], s=6, linewidths=0, alpha=0.6, color=INK, zorder=3)
         ax.set(xlim=(xx.min(), xx.max()), ylim=(yy.min(), yy.max()))
     return figure
 

@@ -28,10 +28,10 @@ class Random(Protocol):
     def integers(self, n: int, shape: tuple[int, ...], /) -> NDArray[np.int64]:
         """Whole numbers from 0 to n - 1."""
 
-    def uniform(self, shape: tuple[int, ...], /, *settings: Any, xp: Any) -> Any:
+    def uniform(self, shape: tuple[int, ...], /, *, xp: Any) -> Any:
         """Uniform numbers in [0, 1), float32 on the device `xp`."""
 
-    def normal(self, shape: tuple[int, ...], /, *settings: Any, xp: Any) -> Any:
+    def normal(self, shape: tuple[int, ...], /, *, xp: Any) -> Any:
         """Standard normal numbers, float32 on the device `xp`."""
 
 
@@ -73,10 +73,15 @@ class SwissRoll:
     def sample(self, stream: Random, n: int) -> NDArray[np.float32]:
         """n points, float32 (n, 2), on the host like all data."""
         xp = get("numpy")
-        t = np.float32(1.5 * math.pi) * (1 + 2 * stream.uniform((n,), xp=xp))
-        roll = np.stack([t * np.cos(t), t * np.sin(t)], axis=1)                # (n, 2)
+        along = stream.uniform((n,), xp=xp)
         noise: NDArray[np.float32] = stream.normal((n, 2), xp=xp)
-        return roll / np.float32(self.scale) + np.float32(self.sigma) * noise
+        return self.curve(along) + np.float32(self.sigma) * noise
+
+    def curve(self, along: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The spiral without noise at places (n,) from 0, inside, to 1: float32 (n, 2)."""
+        t = np.float32(1.5 * math.pi) * (1 + 2 * along)
+        roll = np.stack([t * np.cos(t), t * np.sin(t)], axis=1)                # (n, 2)
+        return roll / np.float32(self.scale)
 
 
 def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.01) -> Mixture:

@@ -2,7 +2,7 @@
 
 Read in this order: `digits` (the test, which uses all of the rest), `judges` (who recognises),
 `coverage`, `copies`, then what is there to be compared: `frechet`, `kernel`, `two_sample`,
-`classifier`. `reference` holds what real digits get.
+`classifier`. `reference` holds what real digits get. `modes` is apart: points in the plane.
 """
 
 from minigan.metrics.classifier import classifier_score, recognised
@@ -12,11 +12,13 @@ from minigan.metrics.digits import BOUNDS, DigitTest, Row, digit_test
 from minigan.metrics.frechet import Gaussian, frechet_distance, gaussian
 from minigan.metrics.judges import features, predictions, probabilities
 from minigan.metrics.kernel import KernelDistance, kernel_distance, mmd_squared
+from minigan.metrics.modes import ModeScores, curve_scores, mode_scores
 from minigan.metrics.reference import Reference, class_spreads
 from minigan.metrics.two_sample import one_nearest_neighbour
 
-__all__ = ["BOUNDS", "CopyTest", "DigitTest", "Gaussian", "KernelDistance", "Reference", "Row",
-           "class_spreads", "classifier_score", "copy_test", "density_coverage", "digit_test",
-           "features", "frechet_distance", "gaussian", "kernel_distance", "mmd_squared",
-           "nearest_training", "one_nearest_neighbour", "precision_recall", "predictions",
-           "probabilities", "recognised"]
+__all__ = ["BOUNDS", "CopyTest", "DigitTest", "Gaussian", "KernelDistance", "ModeScores",
+           "Reference", "Row", "class_spreads", "classifier_score", "copy_test", "curve_scores",
+           "density_coverage", "digit_test", "features", "frechet_distance", "gaussian",
+           "kernel_distance", "mmd_squared", "mode_scores", "nearest_training",
+           "one_nearest_neighbour", "precision_recall", "predictions", "probabilities",
+           "recognised"]

@@ -1,0 +1,94 @@
+"""Points in the plane against a mixture: does a generator find every mode, and only modes?
+
+The field reports modes found and the share of samples near one. A bad generator passes both: eight
+points score 8 of 8 and 100 %, and so does one that puts 93 % of its samples on one mode. So three
+numbers stand beside them here, with bounds, and beside every number what real points get.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from minigan.metrics.distances import vectors
+
+NEAR = 3.0  # standard deviations from a centre within which a sample counts as that mode's
+# Half of a Gaussian of deviation 1 is nearer to its middle than this, in the plane and on a line.
+HALF_IN_PLANE, HALF_ON_LINE = math.sqrt(2 * math.log(2)), 0.67449
+
+MAX_REVERSE_KL = 0.1
+MIN_LEAST_SHARE = 1 / 3
+DEVIATIONS = (0.5, 2.0)
+
+
+class ModeScores(NamedTuple):
+    """What `mode_scores` counts."""
+
+    modes: int          # that there are
+    found: int          # modes with one near sample or more
+    near: float         # share of samples within 3 sigma of a mode
+    reverse_kl: float   # of the generator's shares of the modes from equal ones, in nats
+    least_share: float  # of the mode with the fewest near samples, over its due 1 / modes
+    deviation: float    # of samples within their mode, over sigma
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of the fields outside the bounds; none if the test is passed."""
+        low, high = DEVIATIONS
+        right = {"found": self.found == self.modes,
+                 "reverse_kl": self.reverse_kl <= MAX_REVERSE_KL,
+                 "least_share": self.least_share >= MIN_LEAST_SHARE,
+                 "deviation": low <= self.deviation <= high}
+        return [name for name, passed in right.items() if not passed]
+
+
+def mode_scores(points: np.ndarray, centres: np.ndarray, sigma: float) -> ModeScores:
+    """Count samples of a mixture of equally likely Gaussians of deviation `sigma`.
+
+    points: (N, 2); centres: (modes, 2). The counting rule of VEEGAN and of PacGAN's code: a sample
+    belongs to the mode whose centre is nearest, it is near if that is within 3 sigma (98.9 % of
+    real points are), and a mode is found if one sample or more is near it.
+
+        reverse KL = sum over modes of q log(q * modes),  q = the mode's share of all samples
+
+    deviation: the median distance of samples from the middle of their own mode's (its median in
+    each coordinate), over 1.177 sigma, so that it is 1 for real points. A standard deviation of
+    near samples could not be told to be too wide, as those are within 3 sigma by choice, and one of
+    all samples would speak of the few between two modes.
+
+    Source: Srivastava et al. 2017, "VEEGAN", section 4.1; Lin et al. 2018, "PacGAN", section 4.1.
+    """
+    points, centres = vectors("points", points), vectors("centres", centres)
+    distances = np.linalg.norm(points[:, None] - centres, axis=2)              # (N, modes)
+    nearest = distances.argmin(axis=1)
+    middles = np.zeros_like(centres)
+    for mode in np.unique(nearest):
+        middles[mode] = np.median(points[nearest == mode], axis=0)
+    around = np.linalg.norm(points - middles[nearest], axis=1)                 # (N,)
+    return _scores(nearest, distances.min(axis=1) <= NEAR * sigma, len(centres),
+                   float(np.median(around)) / (HALF_IN_PLANE * sigma))
+
+
+def curve_scores(points: np.ndarray, curve: np.ndarray, sigma: float, parts: int = 20
+                 ) -> ModeScores:
+    """The same for noise around a curve without modes: its parts of equal weight stand for them.
+
+    points: (N, 2); curve: (M, 2), points along it at equal weights, dense beside sigma; a sample
+    belongs to the part that holds the nearest of them. deviation: the median distance from the
+    curve, over 0.674 sigma.
+    """
+    points, curve = vectors("points", points), vectors("curve", curve, parts)
+    distances = np.linalg.norm(points[:, None] - curve, axis=2)                # (N, M)
+    away = distances.min(axis=1)
+    return _scores(distances.argmin(axis=1) * parts // len(curve), away <= NEAR * sigma, parts,
+                   float(np.median(away)) / (HALF_ON_LINE * sigma))
+
+
+def _scores(nearest: np.ndarray, near: np.ndarray, modes: int, deviation: float) -> ModeScores:
+    shares = np.bincount(nearest, minlength=modes) / len(nearest)
+    good = np.bincount(nearest[near], minlength=modes) / len(nearest)
+    q = shares[shares > 0]
+    return ModeScores(modes, int((good > 0).sum()), float(near.mean()),
+                      float((q * np.log(q * modes)).sum()), float(good.min()) * modes, deviation)

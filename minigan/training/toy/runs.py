@@ -1,0 +1,115 @@
+"""One seed of a toy run after another, each kept as soon as it is done, so that a run can go on.
+
+    toy.json       what was run: points, loss, protocol, steps, machine
+    seed-0.json    the scores of the seed at the end and on the way, and how long it took
+    seed-0.png     samples over time, and the critic's level sets
+    report.json    mean and range over the seeds
+
+A seed is done when its json is there. The same command again goes on after the last one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
+
+from minigan import __version__, plot
+from minigan.backend.allocator import keep_freed_memory
+from minigan.backend.machine import environment
+from minigan.training.archive import replacing
+from minigan.training.toy.pictures import picture
+from minigan.training.toy.plan import Plan
+from minigan.training.toy.report import summary
+from minigan.training.toy.watching import watch
+
+if TYPE_CHECKING:
+    from minigan.metrics.modes import ModeScores
+
+
+class ToyRun:
+    """A folder with the seeds of one plan.
+
+    out: the folder, by default runs/toy-NAME. An existing one must be of the same plan.
+
+    Raises:
+        ValueError: `out` holds something else, or a run of another plan.
+    """
+
+    def __init__(self, plan: Plan, out: str | os.PathLike[str] | None = None) -> None:
+        self.plan = plan
+        self.path = Path(out) if out is not None else Path("runs") / f"toy-{plan.name}"
+        self._check_place()
+
+    def _check_place(self) -> None:
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return
+        try:
+            found = json.loads((self.path / "toy.json").read_text(encoding="utf-8"))["plan"]
+        except (OSError, ValueError, KeyError):
+            raise ValueError(f"--out: {self.path} exists and is no toy run (it has no toy.json); "
+                             f"choose another name") from None
+        own = dataclasses.asdict(self.plan)
+        differ = [f"{name} {found.get(name)}, not {value}" for name, value in own.items()
+                  if found.get(name) != value]
+        if differ:
+            raise ValueError(f"--out: {self.path} holds a toy run with {'; '.join(differ)}; choose "
+                             f"another name, or delete it")
+
+    def train(self, seeds: Sequence[int]) -> None:
+        """Train those seeds that are not there yet, one after another; writes report.json.
+
+        Raises:
+            ValueError: there is no seed.
+        """
+        if not seeds:
+            raise ValueError("seeds: there is none to train")
+        keep_freed_memory()
+        self.begin()
+        for seed in seeds:
+            self.train_seed(seed)
+        scores = self.scores(seeds)
+        self._write("report.json", {
+            **summary(list(scores.values())),
+            "by_seed": {seed: score._asdict() for seed, score in scores.items()}})
+
+    def begin(self) -> None:
+        """Make the folder, unless it is there; before several processes train seeds of it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not (self.path / "toy.json").exists():
+            self._write("toy.json", {"minigan": __version__, "plan": dataclasses.asdict(self.plan),
+                                     "environment": environment()})
+
+    def scores(self, seeds: Sequence[int]) -> dict[int, ModeScores]:
+        """The scores by seed, of those that are done."""
+        from minigan.metrics.modes import ModeScores
+        return {seed: ModeScores(**record["scores"]) for seed, record in self.records(seeds)}
+
+    def records(self, seeds: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Each seed that is done, and what its json holds."""
+        for seed in seeds:
+            path = self.path / f"seed-{seed}.json"
+            if path.exists():
+                yield seed, json.loads(path.read_text(encoding="utf-8"))
+
+    def train_seed(self, seed: int) -> None:
+        """Train one seed, if it is not there yet, in a folder that `begin` made."""
+        if (self.path / f"seed-{seed}.json").exists():
+            return
+        began, own = time.monotonic(), time.process_time()
+        moments = list(watch(self.plan, seed))
+        seconds = {"seconds": round(time.monotonic() - began, 1),
+                   "processor_seconds": round(time.process_time() - own, 1)}
+        plot.save(picture(f"{self.plan.name}, seed {seed}", self.plan.data, moments),
+                  self.path / f"seed-{seed}.png")
+        self._write(f"seed-{seed}.json", {
+            "seed": seed, "scores": moments[-1].scores._asdict(),
+            "on the way": {moment.step: moment.scores._asdict() for moment in moments[:-1]},
+            **seconds})
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        with replacing(self.path / name) as file:
+            file.write(json.dumps(content, indent=1).encode())
