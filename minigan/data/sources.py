@@ -64,8 +64,8 @@ def load(
 
     Warns:
         UserWarning: a file is sound, but not the set's original (KMNIST has the same names); or
-            pictures of a folder are left out, with the reasons; or the package's digits are stacked in
-        MNIST's place.
+            pictures of a folder are left out, with the reasons; or the package's digits are stacked
+        in MNIST's place.
     """
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise ValueError(f"size: {size!r}, expected a whole number of 1 or more")

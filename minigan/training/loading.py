@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import numpy as np
 
@@ -45,6 +45,19 @@ class Loaded:
             ValueError: that data set is not here, or its images have another shape.
         """
         return self._draw(n, labels, seed, raw, images)[1]
+
+    def blocks(self, n: int, labels: Any = None, seed: int = 0, raw: bool = False,
+               start: int = 0) -> Iterator[np.ndarray]:
+        """What `sample` gives, BLOCK images at a time; start: how many of them to leave out.
+
+        For models that start from latents; start is a multiple of BLOCK.
+        """
+        _check_count("n", n)
+        self._check_raw(raw)
+        if labels is None and self.model.conditional:
+            labels = np.arange(n) % self.model.n_classes
+        inputs, _ = self.model.inputs_from(Stream(seed, "sample"), int(n), _no_images)
+        return self._blocks(inputs, labels, raw, start)
 
     def pictures(self, n: int = 64, **settings: Any) -> np.ndarray:
         """What `sample` gives, as the trainer shows it: input, sample and truth side by side."""
@@ -87,15 +100,18 @@ class Loaded:
         return inputs, self._generate(inputs, labels, raw), truth
 
     def _generate(self, inputs: Tensor, labels: Any, raw: bool) -> np.ndarray:
-        """Images u8 (n, H, W, C) of G's inputs, a block at a time: 5,000 at once need gigabytes."""
+        """Images u8 (n, H, W, C) of G's inputs."""
+        return np.concatenate(list(self._blocks(inputs, labels, raw)))
+
+    def _blocks(self, inputs: Tensor, labels: Any, raw: bool, start: int = 0
+                ) -> Iterator[np.ndarray]:
+        """Images of G's inputs, a block at a time: 5,000 at once need gigabytes."""
         if self.model.conditional:
             labels = self.model.checked_labels(labels, len(inputs)).numpy()
-        parts = []
-        for start in range(0, len(inputs), BLOCK):
-            some = slice(start, start + BLOCK)
+        for first in range(start, len(inputs), BLOCK):
+            some = slice(first, first + BLOCK)
             images = self.model.sample(inputs[some], None if labels is None else labels[some], raw)
-            parts.append(data.to_bytes(images.numpy()))
-        return np.concatenate(parts)
+            yield data.to_bytes(images.numpy())
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write the generator alone to a small npz file, which `load` takes too; returns the path.
