@@ -72,7 +72,11 @@ def test_a_stopped_count_goes_on_where_it_was(run, small_blocks, monkeypatch):
     assert judged == [10, 10] and json.loads((run / stacked.PART).read_text())["done"] == 20
     monkeypatch.setattr(metric, "count_modes", counting)
     np.testing.assert_array_equal(stacked.count(trained, run, N, 0, False), whole)
+    assert judged == [10, 10, 5]
+    monkeypatch.setattr(metric, "real_counts", lambda *more: whole)  # the floor, told by hand
+    found = evaluate(run, N)  # a kill after the last block has lost nothing either
     assert judged == [10, 10, 5] and not (run / stacked.PART).exists()
+    assert json.loads(found.record.read_text())["rows"][0]["found"] == (whole[0] > 0).sum()
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"n": 26}, {"weights": 0}, {"done": 7},

@@ -7,8 +7,9 @@ pictures in which both judges name all three digits alike at 0.9 or more. The nu
 classifier: compare them with the floor, what real digits get, before a paper's. They say nothing of
 how good the digits are, of copies, or of variety within a mode: 1,000 pictures would get 1,000.
 
-Source: Metz et al. 2017, "Unrolled GAN", section 3.3.1, 25,600 samples; Srivastava et al. 2017,
-"VEEGAN", and Lin et al. 2018, "PacGAN", 26,000 samples, one classifier, no threshold.
+Source: Metz et al. 2017, "Unrolled GAN", section 3.3.1; Srivastava et al. 2017, "VEEGAN"; Lin et
+al. 2018, "PacGAN", whose code repeats the former with 25,600 samples and the latter with 26,000,
+by one classifier without a threshold.
 """
 
 from __future__ import annotations

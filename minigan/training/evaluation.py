@@ -18,7 +18,7 @@ from minigan.data.stacked import BASES
 from minigan.models.model import Model
 from minigan.training.archive import replacing
 from minigan.training.loading import Loaded, load
-from minigan.training.stacked import count, picture_of_counts, report
+from minigan.training.stacked import PART, count, picture_of_counts, report
 
 if TYPE_CHECKING:  # the metrics are imported when somebody evaluates: training needs none
     from minigan.metrics.digits import DigitTest
@@ -75,6 +75,7 @@ def evaluate(run: str | os.PathLike[str], n: int | None = None, seed: int = 0, r
             "minigan": config["minigan"], "model": config["model"], "preset": config["preset"],
             "data": config["data"], "step": config["step"], "weights": weights, "n": n,
             "seed": seed, **figures}, indent=1).encode())
+    (folder / PART).unlink(missing_ok=True)
     return Evaluation(passed, [what, *lines], record, picture)
 
 

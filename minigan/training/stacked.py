@@ -25,7 +25,7 @@ ROWS, COLUMNS = 6, 8  # of the samples that are shown
 def count(trained: Loaded, folder: Path, n: int, seed: int, raw: bool) -> np.ndarray:
     """`metrics.stacked.count_modes` of `trained.sample(n, seed=seed, raw=raw)`, int64 (3, 1000).
 
-    Goes on with what an earlier call left in the folder, and removes that when all is counted.
+    Goes on with what an earlier call left in the folder; who has written the result removes that.
     """
     from minigan.metrics.stacked import N_MODES, RULES, count_modes, mode_count
     part, key = folder / PART, _key(trained, n, seed, raw)
@@ -39,7 +39,6 @@ def count(trained: Loaded, folder: Path, n: int, seed: int, raw: bool) -> np.nda
                 file.write(json.dumps({**key, "done": done, "counts": counts.tolist()}).encode())
             bar.advance()
             bar.show({"modes": mode_count(counts[0]).found})
-    part.unlink(missing_ok=True)
     return counts
 
 
@@ -80,7 +79,7 @@ def report(counts: np.ndarray, floor: np.ndarray) -> tuple[list[str], dict[str, 
     papers = ", ".join(f"{method} {modes} / {kl}" for method, modes, kl, _ in PUBLISHED)
     lines += [f"modes: of {N_MODES:,}; KL: reverse, from equal shares, in nats; floor: as many "
               f"pictures stacked from the package's 5,000 real digits",
-              f"published, of {N_PAPERS:,} samples, by other networks and classifiers: {papers}"]
+              f"published, by other networks, classifiers and lengths of training: {papers}"]
     if n != N_PAPERS:
         lines.append(f"of {n:,} samples, not {N_PAPERS:,}: fewer samples find fewer modes")
     return lines, {"modes": N_MODES, "rows": rows, "split": "floor stacked from the package's "
@@ -88,7 +87,7 @@ def report(counts: np.ndarray, floor: np.ndarray) -> tuple[list[str], dict[str, 
 
 
 def picture_of_counts(images: np.ndarray, counts: np.ndarray, title: str) -> Any:
-    """The first samples u8 (n, 28, 28, 3), and how often the first judge saw each mode: a Figure."""
+    """A Figure: the first of samples u8 (n, 28, 28, 3), how often the first judge saw each mode."""
     share = np.clip(counts[0] * counts[0].size / max(counts[0].sum(), 1) - 1, -1, 1)
     sheet = np.zeros((2, 11, 5, 11))
     sheet[:, :10, :, :10] = share.reshape(2, 5, 10, 10).swapaxes(1, 2)  # (2, green, 5, blue)
