@@ -10,6 +10,7 @@ every device; they are also the reference that a faster form is tested against.
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,69 @@ class Backend:
     def product(self, a: Array, b: Array) -> Array:
         """Matrix product (..., M, K) @ (..., K, N)."""
         return self.module.matmul(a, b)
+
+    # Passes over elements; factors p, q, s and shifts r, t broadcast against the array.
+
+    def leaky_relu(self, x: Array, slope: float) -> Array:
+        """x where x > 0, else slope * x."""
+        return self.module.maximum(x, x * slope) if slope else self.module.maximum(x, 0)
+
+    def gate(self, gy: Array, x: Array, slope: float) -> Array:
+        """gy where x > 0, else slope * gy."""
+        if slope == 0:
+            return gy * (x > 0)
+        factor = self.module.asarray(x > 0).astype(gy.dtype)
+        return self.module.multiply(self.module.maximum(factor, slope, out=factor), gy, out=factor)
+
+    def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
+        """x * s + t."""
+        return x * s + t
+
+    def mix(self, a: Array, p: Array, b: Array, q: Array, r: Any) -> Array:
+        """a * p + b * q + r."""
+        return a * p + b * q + r
+
+    def dot(self, a: Array, b: Array, axis: tuple[int, ...]) -> Array:
+        """Sum of a * b over `axis`, which is kept with size 1."""
+        return self.total(a * b, axis, True)
+
+    def variance(self, x: Array, mean: Array, axis: tuple[int, ...]) -> Array:
+        """Mean of (x - mean)^2 over `axis`, which is kept with size 1."""
+        away = x - mean
+        return self.dot(away, away, axis) / math.prod(x.shape[i] for i in axis)
+
+    def biased(self, x: Array, bias: Array, slope: float) -> Array:
+        """leaky_relu of x + bias, bias being of one number a channel, the last axis."""
+        return self.leaky_relu(x + bias, slope)
+
+    # Numbers that change from step to step. Where a step is replayed as a graph the device keeps
+    # them too, so they change here and nowhere else.
+
+    def advance(self, owner: Any, counter: str, by: int = 1) -> None:
+        """Count: owner's attribute `counter` becomes `by` larger."""
+        setattr(owner, counter, getattr(owner, counter) + by)
+
+    def update(self, optimizer: Any) -> bool:
+        """Apply an optimizer's rule to its whole buffer; False where this device has no own way."""
+        return False
+
+    def follow(self, average: Array, value: Array, ema: Any) -> None:
+        """Move an average towards a value, in place, by the present share of `ema`."""
+        average += ema.share() * (value - average)
+
+    # Random numbers: `stream` draws on the host, a device that can draws the same itself.
+
+    def uniform(self, stream: Any, shape: tuple[int, ...], low: float, high: float, dtype: Any
+                ) -> Array:
+        """The stream's next uniform numbers in [low, high)."""
+        return self.from_host(stream.host_uniform(shape, low, high, dtype))
+
+    def normal(self, stream: Any, shape: tuple[int, ...], mean: float, std: float, dtype: Any
+               ) -> Array:
+        """The stream's next normal numbers."""
+        return self.from_host(stream.host_normal(shape, mean, std, dtype))
+
+    # Picking and putting back.
 
     def put_add(self, shape: tuple[int, ...], index: Any, values: Array, repeats: bool) -> Array:
         """Zeros of `shape` with `values` added at `index`; the adjoint of `x[index]`.
