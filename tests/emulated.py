@@ -93,9 +93,10 @@ def library(dtype: str) -> Any:
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder, "kernels.cpp"), Path(folder, "kernels.so")
             source.write_text("\n".join([PRELUDE, kernels.source(), DRIVER, *drivers, EXTRA]))
-            subprocess.run([compiler, "-std=c++20", "-O1", "-ffp-contract=off", "-shared", "-fPIC",
-                            "-pthread", f"-DREAL={kernels.REALS[dtype]}", "-o", target, source],
-                           check=True)
+            subprocess.run(
+                [compiler, "-std=c++20", "-O1", "-ffp-contract=off", "-shared", "-fPIC",
+                 "-Wl,-Bsymbolic", "-pthread", f"-DREAL={kernels.REALS[dtype]}", "-o", target,
+                 source], check=True)
             _libraries[dtype] = ctypes.CDLL(str(target))
     return _libraries[dtype]
 
@@ -213,14 +214,16 @@ class Emulated(Counting):
         self.launched.append(kernel)
         function = getattr(library(dtype), f"emulate_{kernel}")
         blocks = (ctypes.c_uint * 3)(*grid)
-        compute(lambda: function(blocks, ctypes.c_uint(threads), *values), writes, arguments)
+
+        def launch(_: Any = arguments) -> None:  # arrays live as long as it can be made again
+            function(blocks, ctypes.c_uint(threads), *values)
+        compute(launch, writes)
 
     def gemm(self, dtype: str, sizes: Any, a: Any, ta: bool, b: Any, tb: bool, c: Any,
              batch: int = 1, steps: tuple[int, int] = (0, 0)) -> None:
         pointers = [x._array.ctypes.data for x in (a, b, c)]
-        keep = (a, b, c)  # as long as the call can be made again
 
-        def run(_: Any = keep) -> None:
+        def run(_: Any = (a, b, c)) -> None:
             self.cublas.gemm(dtype, self.precision, sizes, pointers[0], ta, pointers[1], tb,
                              pointers[2], batch, steps)
         compute(run, writes=[c._array])

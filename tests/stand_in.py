@@ -111,24 +111,19 @@ def written(function: Any, arrays: tuple[Any, ...], out: Any) -> list[np.ndarray
     return [arrays[0]] if name == "at" else []
 
 
-# A captured step: the list of what was computed, and what undoes it, as capturing computes nothing.
+# A captured step: the list of what was asked for. Capturing computes nothing: what writes to an
+# array is only noted down, and what makes one makes it for its shape's sake, of zeros at first.
 
 class Tape:
     """What a CUDA graph is on a device: calls that can be made again, in the same memory."""
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
-        self.undo: list[tuple[np.ndarray, np.ndarray]] = []
 
     def launch(self) -> None:
-        """Make all calls again, with the values that their arrays have now."""
+        """Make all calls, with the values that their arrays have now."""
         for run in self.calls:
             run()
-
-    def take_back(self) -> None:
-        """Give every array the values that it had before the capture."""
-        for array, before in reversed(self.undo):
-            array[...] = before
 
 
 _tape: Tape | None = None
@@ -136,36 +131,33 @@ _tape: Tape | None = None
 
 @contextmanager
 def taped() -> Iterator[Tape]:
-    """Write down what is computed inside; afterwards no array that existed before has changed."""
+    """Note down what is asked for inside."""
     global _tape
     tape = _tape = Tape()
     try:
-        with capturing():
+        with capturing(), np.errstate(all="ignore"):
             yield tape
     finally:
         _tape = None
-        tape.take_back()
 
 
 def compute(run: Any, writes: Any = (), reads: Any = ()) -> Any:
-    """run(); if a step is being captured, so that it can be run again into the same memory."""
+    """run(), or if a step is being captured, a note that it is to be run into the same memory."""
     if _tape is None:
         return run()
-    _tape.undo += [(array, array.copy()) for array in writes]
-    result = run()
-    again = isinstance(result, np.ndarray) and not writes and not any(
-        isinstance(x, np.ndarray) and np.may_share_memory(result, x) for x in reads)
-    if again:  # not a view, which is up to date by itself
-
-        def into() -> None:
-            result[...] = run()
-        _tape.calls.append(into)
-    elif isinstance(result, np.generic) and not writes:
-        result = np.asarray(result)
-        _tape.calls.append(lambda: result.__setitem__(..., run()))
-    elif writes:
+    if writes:
         _tape.calls.append(run)
-    return result
+        return None
+    result = run()
+    if isinstance(result, np.generic):
+        result = np.asarray(result)
+    if isinstance(result, np.ndarray) and not any(
+            isinstance(x, np.ndarray) and np.may_share_memory(result, x) for x in reads):
+        def again() -> None:
+            result[...] = run()
+        result[...] = 0 if not any(isinstance(x, np.ndarray) for x in reads) else result
+        _tape.calls.append(again)
+    return result  # a view is up to date by itself
 
 
 def twin_of(owner: Any, name: str) -> Any:

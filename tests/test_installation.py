@@ -4,7 +4,6 @@ from __future__ import annotations
 import sys
 from types import ModuleType, SimpleNamespace
 
-import numpy as np
 import pytest
 
 import minigan as mg
@@ -149,10 +148,9 @@ def test_cublas_statuses_have_names():
         cublas.Cublas(lib, 0, (0, 0))
 
 
-@pytest.mark.parametrize("given, device, says", [
-    ("fp16", "cupy", "'fp32' or 'tf32', got 'fp16'"), ("tf32", "numpy", "way of GPUs"),
-    (None, "cupy", "got None")])
-def test_precisions(given, device, says):
-    with pytest.raises(ValueError, match=says):
-        cublas.check_precision(given, device)
-    assert np.all([cublas.check_precision(p) is None for p in cublas.PRECISIONS])
+@pytest.mark.parametrize("given", ["fp16", "tf32", None, 32])
+def test_precisions_of_the_processor(given):
+    with pytest.raises(ValueError, match=f"precision must be 'fp32' .*'numpy', got {given!r}"):
+        mg.use("numpy", given) if given else get("numpy").set_precision(given)
+    with mg.use("numpy", "fp32") as xp:
+        assert xp.precision == "fp32"

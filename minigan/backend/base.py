@@ -27,7 +27,15 @@ class BackendError(RuntimeError):
 
 
 class Backend:
-    """One device: `xp.NAME` is the array module's NAME, unless a primitive below defines it."""
+    """One device: `xp.NAME` is the array module's NAME, unless a primitive below defines it.
+
+    precision: how exact float32 products are, one of `precisions`. capturable: whether a step can
+    be recorded and replayed here.
+    """
+
+    precision = "fp32"
+    precisions: tuple[str, ...] = ("fp32",)
+    capturable = False
 
     def __init__(self, device: str, module: ModuleType | Any, array_type: type) -> None:
         self.device = device
@@ -60,6 +68,17 @@ class Backend:
     def describe(self) -> str:
         """One line for people: what computes here."""
         return self.device
+
+    def notice(self) -> str:
+        """What a person should know before the first step, if anything."""
+        return ""
+
+    def set_precision(self, precision: str) -> None:
+        """Compute float32 products from now on as "fp32" or, where the device can, as "tf32"."""
+        if precision not in self.precisions:
+            raise ValueError(f"precision must be {' or '.join(map(repr, self.precisions))} on the "
+                             f"backend {self.device!r}, got {precision!r}")
+        self.precision = precision
 
     def constant_index(self, index: Any) -> tuple[tuple[Any, ...], bool]:
         """An index as a tuple whose arrays are copies, safe from later writes; has it arrays?"""

@@ -53,6 +53,8 @@ class Recording:
 class Counting(Passes):
     """A device that can capture a step; a subclass says how, in `captured`."""
 
+    capturable = True
+
     def __init__(self, device: str, module: Any, array_type: type) -> None:
         super().__init__(device, module, array_type)
         self.clocks = module.zeros(PLACES, "uint64")

@@ -13,7 +13,6 @@ import math
 from typing import Any
 
 WORKSPACE = 32 << 20  # bytes; what the cuBLAS manual recommends for Hopper (cublasSetWorkspace)
-PRECISIONS = ("fp32", "tf32")
 
 # Numbers of cublas_api.h and library_types.h.
 AS_IT_IS, TRANSPOSED = 0, 1
@@ -90,14 +89,6 @@ class Cublas:
         else:
             self._call("cublasGemmStridedBatchedEx", *start, b, kind, wide_b, steps[1], a, kind,
                        wide_a, steps[0], zero, c, kind, n, m * n, batch, *end)
-
-
-def check_precision(precision: Any, device: str = "cupy") -> None:
-    """Raise a ValueError unless precision is one that matrix products of a device can have."""
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be 'fp32' or 'tf32', got {precision!r}")
-    if precision == "tf32" and device == "numpy":
-        raise ValueError("precision 'tf32' is a way of GPUs; the backend \"numpy\" has 'fp32' only")
 
 
 def layout(matrix: Any) -> tuple[Any, bool]:

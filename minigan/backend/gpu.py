@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Iterator, Sequence
 
 import numpy as np
@@ -49,6 +51,13 @@ class CupyBackend(Counting):
         device = runtime.getDeviceProperties(runtime.getDevice())
         return (f"CuPy {self.cupy.__version__} on {device['name'].decode()}, driver "
                 f"{runtime.driverGetVersion()}, {self.precision} products")
+
+    def notice(self) -> str:
+        folder = Path(os.environ.get("CUPY_CACHE_DIR") or "~/.cupy/kernel_cache").expanduser()
+        if folder.is_dir() and any(folder.iterdir()):
+            return ""
+        return ("compiling kernels for this GPU during the first steps, some seconds; they are "
+                "kept for the next time")
 
     def to_host(self, array: Array) -> np.ndarray:
         host: np.ndarray = self.cupy.asnumpy(array, stream=self.stream)

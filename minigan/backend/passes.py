@@ -28,7 +28,7 @@ class Passes(Backend):
     """A device with kernels; a subclass says how one is launched and what multiplies matrices."""
 
     threads, tile = 256, 32  # of a block; columns that a block of `column_sums` adds up
-    precision = "fp32"
+    precisions = ("fp32", "tf32")
 
     def run(self, kernel: str, dtype: Any, grid: tuple[int, int, int], threads: int,
             arguments: Sequence[Any]) -> None:
