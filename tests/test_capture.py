@@ -1,10 +1,9 @@
 """Captured steps, on the emulated GPU: every model, to the bit as op by op; and what is refused."""
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
+from capture_tools import both_kinds, everything, images, same, stepper, trained
 from emulated import emulated
 from model_tools import LIGHT, no_samples, no_summary, small
 
@@ -13,13 +12,8 @@ from minigan import errors, ops
 from minigan.backend import Stream, get
 from minigan.backend.counting import Counting
 from minigan.cli import main
-from minigan.data import Batches, Images
-from minigan.models.catalog import find
 from minigan.optim import Adam, Optimizer
 from minigan.training.pictures import Pictures
-from minigan.training.stepping import Stepper
-
-STEPS = 7   # three epochs of the data below: the order is sent anew within a captured run
 
 
 @pytest.fixture(autouse=True)
@@ -29,46 +23,11 @@ def _on_the_emulated_gpu():
         yield
 
 
-def images(model, n=25):
-    random = np.random.default_rng(0)
-    return Images(random.integers(0, 256, (n, *model.shape), "uint8"),
-                  random.integers(0, model.n_classes, n), "noise", n_classes=model.n_classes)
-
-
-def stepper(model, captured):
-    batches = Batches(images(model), 8, model.streams["data"])
-    return Stepper(model, batches, get("emulated"), captured)
-
-
-def everything(model):
-    """All that training changes, arrays and counters."""
-    return {**model.state_dict(), **{f"stream {name}": np.array(counter)
-                                     for name, counter in model.streams.state().items()}}
-
-
-def same(one, other):
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        np.testing.assert_array_equal(value, other[name], err_msg=name)
-
-
-def trained(name, preset, captured, steps=STEPS, between=None, **settings):
-    """A model after so many steps, the losses on the way, and what stepped it."""
-    model = small(name, preset, **settings)
-    step, losses = stepper(model, captured), []
-    for i in range(steps):
-        if between:
-            between(i, model)
-        losses.append({key: value.item() for key, value in step().items()})
-    return model, losses, step
-
-
 # Every model.
 
 @pytest.mark.parametrize("name, preset", LIGHT)
 def test_captured_and_eager_steps_have_the_same_bits(name, preset):
-    known = {field.name for field in dataclasses.fields(find(name).Settings)}
-    settings = {key: value for key, value in {"n_critic": 2, "warm_up": 0}.items() if key in known}
+    settings = both_kinds(name)
     eager, eager_losses, _ = trained(name, preset, False, **settings)
     replayed, losses, step = trained(name, preset, True, **settings)
     same(everything(replayed), everything(eager))
