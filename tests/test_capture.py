@@ -298,6 +298,10 @@ def test_the_commands(quick, capsys):
     assert main(["resume", "run", "--more", "3", "--capture"]) == 0
     assert get("emulated").precision == "tf32"  # as before
     get("emulated").set_precision("fp32")
+    get("emulated").launched.clear()
+    with mg.use("numpy"):
+        assert main(["sample", "run", "--backend", "emulated", "--n", "4"]) == 0
+    assert "random_normal" in get("emulated").launched
     for command in (["train", "gan"], ["resume", "run", "--more", "1"]):
         capsys.readouterr()
         assert main([*command, "--backend", "numpy", "--capture"]) == 2
