@@ -112,6 +112,10 @@ class Counting(Passes):
     def _give_back(self, places: dict[str, list[Any]]) -> None:
         self._free.extend(place for place, *_ in places.values())
 
+    def write(self, array: Array, values: np.ndarray) -> None:
+        """Overwrite an array with values of the host, after all that was asked for before."""
+        array.set(values)
+
     # Capturing.
 
     @property
@@ -130,6 +134,7 @@ class Counting(Passes):
             raise RuntimeError("a step is being captured already; captures do not nest")
         recording = Recording(self)
         counted = self.module.zeros(PLACES, "uint64")
+        self.each("advance", "float32", PLACES, self.clocks, counted)  # adds 0: now it is compiled
         try:
             with self.captured() as recording.graph:
                 self._recording = recording
@@ -141,7 +146,7 @@ class Counting(Passes):
         by = np.zeros(PLACES, np.uint64)
         for (owner, name), count in recording.counters.items():
             by[self._place(owner, name)] = count
-        counted.set(by)
+        self.write(counted, by)
 
     # Optimizers and averages.
 

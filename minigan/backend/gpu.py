@@ -59,6 +59,16 @@ class CupyBackend(Counting):
         return ("compiling kernels for this GPU during the first steps, some seconds; they are "
                 "kept for the next time")
 
+    # CuPy may copy on the default stream, which does not wait for ours: so every copy names it.
+
+    def from_host(self, array: np.ndarray) -> Array:
+        there = self.cupy.empty(array.shape, array.dtype)
+        self.write(there, np.ascontiguousarray(array).reshape(array.shape))
+        return there
+
+    def write(self, array: Array, values: np.ndarray) -> None:
+        array.set(values, stream=self.stream)
+
     def to_host(self, array: Array) -> np.ndarray:
         host: np.ndarray = self.cupy.asnumpy(array, stream=self.stream)
         return host

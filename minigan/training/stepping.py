@@ -32,7 +32,8 @@ class Feed:
         """Before a step: begin an epoch where one is used up, and send its order."""
         self.batches.renew()
         if self.resident and self._sent is not self.batches.order:
-            self._order.set(self.batches.order)
+            xp: Any = self.xp
+            xp.write(self._order, self.batches.order)
             self._sent = self.batches.order
 
     def batch(self) -> tuple[Tensor, Tensor | None]:
