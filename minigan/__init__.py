@@ -11,11 +11,13 @@ which order to read it all.
 from minigan import data, gradcheck, graph, losses, models, nn, ops, optim, penalties, plot
 from minigan.backend import BackendError, Stream, Streams, seed, stream, use
 from minigan.backend.threads import use_threads
+from minigan.capturing import CaptureError, capture
 from minigan.engine import Tensor, grad, no_grad, op, op_hook, tensor
 from minigan.training import Trainer, load
 
 __version__ = "0.1.0"
 
-__all__ = ["BackendError", "Stream", "Streams", "Tensor", "Trainer", "data", "grad", "gradcheck",
-           "graph", "load", "losses", "models", "nn", "no_grad", "op", "op_hook", "ops", "optim",
-           "penalties", "plot", "seed", "stream", "tensor", "use", "use_threads"]
+__all__ = ["BackendError", "CaptureError", "Stream", "Streams", "Tensor", "Trainer", "capture",
+           "data", "grad", "gradcheck", "graph", "load", "losses", "models", "nn", "no_grad", "op",
+           "op_hook", "ops", "optim", "penalties", "plot", "seed", "stream", "tensor", "use",
+           "use_threads"]

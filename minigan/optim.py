@@ -86,9 +86,10 @@ class Optimizer:
                                  f"{'missing' if g is None else f'a {type(g).__name__}'}")
             errors.check_alike(f"step: the gradient of parameter {p.name}", g.data, view)
             slot[...] = g.data
-        self.t += 1
-        self.prepare()
-        self.xp.each_block(self.rule, [self.values, self.gradient, *self.running.values()])
+        self.xp.advance(self, "t")
+        if not self.xp.update(self):
+            self.prepare()
+            self.xp.each_block(self.rule, [self.values, self.gradient, *self.running.values()])
         for p in self.parameters:
             p.touch()
 
@@ -210,14 +211,18 @@ class EMA:
         self.network = copy.deepcopy(network).eval()
         self._pairs = [(average, value) for (_, average), (_, value)
                        in zip(self.network.named_tensors(), network.named_tensors())]
+        self.xp = of(self._pairs[0][0].data)
 
     def update(self) -> None:
         """Move the averages towards the network's present values."""
-        share = 1 - min(self.decay, (1 + self.t) / (10 + self.t))
-        self.t += 1
         for average, value in self._pairs:
-            average.data += share * (value.data - average.data)
+            self.xp.follow(average.data, value.data, self)
             average.touch()
+        self.xp.advance(self, "t")
+
+    def share(self) -> float:
+        """How far the next update moves the averages."""
+        return 1 - min(self.decay, (1 + self.t) / (10 + self.t))
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The averages and the number of updates."""

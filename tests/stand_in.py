@@ -75,22 +75,89 @@ def unwrap(value: Any) -> Any:
     return value
 
 
-def wrap(value: Any) -> Any:
+def wrap(value: Any, kind: type[StandInArray]) -> Any:
     """A result as the device would hand it out: also 0-d ones are arrays."""
     if isinstance(value, (np.ndarray, np.generic)):
-        return StandInArray(np.asarray(value))
+        return kind(np.asarray(value))
     if isinstance(value, (tuple, list)):
-        return type(value)(map(wrap, value))
+        return type(value)(wrap(part, kind) for part in value)
     return value
 
 
-def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+         kind: type[StandInArray], owner: np.ndarray | None = None) -> Any:
     """Let NumPy compute; a result written to `out` is the very array that was given."""
-    result = function(*unwrap(args), **{name: unwrap(value) for name, value in kwargs.items()})
+    arrays, settings = unwrap(args), {name: unwrap(value) for name, value in kwargs.items()}
     out = kwargs.get("out")
-    if out is None:
-        return wrap(result)
-    return out[0] if isinstance(out, tuple) else out
+    out = out[0] if isinstance(out, tuple) else out
+    result = compute(lambda: function(*arrays, **settings), writes=written(function, arrays, out),
+                     reads=[*flat(arrays), owner])
+    return wrap(result, kind) if out is None else out
+
+
+def flat(values: Any) -> Iterator[Any]:
+    """All values, those inside tuples and lists too."""
+    for value in values:
+        yield from flat(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def written(function: Any, arrays: tuple[Any, ...], out: Any) -> list[np.ndarray]:
+    """The arrays that a call overwrites: `out`, or the first argument of add.at and array.fill."""
+    if out is not None:
+        return [out._array]
+    owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
+    if name == "fill" and isinstance(owner, np.ndarray):
+        return [owner]
+    return [arrays[0]] if name == "at" else []
+
+
+# A captured step: the list of what was asked for. Capturing computes nothing: what writes to an
+# array is only noted down, and what makes one makes it for its shape's sake, of zeros at first.
+
+class Tape:
+    """What a CUDA graph is on a device: calls that can be made again, in the same memory."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def launch(self) -> None:
+        """Make all calls, with the values that their arrays have now."""
+        for run in self.calls:
+            run()
+
+
+_tape: Tape | None = None
+
+
+@contextmanager
+def taped() -> Iterator[Tape]:
+    """Note down what is asked for inside."""
+    global _tape
+    tape = _tape = Tape()
+    try:
+        with capturing(), np.errstate(all="ignore"):
+            yield tape
+    finally:
+        _tape = None
+
+
+def compute(run: Any, writes: Any = (), reads: Any = ()) -> Any:
+    """run(), or if a step is being captured, a note that it is to be run into the same memory."""
+    if _tape is None:
+        return run()
+    if writes:
+        _tape.calls.append(run)
+        return None
+    result = run()
+    if isinstance(result, np.generic):
+        result = np.asarray(result)
+    if isinstance(result, np.ndarray) and not any(
+            isinstance(x, np.ndarray) and np.may_share_memory(result, x) for x in reads):
+        def again() -> None:
+            result[...] = run()
+        result[...] = 0 if not any(isinstance(x, np.ndarray) for x in reads) else result
+        _tape.calls.append(again)
+    return result  # a view is up to date by itself
 
 
 def twin_of(owner: Any, name: str) -> Any:
@@ -113,14 +180,16 @@ class StandInArray(np.lib.mixins.NDArrayOperatorsMixin):
         raise TypeError(f"numpy.{function.__name__} of a device array; call the backend's")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return call(getattr(ufunc, method), inputs, kwargs)
+        return call(getattr(ufunc, method), inputs, kwargs, type(self))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in HIDDEN:
             raise AttributeError(f"a device array has no {name}")
         twin = twin_of(cupy and cupy.ndarray, name)
         value = getattr(self._array, name)
-        return Function(value, twin) if callable(value) else wrap(value)
+        if not callable(value):
+            return wrap(value, type(self))
+        return Function(value, twin, type(self), self._array)
 
     @property
     def flags(self) -> Any:
@@ -140,12 +209,14 @@ class StandInArray(np.lib.mixins.NDArrayOperatorsMixin):
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, StandInArray) and part.dtype == bool for part in parts):
             note("boolean index")  # the host has to know how many there are
-        return wrap(self._array[self._key(index)])
+        key = self._key(index)
+        return wrap(compute(lambda: self._array[key], reads=[self._array]), type(self))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, (list, tuple)):
             raise TypeError("writing a list is an upload that nobody asked for")
-        self._array[self._key(index)] = unwrap(value)
+        key, host = self._key(index), unwrap(value)
+        compute(lambda: self._array.__setitem__(key, host), writes=[self._array])
 
     def __len__(self) -> int:
         return len(self._array)
@@ -187,43 +258,46 @@ class StandInArray(np.lib.mixins.NDArrayOperatorsMixin):
 class Function:
     """A NumPy function, ufunc or method that takes and returns device arrays."""
 
-    def __init__(self, function: Any, twin: Any) -> None:
-        self._function, self._twin = function, twin
+    def __init__(self, function: Any, twin: Any, kind: type[StandInArray],
+                 owner: np.ndarray | None = None) -> None:
+        self._function, self._twin, self._kind, self._owner = function, twin, kind, owner
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         name = self._function.__name__
         if name in UPLOAD and not isinstance(args[0], StandInArray):
             note(name)
             if name == "array":  # who writes xp.array(...) asks for a copy, also of a host array
-                args = (StandInArray(np.array(args[0])), *args[1:])
+                args = (self._kind(np.array(args[0])), *args[1:])
         if name in ASK_THE_HOST or (name == "where" and len(args) == 1):
             note(name)
         if inspect.isfunction(self._twin):
             inspect.signature(self._twin).bind(*args, **kwargs)  # TypeError, as CuPy would raise it
-        return call(self._function, args, kwargs)
+        return call(self._function, args, kwargs, self._kind, self._owner)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         value = getattr(self._function, name)  # add.at, add.reduce
-        return Function(value, twin_of(self._twin, name)) if callable(value) else value
+        return Function(value, twin_of(self._twin, name), self._kind) if callable(value) else value
 
 
 class StandInModule:
     """NumPy's functions for device arrays, and no other functions than CuPy's."""
 
-    def __init__(self, module: ModuleType, twin: Any) -> None:
-        self._module, self._twin = module, twin
+    def __init__(self, module: ModuleType, twin: Any, kind: type[StandInArray] = StandInArray
+                 ) -> None:
+        self._module, self._twin, self._kind = module, twin, kind
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in HIDDEN:
             raise AttributeError(f"the stand-in has no {name}")
         if name == "ndarray":
-            return StandInArray
+            return self._kind
         twin, value = twin_of(self._twin, name), getattr(self._module, name)
         if isinstance(value, ModuleType):
-            return StandInModule(value, twin)
-        return value if isinstance(value, type) or not callable(value) else Function(value, twin)
+            return StandInModule(value, twin, self._kind)
+        plain = isinstance(value, type) or not callable(value)
+        return value if plain else Function(value, twin, self._kind)
 
 
 class StandIn(Backend):

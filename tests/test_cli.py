@@ -331,6 +331,7 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
     rows = {row.split()[0].strip(","): words(row) for row in re.split(r"\n  (?=--)", out)}
     due = {"--steps": model.default_steps, "--batch-size": 64, "--seed": 0, "--data": "digits",
            "--threads": "all cores, 4 at most", "--backend": "MINIGAN_BACKEND, else numpy",
+           "--precision": "fp32",
            "--out": f"the next free runs/{name}-001", "--preset": next(iter(model.presets)),
            "--data-dir": "MINIGAN_DATA, else the user's cache folder"}
     first = next(iter(model.presets.values()))
@@ -342,7 +343,7 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
     for option, default in due.items():
         assert f"(default: {default})" in rows[option]
     assert "(default: their own)" in rows["--size"]
-    assert rows.keys() - due.keys() == {"usage:", "--overwrite", "--size"}
+    assert rows.keys() - due.keys() == {"usage:", "--overwrite", "--size", "--capture"}
     assert "OUT.old" in rows["--overwrite"]
 
 

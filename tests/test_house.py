@@ -18,7 +18,7 @@ HOUSE = ROOT / "minigan"
 ROOMS = [  # level by level: a room imports from earlier levels only
     {"backend", "errors"},
     {"engine", "plot"},
-    {"ops", "gradcheck", "graph", "profiler"},
+    {"ops", "capturing", "gradcheck", "graph", "profiler"},
     {"nn", "optim", "losses", "penalties"},
     {"models", "data", "metrics"},
     {"training"},

@@ -27,7 +27,15 @@ class BackendError(RuntimeError):
 
 
 class Backend:
-    """One device: `xp.NAME` is the array module's NAME, unless a primitive below defines it."""
+    """One device: `xp.NAME` is the array module's NAME, unless a primitive below defines it.
+
+    precision: how exact float32 products are, one of `precisions`. capturable: whether a step can
+    be recorded and replayed here.
+    """
+
+    precision = "fp32"
+    precisions: tuple[str, ...] = ("fp32",)
+    capturable = False
 
     def __init__(self, device: str, module: ModuleType | Any, array_type: type) -> None:
         self.device = device
@@ -60,6 +68,17 @@ class Backend:
     def describe(self) -> str:
         """One line for people: what computes here."""
         return self.device
+
+    def notice(self) -> str:
+        """What a person should know before the first step, if anything."""
+        return ""
+
+    def set_precision(self, precision: str) -> None:
+        """Compute float32 products from now on as "fp32" or, where the device can, as "tf32"."""
+        if precision not in self.precisions:
+            raise ValueError(f"precision must be {' or '.join(map(repr, self.precisions))} on the "
+                             f"backend {self.device!r}, got {precision!r}")
+        self.precision = precision
 
     def constant_index(self, index: Any) -> tuple[tuple[Any, ...], bool]:
         """An index as a tuple whose arrays are copies, safe from later writes; has it arrays?"""
@@ -120,6 +139,37 @@ class Backend:
     def each_block(self, job: Callable[..., None], arrays: Sequence[Array]) -> None:
         """job(*arrays), or job(*blocks of them) in any order: flat arrays of one size."""
         job(*arrays)
+
+    def biased(self, x: Array, bias: Array, slope: float) -> Array:
+        """leaky_relu of x + bias, bias being of one number a channel, the last axis."""
+        return self.leaky_relu(x + bias, slope)
+
+    # Numbers that change from step to step. Where a step is replayed as a graph the device keeps
+    # them too, so they change here and nowhere else.
+
+    def advance(self, owner: Any, counter: str, by: int = 1) -> None:
+        """Count: owner's attribute `counter` becomes `by` larger."""
+        setattr(owner, counter, getattr(owner, counter) + by)
+
+    def update(self, optimizer: Any) -> bool:
+        """Apply an optimizer's rule to its whole buffer; False where this device has no own way."""
+        return False
+
+    def follow(self, average: Array, value: Array, ema: Any) -> None:
+        """Move an average towards a value, in place, by the present share of `ema`."""
+        average += ema.share() * (value - average)
+
+    # Random numbers: `stream` draws on the host, a device that can draws the same itself.
+
+    def uniform(self, stream: Any, shape: tuple[int, ...], low: float, high: float, dtype: Any
+                ) -> Array:
+        """The stream's next uniform numbers in [low, high)."""
+        return self.from_host(stream.host_uniform(shape, low, high, dtype))
+
+    def normal(self, stream: Any, shape: tuple[int, ...], mean: float, std: float, dtype: Any
+               ) -> Array:
+        """The stream's next normal numbers."""
+        return self.from_host(stream.host_normal(shape, mean, std, dtype))
 
     # Picking and putting back.
 

@@ -6,7 +6,8 @@ several operations a block while it is in the cache; constants that are as large
 NumPy's `maximum(x, 0)` takes three times as long as its `maximum(x, zeros)`, and a row of 64
 channels repeated to a block half as long as the row broadcast; sums over rows as `ones @ x`.
 
-Whatever does not fit, such as an array that is not contiguous, takes the plain form in `base.py`.
+Whatever does not fit, such as an array that is not contiguous, takes the plain form in `base.py`;
+so do activations and arithmetic within one block, where nothing is gained.
 """
 
 from __future__ import annotations
@@ -33,8 +34,6 @@ def in_blocks(job: Callable[[slice], Any], rows: int, columns: int) -> None:
 def in_parts(job: Callable[..., None], setting: float, *arrays: Array) -> None:
     """Run job(setting, *parts of the arrays), which are contiguous and of one size."""
     flat = [array.reshape(-1) for array in arrays]
-    if flat[0].size <= BLOCK:
-        return job(setting, *flat)
     in_blocks(lambda part: job(setting, *[array[part] for array in flat]), flat[0].size, 1)
 
 
@@ -124,14 +123,14 @@ class Passes(Backend):
         in_blocks(lambda part: job(*[array[part] for array in arrays]), n, 1)
 
     def leaky_relu(self, x: Array, slope: float) -> Array:
-        if not _alike(x):
+        if x.size <= BLOCK or not _alike(x):
             return super().leaky_relu(x, slope)
         y = np.empty_like(x)
         in_parts(_leaky_relu, slope, x, y)
         return y
 
     def gate(self, gy: Array, x: Array, slope: float) -> Array:
-        if not _alike(gy, x):
+        if x.size <= BLOCK or not _alike(gy, x):
             return super().gate(gy, x, slope)
         result = np.empty_like(gy)
         in_parts(_gate, slope, gy, x, result)

@@ -56,20 +56,33 @@ class Stream:
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0,
                 dtype: Any = np.float32, xp: Backend | None = None) -> Array:
-        """Uniform numbers in [low, high), of `shape`, float32 or float64."""
+        """Uniform numbers in [low, high), float32 or float64; any device gets the same bits."""
         dtype = _float_dtype("uniform", dtype)
+        if not low <= high:
+            raise ValueError(f"uniform: low must not be above high, got {low!r} and {high!r}")
+        return (xp or registry.default()).uniform(self, shape, low, high, dtype)
+
+    def host_uniform(self, shape: tuple[int, ...], low: float, high: float, dtype: np.dtype
+                     ) -> np.ndarray:
+        """What `uniform` draws, as a NumPy array."""
         values = self._unit(math.prod(shape), dtype).reshape(shape)
         if (low, high) != (0.0, 1.0):
-            if not low <= high:
-                raise ValueError(f"uniform: low must not be above high, got {low!r} and {high!r}")
             below = np.nextafter(dtype.type(high), dtype.type(low))  # rounding must not reach high
             values = np.minimum(values * dtype.type(high - low) + dtype.type(low), below)
-        return (xp or registry.default()).from_host(values)
+        return values
 
     def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0,
                dtype: Any = np.float32, xp: Backend | None = None) -> Array:
-        """Normal numbers of `shape`, float32 or float64, by the transform of Box and Muller."""
+        """Normal numbers of `shape`, float32 or float64, by the transform of Box and Muller.
+
+        Devices get the same up to the rounding of log, cos and sin: units in the last place.
+        """
         dtype = _float_dtype("normal", dtype)
+        return (xp or registry.default()).normal(self, shape, mean, std, dtype)
+
+    def host_normal(self, shape: tuple[int, ...], mean: float, std: float, dtype: np.dtype
+                    ) -> np.ndarray:
+        """What `normal` draws, as a NumPy array."""
         n = math.prod(shape)
         half = -(-n // 2)
         unit = self._unit(2 * half, dtype)
@@ -78,7 +91,7 @@ class Stream:
         values = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n].reshape(shape)
         if (mean, std) != (0.0, 1.0):
             values = values * dtype.type(std) + dtype.type(mean)
-        return (xp or registry.default()).from_host(values)
+        return values
 
     def permutation(self, n: int) -> np.ndarray:
         """The numbers 0 to n - 1 in random order, int64 (n,), on the host."""

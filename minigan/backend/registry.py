@@ -71,13 +71,18 @@ def default() -> Backend:
 class use:
     """Make new arrays on a backend: `use("cupy")` from now on, or `with use("cupy"): ...`.
 
+    precision: of float32 products on a GPU, "fp32" (the default) or "tf32", from then on.
+
     Raises:
         BackendError: the backend is unknown or cannot be used on this machine; says what to do.
+        ValueError: the backend has no such precision.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, precision: str | None = None) -> None:
         global _default
         backend = get(name)
+        if precision is not None:
+            backend.set_precision(precision)
         self._before = _default
         _default = backend
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
+from typing import TYPE_CHECKING, Any
 
 from minigan.commands.options import INTERRUPTED
 
 if TYPE_CHECKING:
     from minigan.training import Trainer
+
+
+def use_backend(options: argparse.Namespace, before: dict[str, Any] | None = None) -> None:
+    """Make --backend with --precision the default; what was not given, as in the run before."""
+    import minigan
+    from minigan.backend import default
+    before = before or {}
+    name = options.backend or before.get("backend") or default().device
+    kept = before.get("precision") if name == before.get("backend") else None
+    minigan.use(name, options.precision or kept)
+    if options.capture and not default().capturable:
+        raise ValueError(f'--capture: only the backend "cupy" captures steps, this is '
+                         f'{default().device!r}')
 
 
 def fit(trainer: Trainer, steps: int) -> int:
@@ -20,6 +34,8 @@ def fit(trainer: Trainer, steps: int) -> int:
           + (f"from step {trainer.step:,} to {trainer.step + steps:,}, " if trainer.step else
              f"{steps:,} steps of {trainer.batches.batch_size}; ")
           + f"look at {trainer.folder}/samples/latest.png", flush=True)
+    if notice := trainer.xp.notice():
+        print(notice, flush=True)
     trainer.fit(steps)
     if trainer.interrupted:
         print(f"interrupted at step {trainer.step:,}; what was learned is saved in "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells count it
 
@@ -39,3 +40,12 @@ def _whole(text: str, least: int) -> int:
     if value < least:
         raise argparse.ArgumentTypeError(f"must be {least} or more, got {value}")
     return value
+
+
+def add_gpu_options(parser: Any, precision: str = "fp32") -> None:
+    """--precision and --capture, of the commands that train. precision: if none is given."""
+    parser.add_argument("--precision", choices=("fp32", "tf32"), help=f"of products on a GPU: "
+                        f"fp32, or tf32, which is faster and rounds their factors to 10 bits "
+                        f"(default: {precision})")
+    parser.add_argument("--capture", action="store_true", help="on a GPU, record a training step "
+                        "as a CUDA graph and replay it: the same numbers, faster")

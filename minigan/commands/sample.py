@@ -36,13 +36,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "their moving average")
     parser.add_argument("--data-dir", type=Path, help="for models that start from images: where "
                         "the files of their data set are (default: as in training)")
+    parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else "
+                        "numpy)")
     parser.add_argument("--out", type=Path, help="the PNG to write (default: RUN/samples/"
                         "seed-SEED.png, or walk-SEED.png), or the folder of --single")
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw; returns the exit status."""
+    import minigan
     from minigan.training import load
+    if options.backend:
+        minigan.use(options.backend)
     if (options.run_folder is None) != options.pretrained:
         raise ValueError("RUN: give a run folder, a checkpoint or an exported file, or else "
                          "--pretrained")

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from minigan.commands.options import Formatter, count, natural
+from minigan.commands.options import Formatter, add_gpu_options, count, natural
 
 HELP = "train a model and write a run folder"
 
@@ -36,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         run.add_argument("--overwrite", action="store_true", help="if --out is a run folder, keep "
                          "it as OUT.old and start anew")
         run.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
+        add_gpu_options(run)
         run.add_argument("--threads", type=count, help="threads to compute with (default: all "
                          "cores, 4 at most)")
         group = parser.add_argument_group("settings of the model")
@@ -66,15 +67,14 @@ def run(options: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     import minigan
     from minigan import data
-    from minigan.commands.fitting import fit
+    from minigan.commands.fitting import fit, use_backend
     from minigan.training import Trainer
-    if options.backend:
-        minigan.use(options.backend)
+    use_backend(options)
     settings = {name.removeprefix("setting_"): value for name, value in vars(options).items()
                 if name.startswith("setting_") and value is not None}
     images = data.load(options.data, folder=options.data_dir, size=options.size)
     model = options.model(options.preset, images.shape, minigan.seed(options.seed),
                           images.n_classes or 10, **settings)
     trainer = Trainer(model, images, options.batch_size, options.out, options.overwrite,
-                      options.threads)
+                      options.threads, capture=options.capture)
     return fit(trainer, options.steps)

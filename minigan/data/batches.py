@@ -28,6 +28,10 @@ class Batches:
         batch_size: images a batch, at least 1.
         rng: the random stream; one permutation is drawn from it when an epoch begins, none before.
 
+    Attributes:
+        order: the present epoch's, int64 (N,); a new array for each epoch.
+        position: how many of them were given.
+
     Yields:
         (x, labels): float32 (batch_size, H, W, C) in [-1, 1], and int64 (batch_size,) or None.
         Both are new arrays.
@@ -46,20 +50,24 @@ class Batches:
         self.batch_size = batch_size
         self._rng = rng
         # An epoch used up: so the first batch is no special case, nor is a state saved before it.
-        self._order = np.arange(len(images), dtype=np.int64)
-        self._position = len(images)
+        self.order = np.arange(len(images), dtype=np.int64)
+        self.position = len(images)
 
     def __iter__(self) -> Batches:
         return self
 
     def __next__(self) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
-        if self._position + self.batch_size > len(self.images):
-            self._order = self._rng.permutation(len(self.images))
-            self._position = 0
-        chosen = self._order[self._position:self._position + self.batch_size]
-        self._position += self.batch_size
+        self.renew()
+        chosen = self.order[self.position:self.position + self.batch_size]
+        self.position += self.batch_size
         labels = self.images.labels
         return to_model(self.images.images[chosen]), None if labels is None else labels[chosen]
+
+    def renew(self) -> None:
+        """Begin the next epoch, if the present one has no batch left."""
+        if self.position + self.batch_size > len(self.images):
+            self.order = self._rng.permutation(len(self.images))
+            self.position = 0
 
     @property
     def per_epoch(self) -> int:
@@ -72,7 +80,7 @@ class Batches:
         Returns:
             "permutation": int64 (N,), the epoch's order; "position": images of it already given.
         """
-        return {"permutation": self._order.copy(), "position": self._position}
+        return {"permutation": self.order.copy(), "position": self.position}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue where `state` was taken; the stream's state is loaded by its owner.
@@ -92,5 +100,5 @@ class Batches:
                              f"{count} images of {self.images.name}")
         if not 0 <= position <= count:
             raise ValueError(f"state: position {position}, expected 0 to {count}")
-        self._order = order.astype(np.int64)
-        self._position = position
+        self.order = order.astype(np.int64)
+        self.position = position

@@ -138,6 +138,15 @@ class Model:
         """One training step on real images x (N, H, W, C) in [-1, 1]; the losses, detached."""
         raise NotImplementedError
 
+    def kind(self) -> str:
+        """What the next `step` updates; a captured step is one graph for each kind."""
+        return "both"
+
+    def tensors(self) -> list[Tensor]:
+        """All parameters and buffers, those of the moving average included."""
+        networks = [self.generator, self.discriminator] + ([self.ema.network] if self.ema else [])
+        return [tensor for network in networks for _, tensor in network.named_tensors()]
+
     def latent(self, n: int) -> Tensor:
         """n latent vectors from the training stream."""
         return self.latent_from(self.streams["latent"], n)

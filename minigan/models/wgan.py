@@ -71,15 +71,16 @@ class WGAN(Model):
         self.optimizers = {"g_optimizer": self.g_optimizer, "c_optimizer": self.c_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
 
-    def generators_turn(self) -> bool:
-        """Whether the critic is done for G's next update: 100 times in warm-up, else n_critic."""
+    def kind(self) -> str:
+        """"both" when the critic is due to be done for G: 100 times in warm-up, else n_critic."""
         s, done = self.settings, self.g_optimizer.t
         slow = min(done + 1, s.warm_up)
-        return self.c_optimizer.t >= 100 * slow + s.n_critic * (done + 1 - slow)
+        due = 100 * slow + s.n_critic * (done + 1 - slow)
+        return "both" if self.c_optimizer.t + 1 >= due else "critic"
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Algorithm 1: lines 3 to 7 once, and lines 9 to 11 when it is G's turn."""
-        G, f = self.generator, self.discriminator
+        G, f, kind = self.generator, self.discriminator, self.kind()
         s = self.settings
 
         # Lines 3 to 6: a batch of real data, one of noise, and an ascent step of the critic.
@@ -91,7 +92,7 @@ class WGAN(Model):
         clip_weights(f.parameters(), s.clip)
         result = {"w_estimate": negative(loss.detach())}
 
-        if self.generators_turn():
+        if kind == "both":
             # Lines 9 to 11: a batch of noise, and a descent step of G.
             g_loss = losses.wasserstein_generator(f(G(self.latent(len(x)))))
             self.g_optimizer.step(grad(g_loss, G.parameters()))

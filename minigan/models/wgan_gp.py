@@ -83,6 +83,11 @@ class WGANGP(Model):
         self.optimizers = {"g_optimizer": self.g_optimizer, "c_optimizer": self.c_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
 
+    def kind(self) -> str:
+        """"both" when the critic will have had n_critic updates since G's last, else "critic"."""
+        done = self.c_optimizer.t + 1
+        return "critic" if done % self.settings.n_critic else "both"
+
     def critic_step(self, x: Tensor) -> dict[str, Tensor]:
         """Algorithm 1, lines 4 to 9, for a whole batch x at once."""
         G, f = self.generator, self.discriminator
@@ -106,8 +111,8 @@ class WGANGP(Model):
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """One update of the critic, and one of G when n_critic of them are done."""
-        result = self.critic_step(x)
-        if self.c_optimizer.t % self.settings.n_critic == 0:
+        kind, result = self.kind(), self.critic_step(x)
+        if kind == "both":
             result.update(self.generator_step(len(x)))
         return result
 

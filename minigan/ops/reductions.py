@@ -77,6 +77,12 @@ def softmax(x: Tensor, axis: Axis = -1) -> Tensor:
     return exp(log_softmax(x, axis))
 
 
+@op(lambda gy, y, x, axes: spread(gy, x, axes) * x * 2)
+def _squares(xp, x, axes):
+    """Sum of x^2 over axes, which are kept."""
+    return xp.dot(x, x, axes)
+
+
 @op(None)
 def _zero(xp, x):
     return (x == 0).astype(x.dtype)
@@ -88,6 +94,8 @@ def norm(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     The norm of a zero vector has gradient 0 and a finite second derivative: sqrt is taken of 1
     there, and the result is set to 0. So a gradient penalty is finite where a critic is flat.
     """
-    squares = sum(square(x), axis, keepdims)
+    axes = axes_of(x, axis)
+    squares = _squares(x, axes=axes)
     zero = _zero(squares)
-    return sqrt(squares + zero) * (1 - zero)
+    y = sqrt(squares + zero) * (1 - zero)
+    return y if keepdims else reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in axes))

@@ -40,6 +40,7 @@ def explain(trainer: Trainer, symptom: NotFinite) -> str:
     except (OSError, ValueError) as error:
         return f"{what}, and there is no checkpoint to go back to ({error})"
     trainer.load_state(arrays, config)
+    trainer.stepper.captured = False  # a replay has no ops to look at; the bits are the same
     cause = _first_cause(trainer, failed)
     trainer.load_state(arrays, config)
     return (f"{what}: {cause}; {trainer.folder.checkpoint.as_posix()} is of step {trainer.step}, "

@@ -103,4 +103,5 @@ def load_state(trainer: Trainer, arrays: dict[str, np.ndarray], config: dict[str
 def _circumstances(config: dict[str, Any]) -> dict[str, Any]:
     """Everything beside the run's own settings that decides about its bits."""
     return {**{name: config[name] for name in ("minigan", "backend", "threads")},
+            "precision": config.get("precision", "fp32"),
             **config["environment"]}

@@ -1,0 +1,156 @@
+"""PyTorch on a GPU in its best form: the networks of a minigan model, eager or as CUDA graphs.
+
+channels_last for convolutions, cudnn.benchmark, fused and capturable Adam, gradients set to None,
+no gradients of D's weights in G's step, the data set on the device. The critic's penalty makes
+torch.compile impossible (no double backward), so a CUDA graph by hand is the strongest rival.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import torch
+from torch import nn
+
+from minigan.nn import Module
+
+Step = Callable[[], None]
+
+
+def network(module: Module) -> nn.Sequential:
+    """The same layers; weights are PyTorch's own, as they cost the same."""
+    return nn.Sequential(*(made for _, layer in module.children() for made in _layer(layer)))
+
+
+def _layer(layer: Any) -> list[nn.Module]:
+    kind = type(layer).__name__
+    if kind == "Dense":
+        return [nn.Linear(*layer.weight.shape, bias=layer.bias is not None)]
+    if kind in ("Conv2d", "ConvTranspose2d"):
+        make = getattr(nn, kind)
+        return [make(layer.n_in, layer.n_out, layer.weight.shape[:2], layer.stride, layer.padding,
+                     bias=layer.bias is not None)]
+    if kind == "BatchNorm":
+        return [_BatchNorm(layer.gamma.size, layer.eps, layer.momentum)]
+    if kind == "LayerNorm":
+        return [nn.GroupNorm(1, layer.gamma.size, layer.eps)]
+    if kind == "Reshape":
+        height, width, channels = layer.shape
+        return [nn.Unflatten(1, (channels, height, width))]
+    return [{"ReLU": nn.ReLU, "Tanh": nn.Tanh, "Flatten": nn.Flatten,
+             "LeakyReLU": lambda: nn.LeakyReLU(layer.slope),
+             "Dropout": lambda: nn.Dropout(layer.rate)}[kind]()]
+
+
+class _BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm of vectors and of images."""
+
+    def _check_input_dim(self, input: torch.Tensor) -> None:
+        pass
+
+
+class Rival:
+    """The step of a minigan model in PyTorch.
+
+    images: float32 (N, C, H, W) on the device, used batch by batch. memory: their memory format.
+    """
+
+    def __init__(self, model: Any, images: torch.Tensor, batch: int, memory: Any) -> None:
+        device, s = images.device, model.settings
+        self.G, self.D = (network(net).to(device, memory_format=memory)
+                          for net in (model.generator, model.discriminator))
+        fast = {"fused": True, "capturable": True} if device.type == "cuda" else {}
+        self.g_optimizer, self.d_optimizer = (
+            torch.optim.Adam(net.parameters(), s.learning_rate, (s.beta1, s.beta2), **fast)
+            for net in (self.G, self.D))
+        self.images, self.batch, self.latent = images, batch, s.latent_size
+        self.weights = list(self.D.parameters())
+        self.x = images[:batch].contiguous(memory_format=memory).clone()
+        self.n_critic = getattr(s, "n_critic", 0)
+        self.penalty = getattr(s, "penalty", 0.0)
+        self.done = 0
+        self.ones = torch.ones(batch, 1, device=device)
+        self.zeros = torch.zeros(batch, 1, device=device)
+        self.bce = nn.BCEWithLogitsLoss()
+        self.losses: dict[str, torch.Tensor] = {}
+        self.graphs: dict[str, Any] = {}
+
+    def noise(self) -> torch.Tensor:
+        return torch.randn(self.batch, self.latent, device=self.x.device)
+
+    def gan(self) -> None:
+        """One update of each."""
+        fake = self.G(self.noise())
+        self.d_optimizer.zero_grad(set_to_none=True)
+        d_loss = (self.bce(self.D(self.x), self.ones)
+                  + self.bce(self.D(fake.detach()), self.zeros))
+        d_loss.backward()
+        self.d_optimizer.step()
+        self._generator(lambda: self.bce(self.D(fake), self.ones))
+        self.losses["d_loss"] = d_loss.detach()
+
+    def _generator(self, loss: Callable[[], torch.Tensor]) -> None:
+        self.g_optimizer.zero_grad(set_to_none=True)
+        for w in self.weights:
+            w.requires_grad_(False)
+        g_loss = loss()
+        g_loss.backward()
+        for w in self.weights:
+            w.requires_grad_(True)
+        self.g_optimizer.step()
+        self.losses["g_loss"] = g_loss.detach()
+
+    def critic(self) -> None:
+        """One update of the critic, with its penalty."""
+        with torch.no_grad():
+            fake = self.G(self.noise())
+        epsilon = torch.rand(self.batch, 1, 1, 1, device=self.x.device)
+        mixed = (fake + epsilon * (self.x - fake)).requires_grad_(True)
+        (slope,) = torch.autograd.grad(self.D(mixed).sum(), mixed, create_graph=True)
+        penalty = ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
+        loss = self.D(fake).mean() - self.D(self.x).mean() + self.penalty * penalty
+        self.d_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.d_optimizer.step()
+        self.losses["d_loss"] = loss.detach()
+
+    def generator(self) -> None:
+        """One update of G against the critic."""
+        self._generator(lambda: -self.D(self.G(self.noise())).mean())
+
+    def step(self) -> None:
+        """What a step of the minigan model does."""
+        start = self.done * self.batch % (len(self.images) - self.batch + 1)
+        self.x.copy_(self.images[start:start + self.batch])
+        self.done += 1
+        if not self.n_critic:
+            self._run("gan")
+            return
+        self._run("critic")
+        if self.done % self.n_critic == 0:
+            self._run("generator")
+
+    def _run(self, name: str) -> None:
+        graph = self.graphs.get(name)
+        if graph is None:
+            getattr(self, name)()
+        else:
+            graph.replay()
+
+    def capture(self) -> None:
+        """From now on, replay: warm up on a stream of its own, then one graph for each part."""
+        names = ("critic", "generator") if self.n_critic else ("gan",)
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                for name in names:
+                    getattr(self, name)()
+        torch.cuda.current_stream().wait_stream(side)
+        for name in names:
+            self.d_optimizer.zero_grad(set_to_none=True)
+            self.g_optimizer.zero_grad(set_to_none=True)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                getattr(self, name)()
+            self.graphs[name] = graph

@@ -1,0 +1,78 @@
+"""From batches to steps: op by op, or captured, one graph for each kind of step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigan.backend import Backend
+from minigan.capturing import Captured, Results, capture
+from minigan.data import Batches
+from minigan.engine import Tensor
+from minigan.models.model import Model
+
+
+class Feed:
+    """Batches as tensors of a device.
+
+    Where the device can pick batches itself, the whole data set lives there, as bytes, and nothing
+    is sent in a step; the order of an epoch is sent when it begins.
+    """
+
+    def __init__(self, batches: Batches, xp: Backend) -> None:
+        self.batches, self.xp = batches, xp
+        self.resident = xp.capturable
+        if self.resident:
+            data = batches.images
+            self._images = xp.from_host(data.images)
+            self._labels = None if data.labels is None else xp.from_host(
+                data.labels.astype("int64"))
+            self._order, self._sent = xp.from_host(batches.order), batches.order
+
+    def prepare(self) -> None:
+        """Before a step: begin an epoch where one is used up, and send its order."""
+        self.batches.renew()
+        if self.resident and self._sent is not self.batches.order:
+            xp: Any = self.xp
+            xp.write(self._order, self.batches.order)
+            self._sent = self.batches.order
+
+    def batch(self) -> tuple[Tensor, Tensor | None]:
+        """The next batch, x (N, H, W, C) in [-1, 1] and labels (N,) or None."""
+        if self.resident:
+            xp: Any = self.xp
+            x, labels = xp.batch(self._images, self._labels, self._order, self.batches,
+                                 self.batches.batch_size)
+            xp.advance(self.batches, "position", self.batches.batch_size)
+        else:
+            host, host_labels = next(self.batches)
+            x = self.xp.from_host(host)
+            labels = None if host_labels is None else self.xp.from_host(host_labels)
+        return Tensor(x), None if labels is None else Tensor(labels)
+
+
+class Stepper:
+    """Trains a model by one step a call.
+
+    captured: the first step of each kind runs op by op, the second is captured, and from then on
+    each is one launch. The bits are the same.
+    """
+
+    def __init__(self, model: Model, batches: Batches, xp: Backend, captured: bool = False) -> None:
+        self.model, self.captured = model, captured
+        self.feed = Feed(batches, xp)
+        self.graphs: dict[str, Captured | None] = {}  # by kind of step
+
+    def __call__(self) -> Results:
+        self.feed.prepare()
+        kind = self.model.kind()
+        if not self.captured or kind not in self.graphs:
+            self.graphs[kind] = None
+            return self.run()
+        graph = self.graphs[kind]
+        if graph is None:
+            graph = self.graphs[kind] = capture(self.run, self.model.tensors())
+        return graph()
+
+    def run(self) -> Results:
+        """One step, op by op."""
+        return self.model.step(*self.feed.batch())

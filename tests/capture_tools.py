@@ -1,0 +1,54 @@
+"""What the tests of captured steps share: a model stepped op by op or captured, and its state."""
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from model_tools import small
+
+from minigan.backend import default
+from minigan.data import Batches, Images
+from minigan.models.catalog import find
+from minigan.training.stepping import Stepper
+
+STEPS = 7  # three epochs of `images`: the order is sent anew within a captured run
+
+
+def both_kinds(name):
+    """Settings with which a model makes each kind of its steps three times in STEPS."""
+    known = {field.name for field in dataclasses.fields(find(name).Settings)}
+    return {key: value for key, value in {"n_critic": 2, "warm_up": 0}.items() if key in known}
+
+
+def images(model, n=25):
+    random = np.random.default_rng(0)
+    return Images(random.integers(0, 256, (n, *model.shape), "uint8"),
+                  random.integers(0, model.n_classes, n), "noise", n_classes=model.n_classes)
+
+
+def stepper(model, captured):
+    batches = Batches(images(model), 8, model.streams["data"])
+    return Stepper(model, batches, default(), captured)
+
+
+def everything(model):
+    """All that training changes, arrays and counters."""
+    return {**model.state_dict(), **{f"stream {name}": np.array(counter)
+                                     for name, counter in model.streams.state().items()}}
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def trained(name, preset, captured, steps=STEPS, between=None, **settings):
+    """A model after so many steps, the losses on the way, and what stepped it."""
+    model = small(name, preset, **settings)
+    step, losses = stepper(model, captured), []
+    for i in range(steps):
+        if between:
+            between(i, model)
+        losses.append({key: value.item() for key, value in step().items()})
+    return model, losses, step
