@@ -96,5 +96,5 @@ if __name__ == "__main__":
     main()
 
 # Change this and predict:
-# 1. Give both nn.BatchNorm in G momentum=0. Does the training change? And what is drawn?
+# 1. Give every nn.BatchNorm in G momentum=0. Does the training change? And what is drawn?
 # 2. Leave out batch norm in G (bias=True instead). What have 500 steps led to?
