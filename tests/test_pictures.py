@@ -24,6 +24,7 @@ from minigan.training.animation import animate
 from minigan.training.curves import curves
 from minigan.training.pictures import Pictures
 from minigan.training.progress import Progress
+from minigan.training.sampling import Preview
 from minigan.training.watching import (ALIKE_FROM_STEP, D_WINS, D_WINS_READINGS, Watch, spread)
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -286,3 +287,9 @@ def test_nothing_is_said_of_a_short_run(few, monkeypatch, capsys):
         Trainer(find("gan")("seed", few.shape), few, 8, "out", threads=1).fit(40)
     assert capsys.readouterr() == ("", "")
     assert json.loads(Path("out/metrics.jsonl").read_text("utf-8").splitlines()[-1])["step"] == 40
+
+
+def test_of_many_labels_the_first_are_shown(few):
+    preview = Preview(find("cgan")("mlp", few.shape, 1000, latent_size=7), few)
+    assert preview.columns == 20 and len(preview.images()) == 160
+    assert preview.labels.tolist() == list(range(20)) * 8

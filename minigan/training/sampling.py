@@ -13,7 +13,8 @@ from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.training.diagnosis import check
 
-ROWS = 8  # of a sample grid; as many columns, or one for each label
+ROWS = 8       # of a sample grid; as many columns, or one for each label,
+COLUMNS = 20   # of the first labels where there are more
 
 
 class Preview:
@@ -25,7 +26,7 @@ class Preview:
 
     def __init__(self, model: Model, data: Images) -> None:
         self.model = model
-        self.columns = model.n_classes if model.conditional else ROWS
+        self.columns = min(model.n_classes, COLUMNS) if model.conditional else ROWS
         self.inputs, self.truth = model.inputs_from(
             Stream(model.streams.seed, "preview"), ROWS * self.columns, partial(draw_images, data))
         self.labels = np.tile(np.arange(self.columns), ROWS) if model.conditional else None

@@ -86,7 +86,7 @@ class Trainer:
             self.folder = new_run(model.name, out, overwrite)
             self.folder.write_config(self.config)
         self.pictures = Pictures(self.folder, model, data, self.config)
-        self.watch = Watch(data, model.n_classes if model.conditional else 1)
+        self.watch = Watch(data, self.pictures.preview.columns if model.conditional else 1)
 
     def __repr__(self) -> str:
         return (f"<Trainer of {self.model.name} {self.model.preset} on {self.data.name}, "
