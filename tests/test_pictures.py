@@ -290,6 +290,6 @@ def test_nothing_is_said_of_a_short_run(few, monkeypatch, capsys):
 
 
 def test_of_many_labels_the_first_are_shown(few):
-    preview = Preview(find("cgan")("mlp", few.shape, 1000, latent_size=7), few)
+    preview = Preview(find("cgan")("mlp", few.shape, n_classes=1000, latent_size=7), few)
     assert preview.columns == 20 and len(preview.images()) == 160
     assert preview.labels.tolist() == list(range(20)) * 8
