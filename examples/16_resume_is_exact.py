@@ -49,8 +49,8 @@ def rewind(name):
 
 
 FORGET = {"Adam's means": adams_means, "latent noise": rewind("latent"),
-          "dropout noise": rewind("dropout"), "order of images": lambda run: setattr(
-              run, "batches", data.Batches(run.data, 16, run.model.streams["data"]))}
+          "dropout noise": rewind("dropout"), "order of images": lambda run: run.batches.load_state(
+              data.Batches(run.data, 16, run.model.streams["data"]).state())}
 
 
 def weights_over_time(folder, steps, forget=lambda run: None):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minigan.backend import Backend
 from minigan.capturing import Captured, Results, capture
 from minigan.data import Batches
@@ -15,12 +17,13 @@ class Feed:
     """Batches as tensors of a device.
 
     Where the device can pick batches itself, the whole data set lives there, as bytes, and nothing
-    is sent in a step; the order of an epoch is sent when it begins.
+    is sent in a step; the order of an epoch is sent when it begins. Sets that are made while they
+    are looked at (stacked digits) are sent batch by batch.
     """
 
     def __init__(self, batches: Batches, xp: Backend) -> None:
         self.batches, self.xp = batches, xp
-        self.resident = xp.capturable
+        self.resident = xp.capturable and isinstance(batches.images.images, np.ndarray)
         if self.resident:
             data = batches.images
             self._images = xp.from_host(data.images)
