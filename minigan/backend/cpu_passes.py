@@ -22,13 +22,19 @@ from minigan.backend.base import Array, Backend
 from minigan.backend.threads import parallel, threads
 
 BLOCK = 65_536  # elements: a block, its result and a temporary array fit the second-level cache
+SHARED = 4      # blocks, so a megabyte, from which to wake other threads takes less than it saves
 NARROW = 512    # columns below which a row is repeated to the size of a block
 
 
 def in_blocks(job: Callable[[slice], Any], rows: int, columns: int) -> None:
     """Run job(slice of rows) so that a slice holds about BLOCK elements."""
     size = max(1, BLOCK // max(columns, 1))
-    parallel(lambda i: job(slice(i * size, min((i + 1) * size, rows))), -(-rows // size))
+    blocks = [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+    if len(blocks) < SHARED:
+        for block in blocks:
+            job(block)
+    else:
+        parallel(lambda i: job(blocks[i]), len(blocks))
 
 
 def in_parts(job: Callable[..., None], setting: float, *arrays: Array) -> None:
