@@ -117,33 +117,28 @@ def device() -> Any:
 
 def host_microseconds(job: Callable[[], Any], calls: int = 300) -> float:
     """What one call costs the host, the device being idle at first."""
-    xp = device()
-    for _ in range(10):
-        job()
-    rounds = []
-    for _ in range(5):
-        xp.synchronize()
-        began = time.perf_counter()
-        for _ in range(calls):
-            job()
-        rounds.append((time.perf_counter() - began) / calls * 1e6)
-        xp.synchronize()
-    return statistics.median(rounds)
+    return _microseconds(job, calls, waiting=False)
 
 
 def device_microseconds(job: Callable[[], Any], calls: int = 50) -> float:
     """What one call takes the device when calls follow one another."""
-    xp = device()
-    for _ in range(5):
+    return _microseconds(job, calls, waiting=True)
+
+
+def _microseconds(job: Callable[[], Any], calls: int, waiting: bool) -> float:
+    """The median of five rounds, a call. waiting: stop the clock only when the device is done."""
+    xp, rounds = device(), []
+    for _ in range(10):
         job()
-    rounds = []
     for _ in range(5):
         xp.synchronize()
         began = time.perf_counter()
         for _ in range(calls):
             job()
-        xp.synchronize()
+        if waiting:
+            xp.synchronize()
         rounds.append((time.perf_counter() - began) / calls * 1e6)
+        xp.synchronize()
     return statistics.median(rounds)
 
 

@@ -121,4 +121,4 @@ def test_the_functions_of_cublas(name):
     declared = re.search(rf"\b{name}\(([^;]*)\);", header("cublas_api.h"))
     assert declared and len(declared[1].split(",")) == len(cublas.ARGUMENTS[name])
     pytest.importorskip("cuda.pathfinder")
-    assert getattr(cublas.library(), name)
+    assert getattr(cublas.load(), name)

@@ -119,7 +119,7 @@ def test_no_cublas(monkeypatch, error):
     def missing():
         raise error
     monkeypatch.setitem(sys.modules, "cupy", module)
-    monkeypatch.setattr(cublas, "library", missing)
+    monkeypatch.setattr(cublas, "load", missing)
     with pytest.raises(mg.BackendError, match=r"cuBLAS, a library of the CUDA toolkit, .*\[ctk\]"
                        ) as caught:
         CupyBackend()

@@ -38,7 +38,7 @@ ARGUMENTS = {
 }
 
 
-def library() -> Any:
+def load() -> Any:
     """The cuBLAS that CuPy would load too.
 
     Raises:

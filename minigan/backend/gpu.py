@@ -41,7 +41,7 @@ class CupyBackend(Counting):
         self.compiled: dict[str, Any] = {}
         self.workspace = cupy.empty(cublas.WORKSPACE, "uint8")
         try:
-            self.cublas = cublas.Cublas(cublas.library(), self.stream.ptr,
+            self.cublas = cublas.Cublas(cublas.load(), self.stream.ptr,
                                         (self.workspace.data.ptr, cublas.WORKSPACE))
         except (ImportError, OSError, RuntimeError) as error:
             raise installation.library_missing("cuBLAS", error) from None

@@ -86,9 +86,17 @@ def curve_scores(points: np.ndarray, curve: np.ndarray, sigma: float, parts: int
                    float(np.median(away)) / (HALF_ON_LINE * sigma))
 
 
+def reverse_kl(counts: np.ndarray) -> float:
+    """Of the samples' shares q from equal ones, sum of q log(q * modes), in nats.
+
+    0 for equal counts, log(modes) for a single mode. counts: integers (modes,), not all 0.
+    """
+    q = counts[counts > 0] / counts.sum()
+    return max(0.0, float((q * np.log(q * len(counts))).sum()))  # equal shares, rounded, are just 0
+
+
 def _scores(nearest: np.ndarray, near: np.ndarray, modes: int, deviation: float) -> ModeScores:
-    shares = np.bincount(nearest, minlength=modes) / len(nearest)
+    counts = np.bincount(nearest, minlength=modes)
     good = np.bincount(nearest[near], minlength=modes) / len(nearest)
-    q = shares[shares > 0]
-    return ModeScores(modes, int((good > 0).sum()), float(near.mean()),
-                      float((q * np.log(q * modes)).sum()), float(good.min()) * modes, deviation)
+    return ModeScores(modes, int((good > 0).sum()), float(near.mean()), reverse_kl(counts),
+                      float(good.min()) * modes, deviation)

@@ -22,6 +22,7 @@ import numpy as np
 from minigan.backend import Stream
 from minigan.metrics.classifier import SURE, recognised
 from minigan.metrics.judges import ARCHITECTURES, probabilities
+from minigan.metrics.modes import reverse_kl
 
 N_MODES, CHANNELS = 1000, 3
 N_PAPERS = 26_000  # samples of VEEGAN and PacGAN
@@ -63,9 +64,7 @@ def mode_count(counts: np.ndarray) -> ModeCount:
         raise ValueError(f"counts: expected integers of 0 or more, (modes,), got {counts.dtype} "
                          f"{counts.shape}")
     n = int(counts.sum())
-    q = counts[counts > 0] / max(n, 1)
-    kl = float((q * np.log(q * len(counts))).sum()) if n else math.nan
-    return ModeCount(n, len(q), max(kl, 0.0) if n else kl)  # equal shares, rounded, are just 0
+    return ModeCount(n, int((counts > 0).sum()), reverse_kl(counts) if n else math.nan)
 
 
 def count_modes(images: np.ndarray) -> np.ndarray:
