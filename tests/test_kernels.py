@@ -264,8 +264,7 @@ def test_uniforms_have_the_hosts_bits(dtype, low, high):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("mean, std", [(0.0, 1.0), (2.0, 0.02)])
 def test_normals_are_the_hosts_up_to_rounding(dtype, mean, std):
-    """Within 2 units in the last place but for one of 5,000, which NumPy's own float32 log, sin and
-    cos are further off: measured 565 of 4,000,000 beyond 2, none beyond 4."""
+    """Within 2 units in the last place: both compute in double precision."""
     ours, hosts = Stream(7, "a"), Stream(7, "a")
     for shape in ((1,), (2,), (7,), (16,), (17, 1), (300, 100), (0,), ()):
         u = ours.normal(shape, mean, std, dtype, emulated()).get()
@@ -273,7 +272,7 @@ def test_normals_are_the_hosts_up_to_rounding(dtype, mean, std):
         assert u.shape == v.shape and u.dtype == v.dtype
         size = np.maximum(abs(v), abs(v - v.dtype.type(mean)))  # mean + value may cancel
         units = abs(u.astype("f8") - v) / np.spacing(np.maximum(size, np.finfo(dtype).tiny))
-        assert np.all(units <= 4) and np.sum(units > 2) <= 1e-3 * units.size
+        assert np.all(units <= 2)
         assert ours.counter == hosts.counter
 
 

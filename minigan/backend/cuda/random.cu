@@ -80,7 +80,7 @@ KERNEL random_uniform(word key0, word key1, const word *clock, word offset, REAL
 }
 
 // Box and Muller 1958: pair i is made of numbers i and half + i. In double precision and rounded
-// once, whatever REAL is, so that what differs from the host is the host's own rounding.
+// once, whatever REAL is, as on the host.
 KERNEL random_normal(word key0, word key1, const word *clock, word offset, REAL mean, REAL std,
                      REAL *out, int n)
 {
