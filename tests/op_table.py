@@ -475,6 +475,12 @@ for label, rows in (("batch", (5,)), ("sequences", (2, 4)), ("vector", ()), ("em
     row("affine", label, ops.affine, [normal(*rows, 3), normal(3, 2), normal(2)],
         lambda x, w, b: reference.matmul(x, w) + b, lambda x, w, b: torch.matmul(x, w) + b,
         ((1, 2),))
+for label, rows in (("images", (2, 3, 2)), ("rows", (5,)), ("vector", ()), ("empty", (0,))):
+    for s in (0.0, 0.2, 1.0):
+        row("bias_leaky_relu", f"{label} slope {s}", partial(ops.bias_leaky_relu, slope=s),
+            [away(*rows, 3), lambda random: random.uniform(-0.1, 0.1, 3)],
+            lambda x, b, s=s: reference.leaky_relu(x + b, slope=s),
+            lambda x, b, s=s: functional.leaky_relu(x + b, negative_slope=s))
 row("matmul", "Gram matrix", lambda x: x.T @ x, [normal(3, 2)], lambda x: reference.matmul(x.T, x),
     lambda x: x.T @ x)
 

@@ -61,6 +61,9 @@ class TestPasses:
         x = np.where(np.abs(x) < 0.05, 0, x).astype(dtype)  # the kink too
         for slope in (0.0, 0.2, 1.0):
             same(FAST.leaky_relu(x, slope), PLAIN.leaky_relu(x, slope), dtype)
+            if x.ndim:
+                bias = draw(x.shape[-1:], dtype, 2)
+                same(FAST.biased(x, bias, slope), PLAIN.biased(x, bias, slope), dtype)
             for a, b in ((gy, x), (LAYOUTS[layout](gy), x), (gy, LAYOUTS[layout](x))):
                 same(FAST.gate(a, b, slope), PLAIN.gate(a, b, slope), dtype)
 

@@ -513,6 +513,8 @@ BAD_SHAPES = {
     "matmul": (ops.matmul, [(2, 3), (4, 5)]),
     "matmul ": (ops.matmul, [(3,), (4, 5)]),
     "affine": (ops.affine, [(2, 3), (4, 5), (5,)]),
+    "bias_leaky_relu": (lambda x, b: ops.bias_leaky_relu(x, b, 0.2), [(2, 3), (2,)]),
+    "bias_leaky_relu ": (lambda x, b: ops.bias_leaky_relu(x, b, 0.2), [(2, 3), (1,)]),
     "where": (ops.where, [(2,), (3,), (2,)]),
     "concatenate": (lambda *x: ops.concatenate(x), [(2, 3), (2, 4)]),
     "stack": (lambda *x: ops.stack(x), [(2, 3), (2, 4)]),

@@ -135,6 +135,21 @@ class Passes(Backend):
         in_parts(_leaky_relu, slope, x, y)
         return y
 
+    def biased(self, x: Array, bias: Array, slope: float) -> Array:
+        if (x.size <= BLOCK or not _alike(x) or bias.shape != x.shape[-1:]
+                or bias.dtype != x.dtype):
+            return super().biased(x, bias, slope)
+        y = np.empty_like(x)
+        rows, out, shift = x.reshape(-1, bias.size), y.reshape(-1, bias.size), _rows_of(bias, x)
+
+        def block(part: slice) -> None:
+            z = np.add(rows[part], shift(part), out=out[part])
+            np.maximum(z, z * slope if slope else constant(0.0, z.size, z.dtype).reshape(z.shape),
+                       out=z)
+
+        in_blocks(block, *rows.shape)
+        return y
+
     def gate(self, gy: Array, x: Array, slope: float) -> Array:
         if x.size <= BLOCK or not _alike(gy, x):
             return super().gate(gy, x, slope)

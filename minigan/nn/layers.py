@@ -9,7 +9,8 @@ from minigan.backend.geometry import pair
 from minigan.engine import Tensor, matmul, reshape
 from minigan.nn import init
 from minigan.nn.module import Module, Parameter
-from minigan.ops import affine, conv2d, conv_transpose2d, embedding, max
+from minigan.ops import (affine, bias_leaky_relu, conv2d, conv_transpose2d, embedding, leaky_relu,
+                         max)
 
 
 def _positive(name: str, value: Any) -> int:
@@ -20,6 +21,10 @@ def _positive(name: str, value: Any) -> int:
 
 def _bias_note(layer: Any) -> str:
     return "" if layer.bias is not None else ", no bias"
+
+
+def _activated(y: Tensor, bias: Tensor | None, slope: float) -> Tensor:
+    return leaky_relu(y, slope) if bias is None else bias_leaky_relu(y, bias, slope)
 
 
 class Dense(Module):
@@ -35,6 +40,10 @@ class Dense(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return matmul(x, self.weight) if self.bias is None else affine(x, self.weight, self.bias)
+
+    def then_leaky_relu(self, x: Tensor, slope: float) -> Tensor:
+        """leaky_relu(self(x), slope)."""
+        return _activated(matmul(x, self.weight), self.bias, slope)
 
     def describe(self) -> str:
         return " -> ".join(map(str, self.weight.shape)) + _bias_note(self)
@@ -75,8 +84,17 @@ class _Conv(Module):
                         ) -> tuple[tuple[int, ...], tuple[float, float]]:
         raise NotImplementedError
 
-    def _add_bias(self, y: Tensor) -> Tensor:
+    def _convolve(self, x: Tensor) -> Tensor:
+        """The layer without its bias."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self._convolve(x)
         return y if self.bias is None else y + self.bias
+
+    def then_leaky_relu(self, x: Tensor, slope: float) -> Tensor:
+        """leaky_relu(self(x), slope)."""
+        return _activated(self._convolve(x), self.bias, slope)
 
     def describe(self) -> str:
         return (f"{self.n_in} -> {self.n_out}, kernel {self.weight.shape[:2]}, stride "
@@ -97,8 +115,8 @@ class Conv2d(_Conv):
                         ) -> tuple[tuple[int, ...], tuple[float, float]]:
         return (*kernel, self.n_in, self.n_out), (taps * self.n_in, taps * self.n_out / strides)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._add_bias(conv2d(x, self.weight, self.stride, self.padding, self.dilation))
+    def _convolve(self, x: Tensor) -> Tensor:
+        return conv2d(x, self.weight, self.stride, self.padding, self.dilation)
 
 
 class ConvTranspose2d(_Conv):
@@ -120,9 +138,9 @@ class ConvTranspose2d(_Conv):
                         ) -> tuple[tuple[int, ...], tuple[float, float]]:
         return (*kernel, self.n_out, self.n_in), (taps * self.n_in / strides, taps * self.n_out)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._add_bias(conv_transpose2d(x, self.weight, self.stride, self.padding,
-                                               self.output_padding, self.dilation))
+    def _convolve(self, x: Tensor) -> Tensor:
+        return conv_transpose2d(x, self.weight, self.stride, self.padding, self.output_padding,
+                                self.dilation)
 
 
 class Embedding(Module):

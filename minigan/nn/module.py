@@ -37,6 +37,8 @@ class Module:
 
     training = True
     mixes_batch = False  # whether a sample's output depends on the other samples of its batch
+    slope: float | None = None  # of a leaky ReLU; 0 of a ReLU; None of everything else
+    then_leaky_relu: Callable[[Tensor, float], Tensor] | None = None  # both at once, where one can
 
     def forward(self, *inputs: Any) -> Tensor:
         """The function itself."""
@@ -168,7 +170,10 @@ def count_parameters(module: Module) -> int:
 
 
 class Sequential(Module):
-    """Modules one after another: `Sequential(Dense(2, 8), ReLU(), Dense(8, 1))`."""
+    """Modules one after another: `Sequential(Dense(2, 8), ReLU(), Dense(8, 1))`.
+
+    A layer's bias and the (leaky) ReLU that follows it are one pass over the numbers.
+    """
 
     def __init__(self, *layers: Module) -> None:
         for i, layer in enumerate(layers):
@@ -181,8 +186,15 @@ class Sequential(Module):
         return ((str(i), layer) for i, layer in enumerate(self.layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = layer(x)
+        rest = self.layers[::-1]
+        while rest:
+            layer = rest.pop()
+            slope = rest[-1].slope if rest else None
+            if layer.then_leaky_relu is None or slope is None:
+                x = layer(x)
+            else:
+                x = layer.then_leaky_relu(x, slope)
+                rest.pop()
         return x
 
     def __len__(self) -> int:

@@ -14,12 +14,16 @@ from minigan.ops import avg_pool2d, dropout, leaky_relu, relu, sigmoid, tanh, up
 class ReLU(Module):
     """max(x, 0)."""
 
+    slope = 0.0
+
     def forward(self, x: Tensor) -> Tensor:
         return relu(x)
 
 
 class LeakyReLU(Module):
     """x where x > 0, else slope * x."""
+
+    slope: float
 
     def __init__(self, slope: float = 0.01) -> None:
         if not 0 <= slope <= 1:

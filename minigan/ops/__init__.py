@@ -8,15 +8,15 @@ from minigan.ops.criteria import (binary_cross_entropy_with_logits, mean_squared
 from minigan.ops.elementwise import (abs, clip, dropout, exp, leaky_relu, log1p, log_sigmoid,
                                      maximum, minimum, relu, sigmoid, softplus, sqrt, square, tanh,
                                      where)
-from minigan.ops.linear import affine
+from minigan.ops.linear import affine, bias_leaky_relu
 from minigan.ops.normalization import batch_norm, instance_norm, layer_norm, moments, normalize
 from minigan.ops.reductions import (log_softmax, logsumexp, max, mean, min, norm, softmax, var)
 from minigan.ops.shape import (concatenate, embedding, expand_dims, pack, pad, squeeze, stack,
                                upsample_nearest)
 
 __all__ = [
-    "abs", "add", "affine", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits",
-    "broadcast_to",
+    "abs", "add", "affine", "avg_pool2d", "batch_norm", "bias_leaky_relu",
+    "binary_cross_entropy_with_logits", "broadcast_to",
     "clip", "concatenate", "conv2d", "conv2d_weight", "conv_transpose2d", "divide", "dropout",
     "embedding", "exp", "expand_dims", "getitem", "instance_norm", "layer_norm", "leaky_relu",
     "log", "log1p", "log_sigmoid", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d",

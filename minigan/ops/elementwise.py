@@ -70,18 +70,23 @@ def relu(x: Tensor) -> Tensor:
 
 def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
     """x where x > 0, else slope * x, with 0 <= slope <= 1; derivative `slope` at 0."""
-    if not 0 <= slope <= 1:
-        raise ValueError(f"leaky_relu: slope must be between 0 and 1, got {slope!r}")
+    check_slope("leaky_relu", slope)
     return _leaky_relu(x, slope=float(slope))
 
 
-@op(lambda gy, y, x, slope: _gate(gy, x, slope=slope))
+def check_slope(name: str, slope: float) -> None:
+    """Raise unless maximum(x, slope * x) is x above 0 and slope * x below."""
+    if not 0 <= slope <= 1:
+        raise ValueError(f"{name}: slope must be between 0 and 1, got {slope!r}")
+
+
+@op(lambda gy, y, x, slope: gate(gy, x, slope=slope))
 def _leaky_relu(xp, x, slope):
     return xp.leaky_relu(x, slope)
 
 
-@op(lambda ggx, gx, gy, x, slope: _gate(ggx, x, slope=slope), None)
-def _gate(xp, gy, x, slope):
+@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None)
+def gate(xp, gy, x, slope):
     """gy where x > 0, else slope * gy: linear in gy, flat in x."""
     return xp.gate(gy, x, slope)
 

@@ -1,8 +1,9 @@
-"""The dense layer's function: a matrix product and a bias in one op, one array instead of two."""
+"""What layers do with a bias: it joins a product, or an activation, in one op and one pass."""
 
 from __future__ import annotations
 
 from minigan.engine import Tensor, matmul, op, sum
+from minigan.ops.elementwise import check_slope, gate
 
 
 @op(lambda gy, y, x, w, b: matmul(gy, w, transpose_b=True),
@@ -20,3 +21,24 @@ def affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
         raise ValueError(f"affine: w must be (n_in, n_out) and b (n_out,), got {w.shape} and "
                          f"{b.shape}")
     return _affine(x, w, b) if x.ndim == 2 else matmul(x, w) + b
+
+
+def _biased_rule(gy: Tensor, y: Tensor, x: Tensor, b: Tensor, slope: float,
+                 wanted: tuple[bool, ...]) -> tuple[Tensor, Tensor | None]:
+    """y has the sign of x + b, which is not kept."""
+    g = gate(gy, y, slope=slope)
+    return g, sum(g, tuple(range(g.ndim - 1))) if wanted[1] else None
+
+
+@op(joint=_biased_rule)
+def _bias_leaky_relu(xp, x, b, slope):
+    return xp.biased(x, b, slope)
+
+
+def bias_leaky_relu(x: Tensor, b: Tensor, slope: float) -> Tensor:
+    """leaky_relu(x + b, slope) in one pass. x: (..., C); b: (C,)."""
+    check_slope("bias_leaky_relu", slope)
+    if x.ndim < 1 or b.shape != x.shape[-1:]:
+        raise ValueError(f"bias_leaky_relu: b must be (C,), one number for each channel of x, the "
+                         f"last axis, got {b.shape} for x of shape {x.shape}")
+    return _bias_leaky_relu(x, b, slope=float(slope))
