@@ -318,7 +318,7 @@ def test_a_rate_too_high_gets_one_clear_error(digits):
     """No warnings of NumPy before it (the test run turns them into errors)."""
     model = find("gan")("mlp", digits.shape, 0, learning_rate=1e30)
     with pytest.raises(FloatingPointError, match=r"_loss is (nan|inf|-inf) at step \d+; training "
-                                                 "stopped: in step 1 affine, going forward, was "
+                                                 "stopped: in step 1 matmul, going forward, was "
                                                  ".*checkpoint.npz is of step 0"):
         Trainer(model, digits, 16, "out", threads=1).fit(60)
 
