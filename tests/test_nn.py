@@ -629,3 +629,30 @@ def test_a_gradient_penalty_on_a_convolutional_critic(norm):
 def test_bad_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_bias_and_the_leaky_relu_after_it_are_one_op_of_the_same_bits():
+    x = mg.tensor(np.random.default_rng(0).standard_normal((6, 8, 8, 3)).astype("float32"))
+    for activation in (mg.nn.ReLU(), mg.nn.LeakyReLU(0.2)):
+        for layer in (mg.nn.Conv2d(3, 4, 3), mg.nn.ConvTranspose2d(3, 4, 3), mg.nn.Dense(3, 4),
+                      mg.nn.Conv2d(3, 4, 3, bias=False)):
+            if layer.bias is not None:
+                layer.bias.assign(np.array([1, -1, 0.5, 0], "float32"))
+            both, apart = mg.nn.Sequential(layer, activation)(x), activation(layer(x))
+            assert both.op.name == ("leaky_relu" if layer.bias is None else "bias_leaky_relu")
+            np.testing.assert_array_equal(both.data, apart.data)
+
+
+def test_a_layer_with_a_forward_of_its_own_is_not_passed_over():
+    class Twice(mg.nn.Dense):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    class Shifted(mg.nn.LeakyReLU):
+        def forward(self, x):
+            return super().forward(x) + 1
+
+    x = mg.tensor([[1.0, -2.0]])
+    for layer, activation in ((Twice(2, 3), mg.nn.ReLU()), (mg.nn.Dense(2, 3), Shifted(0.2))):
+        np.testing.assert_array_equal(mg.nn.Sequential(layer, activation)(x).data,
+                                      activation(layer(x)).data)

@@ -44,7 +44,7 @@ class CupyBackend(Counting):
             self.cublas = cublas.Cublas(cublas.load(), self.stream.ptr,
                                         (self.workspace.data.ptr, cublas.WORKSPACE))
         except (ImportError, OSError, RuntimeError) as error:
-            raise installation.library_missing("cuBLAS", error) from None
+            raise installation.missing_library("cuBLAS", error) from None
 
     def describe(self) -> str:
         runtime = self.cupy.cuda.runtime

@@ -26,7 +26,7 @@ def cannot_import(error: ImportError) -> BackendError:
     return problem(f"the package cupy cannot be imported ({error}); install it with {INSTALL}")
 
 
-def library_missing(name: str, error: BaseException) -> BackendError:
+def missing_library(name: str, error: BaseException) -> BackendError:
     """A part of the CUDA toolkit is not there: the bare wheels of CuPy bring none."""
     text = " ".join(str(error).split())[:200]
     return problem(f"{name}, a library of the CUDA toolkit, cannot be used ({text}); {INSTALL} "
@@ -79,7 +79,7 @@ def check(cupy: Any) -> None:
     try:
         compiler = cupy.cuda.nvrtc.getVersion()[0]
     except Exception as error:
-        raise library_missing("NVRTC", error) from None
+        raise missing_library("NVRTC", error) from None
     built = runtime.runtimeGetVersion() // 1000
     if compiler != built:
         raise problem(f"CuPy is built for CUDA {built} and finds the libraries of CUDA {compiler}; "

@@ -87,7 +87,7 @@ class Stream:
         half = -(-n // 2)
         unit = self._unit(2 * half, dtype)
         radius = np.sqrt(-2.0 * np.log(1 - unit[:half], dtype=np.float64))  # log of (0, 1]
-        if dtype == np.float32:  # rounded once: then devices agree, and tan is faster than both
+        if dtype == np.float32:  # cos and sin by tan of half the angle, rounded once: devices agree
             t = np.tan(dtype.type(math.pi) * unit[half:], dtype=np.float64)
             radius /= 1 + t * t
             cosine, sine = 1 - t * t, 2 * t

@@ -37,8 +37,17 @@ class Module:
 
     training = True
     mixes_batch = False  # whether a sample's output depends on the other samples of its batch
-    slope: float | None = None  # of a leaky ReLU; 0 of a ReLU; None of everything else
     then_leaky_relu: Callable[[Tensor, float], Tensor] | None = None  # both at once, where one can
+
+    def __init_subclass__(cls) -> None:
+        if "forward" in vars(cls):  # one of its own: what its base says of itself need not hold
+            for name in ("leak", "then_leaky_relu"):
+                if name not in vars(cls):
+                    setattr(cls, name, getattr(Module, name))
+
+    def leak(self) -> float | None:
+        """The slope below 0 of a (leaky) ReLU, None of everything else."""
+        return None
 
     def forward(self, *inputs: Any) -> Tensor:
         """The function itself."""
@@ -189,7 +198,7 @@ class Sequential(Module):
         rest = self.layers[::-1]
         while rest:
             layer = rest.pop()
-            slope = rest[-1].slope if rest else None
+            slope = rest[-1].leak() if rest else None
             if layer.then_leaky_relu is None or slope is None:
                 x = layer(x)
             else:

@@ -9,29 +9,31 @@ from minigan.backend import Stream, stream
 from minigan.engine import Tensor, reshape
 from minigan.nn.module import Module
 from minigan.ops import avg_pool2d, dropout, leaky_relu, relu, sigmoid, tanh, upsample_nearest
+from minigan.ops.elementwise import check_slope
 
 
 class ReLU(Module):
     """max(x, 0)."""
 
-    slope = 0.0
-
     def forward(self, x: Tensor) -> Tensor:
         return relu(x)
+
+    def leak(self) -> float:
+        return 0.0
 
 
 class LeakyReLU(Module):
     """x where x > 0, else slope * x."""
 
-    slope: float
-
     def __init__(self, slope: float = 0.01) -> None:
-        if not 0 <= slope <= 1:
-            raise ValueError(f"LeakyReLU: slope must be between 0 and 1, got {slope!r}")
+        check_slope("LeakyReLU", slope)
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
         return leaky_relu(x, self.slope)
+
+    def leak(self) -> float:
+        return self.slope
 
     def describe(self) -> str:
         return str(self.slope)
