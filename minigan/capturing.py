@@ -1,12 +1,13 @@
-"""A training step recorded once and replayed: on a GPU, one launch instead of hundreds.
+"""A training step recorded once and replayed: without the engine, on a GPU as a single launch.
 
     step()                                # once or more as it is: compiles what has to be compiled
     fast = capture(step, tensors)         # records it, computes nothing
     losses = fast()                       # the same step as `step()`, to the bit
 
 What is captured is what is asked of the device, not the Python code: that ran when it was recorded.
-So a number that changes from step to step has to come from the device (see `backend/counting.py`),
-a choice that the code makes is made for good, and one capture serves one kind of step.
+So a number that changes from step to step has to come from the backend (see `backend/counting.py`
+for a GPU, `backend/cpu_tape.py` for NumPy), a choice that the code makes is made for good, and one
+capture serves one kind of step.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def capture(step: Callable[[], Results], tensors: Iterable[Tensor] = ()) -> Capt
     """Record step() as one graph of the device.
 
     step: takes nothing, returns its losses by name; it ran before, with arrays of the same sizes.
-    tensors: all that it may write to, parameters and buffers. Those that it does write to, every
-    replay marks as written, so that older graphs which had read them are stale.
+    tensors: all that it may write to, parameters and buffers, and those that bring its data. Those
+    that it does write to, every replay marks as written, so that older graphs which had read them
+    are stale.
 
     Raises:
         BackendError: the device cannot capture.
@@ -55,12 +57,16 @@ def capture(step: Callable[[], Results], tensors: Iterable[Tensor] = ()) -> Capt
     tensors = list(tensors)
     xp: Any = of(tensors[0].data) if tensors else default()
     if not xp.capturable:
-        raise BackendError(f'backend {xp.device!r} cannot capture a step; only "cupy" can, and '
-                           f'without capture every backend trains')
+        raise BackendError(f'backend {xp.device!r} cannot capture a step; "numpy" and "cupy" can, '
+                           f'and without capture every backend trains')
     began = Tensor(xp.zeros((), "float32")).tick
     try:
-        with xp.recording() as recording, op_hook(_name_the_op):
+        with xp.recording() as recording, op_hook(_noting(recording, began)):
+            for tensor in tensors:
+                recording.keep(tensor.data)
             results = step()
+            for tensor in results.values():
+                recording.give(tensor.data)
     except CaptureError:
         raise
     except MemoryError:
@@ -72,16 +78,25 @@ def capture(step: Callable[[], Results], tensors: Iterable[Tensor] = ()) -> Capt
     return Captured(recording, results, [*written, *results.values()], step)
 
 
-def _name_the_op(op: Op, within: Op | None, run: Callable[[], Tensor]) -> Tensor:
-    """Run an op of a step that is being captured."""
-    try:
-        return run()
-    except (CaptureError, MemoryError):
-        raise
-    except Exception as error:
-        where = f", in the backward rule of {within.name}," if within else ""
-        raise CaptureError(f"the step cannot be captured: {op.name}{where} {_why(error)}"
-                           ) from error
+def _noting(recording: Any, began: int) -> Callable[[Op, Op | None, Any], Tensor]:
+    """A hook for the ops of a step that is being captured, and began at that tick."""
+    def watch(op: Op, within: Op | None, run: Any) -> Tensor:
+        try:
+            y: Tensor = run()
+            inputs, settings = run.args
+            for x in inputs:
+                if isinstance(x, Tensor) and x.tick < began:  # it was there before
+                    recording.keep(x.data)
+            recording.op(of(y.data), op.forward,
+                         [x.data if isinstance(x, Tensor) else x for x in inputs], settings, y.data)
+            return y
+        except (CaptureError, MemoryError):
+            raise
+        except Exception as error:
+            where = f", in the backward rule of {within.name}," if within else ""
+            raise CaptureError(f"the step cannot be captured: {op.name}{where} {_why(error)}"
+                               ) from error
+    return watch
 
 
 def _why(error: Exception) -> str:

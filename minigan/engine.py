@@ -109,7 +109,7 @@ class Tensor:
 
     def item(self) -> Any:
         """The only element as a Python number."""
-        return self.data.item()
+        return of(self.data).item(self.data)
 
     def detach(self) -> Tensor:
         """The same memory without its history."""
@@ -129,7 +129,7 @@ class Tensor:
         """Write new values of the same shape, dtype and device into this tensor's memory."""
         new = value.data if isinstance(value, Tensor) else value
         errors.check_alike("assign: value", new, self.data)
-        self.data[...] = new
+        of(self.data).assign(self.data, new)
         self.touch()
 
     def touch(self) -> None:
@@ -224,8 +224,8 @@ class Op:
         if mixed and not self.broadcasts:
             raise errors.MixedDtypesError(self.name, *{x.dtype for x in inputs})
         if mixed:  # integers beside floats are constants of the float type
-            return self._run(tuple(x.astype(dtype) if isinstance(x, Tensor) and x.dtype != dtype
-                                   else x for x in inputs), settings)
+            return self(*(x.astype(dtype) if isinstance(x, Tensor) and x.dtype != dtype else x
+                          for x in inputs), **settings)
         try:
             result = self.forward(BY_TYPE[kind], *arrays, **settings)
         except (ValueError, IndexError) as error:
@@ -281,9 +281,10 @@ def no_grad() -> Any:
 def op_hook(watch: Callable[[Op, Op | None, Callable[[], Tensor]], Tensor]) -> Iterator[None]:
     """Let `watch(op, within, run)` stand around every op; it returns what `run()` returned.
 
-    within: the op whose backward rule is running, None in a forward pass. Hooks nest.
+    within: the op whose backward rule is running, None in a forward pass. Hooks nest: the innermost
+    block's is nearest to the op, and its `run.args` are the op's inputs and settings.
     """
-    _hooks.append(watch)
+    _hooks.insert(0, watch)
     try:
         yield
     finally:

@@ -85,11 +85,9 @@ class Optimizer:
                 raise ValueError(f"step: the gradient of parameter {p.name} of shape {p.shape} is "
                                  f"{'missing' if g is None else f'a {type(g).__name__}'}")
             errors.check_alike(f"step: the gradient of parameter {p.name}", g.data, view)
-            slot[...] = g.data
+            self.xp.assign(slot, g.data)
         self.xp.advance(self, "t")
-        if not self.xp.update(self):
-            self.prepare()
-            self.xp.each_block(self.rule, [self.values, self.gradient, *self.running.values()])
+        self.xp.update(self)
         for p in self.parameters:
             p.touch()
 
@@ -245,5 +243,5 @@ def clip_weights(parameters: Iterable[Any], limit: float,
         raise ValueError(f"clip_weights: limit must be above 0, got {limit!r}")
     for p in parameters:
         if p.role in roles:
-            of(p.data).clip(p.data, -limit, limit, out=p.data)
+            of(p.data).limit(p.data, -limit, limit)
             p.touch()

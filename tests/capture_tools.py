@@ -6,9 +6,12 @@ import dataclasses
 import numpy as np
 from model_tools import small
 
-from minigan.backend import default
+import minigan as mg
+from minigan import ops
+from minigan.backend import Stream, default
 from minigan.data import Batches, Images
 from minigan.models.catalog import find
+from minigan.optim import Adam
 from minigan.training.stepping import Stepper
 
 STEPS = 7  # three epochs of `images`: the order is sent anew within a captured run
@@ -52,3 +55,15 @@ def trained(name, preset, captured, steps=STEPS, between=None, **settings):
             between(i, model)
         losses.append({key: value.item() for key, value in step().items()})
     return model, losses, step
+
+
+def descent():
+    """A step of one's own: the parameter, and the step."""
+    net = mg.nn.Dense(3, 1, rng=Stream(1, "a"))
+    optimizer, x = Adam(net.parameters(), 0.1), mg.tensor(np.eye(3, dtype="f4"))
+
+    def step():
+        loss = ops.mean(ops.square(net(x) - 1))
+        optimizer.step(mg.grad(loss, net.parameters()))
+        return {"loss": loss.detach()}
+    return net, step

@@ -30,6 +30,16 @@ def alone(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def quick(monkeypatch, tmp_path):
+    """An empty working folder, and trainers that draw no pictures."""
+    from minigan.training.pictures import Pictures
+    from model_tools import no_samples, no_summary
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Pictures, "draw_samples", no_samples)
+    monkeypatch.setattr(Pictures, "draw_summary", no_summary)
+
+
+@pytest.fixture
 def nowhere(tmp_path, monkeypatch):
     """No data on this machine: neither a variable, a cache, nor a system package."""
     from minigan.data import places, sets

@@ -30,12 +30,12 @@ class Backend:
     """One device: `xp.NAME` is the array module's NAME, unless a primitive below defines it.
 
     precision: how exact float32 products are, one of `precisions`. capturable: whether a step can
-    be recorded and replayed here.
+    be recorded and replayed here. picks_batches: whether it holds a data set and picks batches.
     """
 
     precision = "fp32"
     precisions: tuple[str, ...] = ("fp32",)
-    capturable = False
+    capturable = picks_batches = False
 
     def __init__(self, device: str, module: ModuleType | Any, array_type: type) -> None:
         self.device = device
@@ -92,7 +92,7 @@ class Backend:
                 if not isinstance(array, self.array_type) or array.dtype.kind not in "iub":
                     raise TypeError(f"an index must be made of ints, slices, or integer or boolean "
                                     f"arrays on {self.device}, got {part!r}")
-                part, arrays = array.copy(), True
+                part, arrays = self.copied(array), True
             parts.append(part)
         return tuple(parts), arrays
 
@@ -144,16 +144,34 @@ class Backend:
         """leaky_relu of x + bias, bias being of one number a channel, the last axis."""
         return self.leaky_relu(x + bias, slope)
 
-    # Numbers that change from step to step. Where a step is replayed as a graph the device keeps
-    # them too, so they change here and nowhere else.
+    # What a step changes, and the values it reads. Where a step can be captured, all of it happens
+    # here and nowhere else, so that a replay changes the same.
 
     def advance(self, owner: Any, counter: str, by: int = 1) -> None:
         """Count: owner's attribute `counter` becomes `by` larger."""
         setattr(owner, counter, getattr(owner, counter) + by)
 
-    def update(self, optimizer: Any) -> bool:
-        """Apply an optimizer's rule to its whole buffer; False where this device has no own way."""
-        return False
+    def assign(self, target: Array, value: Any) -> None:
+        """Overwrite an array with a number or with another of its shape."""
+        target[...] = value
+
+    def limit(self, array: Array, low: float, high: float) -> None:
+        """Limit an array's elements to [low, high], in place."""
+        self.module.clip(array, low, high, out=array)
+
+    def copied(self, array: Array) -> Array:
+        """A copy, safe from later writes."""
+        return array.copy()
+
+    def item(self, array: Array) -> Any:
+        """The only element, as a Python number; on a device it is waited for."""
+        return array.item()
+
+    def update(self, optimizer: Any) -> None:
+        """Apply an optimizer's rule to its whole buffer."""
+        optimizer.prepare()
+        self.each_block(optimizer.rule, [optimizer.values, optimizer.gradient,
+                                         *optimizer.running.values()])
 
     def follow(self, average: Array, value: Array, ema: Any) -> None:
         """Move an average towards a value, in place, by the present share of `ema`."""
@@ -200,9 +218,12 @@ class Backend:
             x = padded
         (sh, sw), (dh, dw) = g.stride, g.dilation
         by_n, by_h, by_w, by_c = x.strides
-        return self.module.lib.stride_tricks.as_strided(
-            x, (len(x), *g.out_size, *g.kernel, x.shape[-1]),
-            (by_n, sh * by_h, sw * by_w, dh * by_h, dw * by_w, by_c))
+        return self.strided(x, (len(x), *g.out_size, *g.kernel, x.shape[-1]),
+                            (by_n, sh * by_h, sw * by_w, dh * by_h, dw * by_w, by_c))
+
+    def strided(self, x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+        """A view of x with other strides."""
+        return self.module.lib.stride_tricks.as_strided(x, shape, strides)
 
     def fold(self, rows: Array, g: Geometry, channels: int) -> Array:
         """The adjoint of `patches` ("col2im"): rows added up into images (N, H, W, C)."""

@@ -34,6 +34,11 @@ class Recording:
         self.counters: dict[tuple[Any, str], int] = {}  # values when the capture began, then
         self.settings: set[tuple[Any, str]] = set()     # what one replay adds
 
+    def op(self, *_: Any) -> None:
+        """An op ran; what it asked of the device is in the graph."""
+
+    keep = give = op
+
     def stop(self) -> None:
         """Capturing computes nothing: put the host's counters back, and keep what they counted."""
         for (owner, name), start in self.counters.items():
@@ -53,7 +58,7 @@ class Recording:
 class Counting(Passes):
     """A device that can capture a step; a subclass says how, in `captured`."""
 
-    capturable = True
+    capturable = picks_batches = True
 
     def __init__(self, device: str, module: Any, array_type: type) -> None:
         super().__init__(device, module, array_type)
@@ -150,19 +155,17 @@ class Counting(Passes):
 
     # Optimizers and averages.
 
-    def update(self, optimizer: Any) -> bool:
+    def update(self, optimizer: Any) -> None:
         flat = optimizer.values, optimizer.gradient, *optimizer.running.values()
         kind = type(optimizer)
         known = {"Adam": self._adam, "RMSprop": self._rmsprop, "SGD": self._sgd}
         if kind.__module__ == "minigan.optim" and str(flat[0].dtype) in REALS:
             known[kind.__name__](optimizer, flat)
-            return True
-        if self.capturing:
+        elif self.capturing:
             raise RuntimeError(f"the rule of {kind.__name__} is not known to the device: captured, "
                                f"it would repeat the numbers of one step")
-        optimizer.prepare()
-        optimizer.rule(*flat)
-        return True
+        else:
+            super().update(optimizer)
 
     def _adam(self, optimizer: Any, flat: tuple[Array, ...]) -> None:
         (beta1, beta2), dtype = optimizer.betas, flat[0].dtype

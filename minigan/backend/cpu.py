@@ -9,16 +9,17 @@ import numpy as np
 
 from minigan.backend import cpu_winograd
 from minigan.backend.base import Array
-from minigan.backend.cpu_passes import Passes, constant
+from minigan.backend.cpu_passes import constant
+from minigan.backend.cpu_tape import Taping
 from minigan.backend.geometry import Geometry
 from minigan.backend.threads import parallel
 
-CACHE = 1 << 20  # bytes of patches that a block of images may have
+CACHE = 1 << 22  # bytes of patches that a block of images may have; threads meet between blocks
 FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
-class NumpyBackend(Passes):
+class NumpyBackend(Taping):
     """NumPy arrays, computed by the processor."""
 
     def __init__(self) -> None:
@@ -96,6 +97,12 @@ class NumpyBackend(Passes):
 
         _over_images(block, n, math.prod(g.out_size) * kernels.shape[1] * y.itemsize)
         return x
+
+    def strided(self, x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+        """Without NumPy's function for it, which keeps other threads waiting for its Python."""
+        if x.flags.c_contiguous and x.size:
+            return np.ndarray(shape, x.dtype, x, 0, strides)
+        return super().strided(x, shape, strides)
 
     def patches(self, x: Array, g: Geometry) -> Array:
         """Of one or a few channels pixel by pixel of the kernel: long runs instead of short ones.

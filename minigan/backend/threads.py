@@ -47,6 +47,12 @@ def threads() -> int:
     return _threads
 
 
+def assist(job: Callable[[], None]) -> Future[None]:
+    """Let another thread run job() as soon as one has time; there must be more than one."""
+    assert _pool is not None, "one thread cannot assist itself"
+    return _pool.submit(job)
+
+
 def parallel(job: Callable[[int], Any], n: int) -> None:
     """Run job(0) to job(n - 1), in any order, on all threads; the caller's is one of them."""
     if _pool is None or n < 2:

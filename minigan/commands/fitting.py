@@ -19,9 +19,17 @@ def use_backend(options: argparse.Namespace, before: dict[str, Any] | None = Non
     name = options.backend or before.get("backend") or default().device
     kept = before.get("precision") if name == before.get("backend") else None
     minigan.use(name, options.precision or kept)
+
+
+def captures(options: argparse.Namespace, before: dict[str, Any] | None = None) -> bool:
+    """Whether to capture steps: as --capture says, as in the run before, or on the processor."""
+    from minigan.backend import default
+    if options.capture is None:
+        kept = (before or {}).get("capture", default().device == "numpy")
+        return bool(kept) and default().capturable
     if options.capture and not default().capturable:
-        raise ValueError(f'--capture: only the backend "cupy" captures steps, this is '
-                         f'{default().device!r}')
+        raise ValueError(f"--capture: the backend {default().device!r} cannot capture steps")
+    return bool(options.capture)
 
 
 def fit(trainer: Trainer, steps: int) -> int:

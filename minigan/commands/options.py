@@ -42,10 +42,11 @@ def _whole(text: str, least: int) -> int:
     return value
 
 
-def add_gpu_options(parser: Any, precision: str = "fp32") -> None:
-    """--precision and --capture, of the commands that train. precision: if none is given."""
+def add_speed_options(parser: Any, precision: str = "fp32", capture: str = "with numpy") -> None:
+    """--precision and --capture, of the commands that train. Texts: what if none is given."""
     parser.add_argument("--precision", choices=("fp32", "tf32"), help=f"of products on a GPU: "
                         f"fp32, or tf32, which is faster and rounds their factors to 10 bits "
                         f"(default: {precision})")
-    parser.add_argument("--capture", action="store_true", help="on a GPU, record a training step "
-                        "as a CUDA graph and replay it: the same numbers, faster")
+    parser.add_argument("--capture", action=argparse.BooleanOptionalAction, help=f"record a "
+                        f"training step once and replay it, on a GPU as a CUDA graph: the same "
+                        f"numbers, faster (default: {capture})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from minigan.commands.options import add_gpu_options, count
+from minigan.commands.options import add_speed_options, count
 
 HELP = "go on with a run where it stopped"
 
@@ -21,21 +21,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, help="where the files of its data set are "
                         "(default: where they were)")
     parser.add_argument("--backend", help="numpy or cupy (default: as before)")
-    add_gpu_options(parser, "as before")
+    add_speed_options(parser, "as before", "as before")
     parser.add_argument("--threads", type=count, help="threads to compute with (default: as "
                         "before)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Train; returns the exit status."""
-    from minigan.commands.fitting import fit, use_backend
+    from minigan.commands.fitting import captures, fit, use_backend
     from minigan.training import Trainer, newest_run, open_run
     given = options.run_folder
     folder = newest_run() if given is None else open_run(given)
     config = folder.read_config()
     use_backend(options, config)
     trainer = Trainer.resume(folder.path, data_dir=options.data_dir, threads=options.threads,
-                             capture=options.capture)
+                             capture=captures(options, config))
     total = trainer.step + options.more if options.more else options.steps or trainer.steps
     if total <= trainer.step:
         raise ValueError(f"--steps: {folder} has done {trainer.step:,} of {total:,} steps; --steps "

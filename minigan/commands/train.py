@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from minigan.commands.options import Formatter, add_gpu_options, count, natural
+from minigan.commands.options import Formatter, add_speed_options, count, natural
 
 HELP = "train a model and write a run folder"
 
@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         run.add_argument("--overwrite", action="store_true", help="if --out is a run folder, keep "
                          "it as OUT.old and start anew")
         run.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
-        add_gpu_options(run)
+        add_speed_options(run)
         run.add_argument("--threads", type=count, help="threads to compute with (default: all "
                          "cores, 4 at most)")
         group = parser.add_argument_group("settings of the model")
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     import minigan
     from minigan import data
-    from minigan.commands.fitting import fit, use_backend
+    from minigan.commands.fitting import captures, fit, use_backend
     from minigan.training import Trainer
     use_backend(options)
     settings = {name.removeprefix("setting_"): value for name, value in vars(options).items()
@@ -76,5 +76,5 @@ def run(options: argparse.Namespace) -> int:
     model = options.model(options.preset, images.shape, minigan.seed(options.seed),
                           images.n_classes or 10, **settings)
     trainer = Trainer(model, images, options.batch_size, options.out, options.overwrite,
-                      options.threads, capture=options.capture)
+                      options.threads, capture=captures(options))
     return fit(trainer, options.steps)

@@ -27,12 +27,11 @@ import math
 from typing import Any, Callable
 
 from minigan import losses
-from minigan.backend import of
-from minigan.engine import Tensor, grad
+from minigan.engine import Tensor, grad, op
 from minigan.models.model import Model, Panel, Shape, setting
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dropout, LeakyReLU, Module, ReLU,
                         Sequential, Tanh, init)
-from minigan.ops import abs, concatenate, mean, where
+from minigan.ops import abs, concatenate, mean
 from minigan.optim import Adam
 
 
@@ -98,23 +97,24 @@ class Pix2Pix(Model):
 
 # ---------------------------------------------------------------- conditions
 
-def edges(x: Tensor) -> Tensor:
+@op(None)
+def edges(xp, x):
     """The outline of what is bright: 1 on dark pixels with a bright neighbour, else -1.
 
     x: (N, H, W, C); bright is a pixel whose channels' mean is above 0. Result: of x's shape.
     """
-    xp = of(x.data)
-    bright = xp.mean(x.data, axis=3, keepdims=True) > 0           # (N, H, W, 1)
+    bright = xp.mean(x, axis=3, keepdims=True) > 0                # (N, H, W, 1)
     p = xp.pad(bright, ((0, 0), (1, 1), (1, 1), (0, 0)))          # (N, H + 2, W + 2, 1)
     near = p[:, :-2, 1:-1] | p[:, 2:, 1:-1] | p[:, 1:-1, :-2] | p[:, 1:-1, 2:]
     outline = (near & ~bright).astype(x.dtype) * 2 - 1
-    return Tensor(outline.repeat(x.shape[3], axis=3))
+    return outline.repeat(x.shape[3], axis=3)
 
 
-def halves(x: Tensor) -> Tensor:
+@op(None)
+def halves(xp, x):
     """The left half of x (N, H, W, C), and black, which is -1, in the right half."""
-    left = of(x.data).arange(x.shape[2]) < x.shape[2] // 2        # (W,)
-    return where(Tensor(left[:, None]), x.detach(), -1.0)
+    left = (xp.arange(x.shape[2]) < x.shape[2] // 2).astype(x.dtype)[:, None]   # (W, 1)
+    return x * left + (left - 1)
 
 
 CONDITIONS: dict[str, Callable[[Tensor], Tensor]] = {"edges": edges, "halves": halves}

@@ -141,6 +141,11 @@ def _inside(xp, x, low, high):
     return ((x >= low) & (x <= high)).astype(x.dtype)
 
 
+@op(None)
+def _at_least(xp, x, limit):
+    return xp.asarray(x >= limit).astype(x.dtype)
+
+
 @op(None, None, broadcasts=True)
 def _share(xp, a, b):
     """1 where a > b, 1/2 where they are equal, else 0."""
@@ -156,6 +161,5 @@ def dropout(x: Tensor, rate: float, rng: Stream) -> Tensor:
     """
     if not 0 <= rate < 1:
         raise ValueError(f"dropout: rate must be in [0, 1), got {rate!r}")
-    xp = of(x.data)
-    kept = xp.asarray(rng.uniform(x.shape, dtype=x.dtype, xp=xp) >= rate)
-    return x * (Tensor(kept.astype(x.dtype)) / (1 - rate))
+    chance = Tensor(rng.uniform(x.shape, dtype=x.dtype, xp=of(x.data)))
+    return x * (_at_least(chance, limit=rate) / (1 - rate))

@@ -1,4 +1,4 @@
-"""From batches to steps: op by op, or captured, one graph for each kind of step."""
+"""From batches to steps: op by op, or captured, one recording for each kind of step."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from minigan.models.model import Model
 class Feed:
     """Batches as tensors of a device.
 
-    Where the device can pick batches itself, the whole data set lives there, as bytes, and nothing
-    is sent in a step; the order of an epoch is sent when it begins. Sets that are made while they
-    are looked at (stacked digits) are sent batch by batch.
+    Where the device picks batches itself, the whole data set lives there, as bytes, and nothing is
+    sent in a step; the order of an epoch is sent when it begins. Otherwise, and for sets that are
+    made while they are looked at (stacked digits), every batch is written into the same tensors.
     """
 
     def __init__(self, batches: Batches, xp: Backend) -> None:
         self.batches, self.xp = batches, xp
-        self.resident = xp.capturable and isinstance(batches.images.images, np.ndarray)
+        self.tensors: list[Tensor] = []  # the present batch: x, and labels if there are any
+        self.resident = xp.picks_batches and isinstance(batches.images.images, np.ndarray)
         if self.resident:
             data = batches.images
             self._images = xp.from_host(data.images)
@@ -32,32 +33,35 @@ class Feed:
             self._order, self._sent = xp.from_host(batches.order), batches.order
 
     def prepare(self) -> None:
-        """Before a step: begin an epoch where one is used up, and send its order."""
+        """Before a step: begin an epoch where one is used up, and send what the step needs."""
         self.batches.renew()
-        if self.resident and self._sent is not self.batches.order:
+        if not self.resident:
+            arrays = [self.xp.from_host(part) for part in next(self.batches) if part is not None]
+            self.tensors = self.tensors or [Tensor(array) for array in arrays]
+            for tensor, array in zip(self.tensors, arrays):
+                if tensor.data is not array:
+                    tensor.assign(array)
+        elif self._sent is not self.batches.order:
             xp: Any = self.xp
             xp.write(self._order, self.batches.order)
             self._sent = self.batches.order
 
-    def batch(self) -> tuple[Tensor, Tensor | None]:
-        """The next batch, x (N, H, W, C) in [-1, 1] and labels (N,) or None."""
-        if self.resident:
-            xp: Any = self.xp
-            x, labels = xp.batch(self._images, self._labels, self._order, self.batches,
-                                 self.batches.batch_size)
-            xp.advance(self.batches, "position", self.batches.batch_size)
-        else:
-            host, host_labels = next(self.batches)
-            x = self.xp.from_host(host)
-            labels = None if host_labels is None else self.xp.from_host(host_labels)
-        return Tensor(x), None if labels is None else Tensor(labels)
+    def batch(self) -> list[Tensor]:
+        """The batch of this step: x (N, H, W, C) in [-1, 1] and, if there are any, labels (N,)."""
+        if not self.resident:
+            return self.tensors
+        xp: Any = self.xp
+        parts = xp.batch(self._images, self._labels, self._order, self.batches,
+                         self.batches.batch_size)
+        xp.advance(self.batches, "position", self.batches.batch_size)
+        return [Tensor(part) for part in parts if part is not None]
 
 
 class Stepper:
     """Trains a model by one step a call.
 
     captured: the first step of each kind runs op by op, the second is captured, and from then on
-    each is one launch. The bits are the same.
+    each is a replay. The bits are the same.
     """
 
     def __init__(self, model: Model, batches: Batches, xp: Backend, captured: bool = False) -> None:
@@ -73,7 +77,8 @@ class Stepper:
             return self.run()
         graph = self.graphs[kind]
         if graph is None:
-            graph = self.graphs[kind] = capture(self.run, self.model.tensors())
+            graph = self.graphs[kind] = capture(self.run,
+                                                [*self.model.tensors(), *self.feed.tensors])
         return graph()
 
     def run(self) -> Results:

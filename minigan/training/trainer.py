@@ -48,7 +48,9 @@ class Trainer:
     out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite. One
     that is open already is taken as it is.
     threads: how many threads compute, by default all cores but 4 at most.
-    capture: on a GPU, record a step of each kind and replay it: the same bits, much faster.
+    capture: record a step of each kind and replay it: the same bits, faster. The Python code of the
+    model's `step` then runs no more, so whatever changes in it from step to step has to be the
+    backend's or `kind`'s; that holds for minigan's models.
     callbacks: called as callback(trainer, metrics) each time the losses are read; one that has seen
     enough calls trainer.stop().
     """
@@ -76,8 +78,8 @@ class Trainer:
         self.interrupted = False
         self.xp = of(model.generator.parameters()[0].data)
         if capture and not self.xp.capturable:
-            raise ValueError(f'capture: only the backend "cupy" captures steps, this model is on '
-                             f'{self.xp.device!r}')
+            raise ValueError(f"capture: the model's backend, {self.xp.device!r}, cannot capture "
+                             f"steps")
         self.stepper = Stepper(model, self.batches, self.xp, capture)
         self.config = self._config()
         if isinstance(out, RunFolder):
