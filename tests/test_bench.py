@@ -136,7 +136,7 @@ def test_layers_that_no_rival_knows_are_refused():
 
 def products_of(name, batch):
     step = ours.build(workloads.prepare(name, batch), "numpy")
-    return floor.products(step)
+    return floor.products(step.eager)
 
 
 def test_the_products_of_a_dense_step_are_those_counted_by_hand():
@@ -534,7 +534,7 @@ def test_the_command_shows_a_file(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--on", "numpy,tensorflow"], "--on: 'tensorflow' is unknown; known are numpy, cupy"),
+    (["--on", "numpy,tensorflow"], "--on: 'tensorflow' is unknown; known are numpy, numpy-eager"),
     (["--on", "numpy,numpy"], "each once"), (["gan:none"], "workload 'gan:none' is unknown"),
     (["--batch-size", "1"], "--batch-size must be whole numbers of 2 or more"),
     (["--batch-size", "16,x"], "--batch-size must be"), (["--turn", "0"], "--turn must be above 0"),

@@ -1,7 +1,6 @@
 """Captured steps on the emulated GPU: what a graph of a device asks for, and what it refuses."""
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from capture_tools import descent, everything, images, same, stepper, trained
 from emulated import emulated

@@ -57,7 +57,8 @@ class Lanes:
         """Make all calls."""
         self._waits, self._readers = self.waits[:], self.readers[:]
         self._ready: list[tuple[float, int]] = []  # heavy calls, those on the longest way first
-        self._left, self._idle, self._error = len(self.calls), False, None  # type: ignore
+        self._left, self._idle = len(self.calls), False
+        self._error: BaseException | None = None
         self._helpers: list[Future[None]] = []
         self._helping = 0
         try:

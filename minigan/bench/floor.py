@@ -21,7 +21,7 @@ LEAST = 0.1          # seconds that each product is repeated for
 Product = tuple[int, int, int]  # (M, K) @ (K, N)
 
 
-def products(step: Callable[[int], Any]) -> Counter[Product]:
+def products(step: Callable[[], Any]) -> Counter[Product]:
     """The products of one step, and how often each is made."""
     found: Counter[Product] = Counter()
 
@@ -31,7 +31,7 @@ def products(step: Callable[[int], Any]) -> Counter[Product]:
         return run()
 
     with op_hook(watch):
-        step(0)
+        step()
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any, Callable
 
@@ -13,31 +14,58 @@ from minigan.backend import Backend, default
 from minigan.backend.allocator import keep_freed_memory
 from minigan.bench import floor, operations
 from minigan.bench.workloads import build as build_model
+from minigan.capturing import Captured, Results, capture
 from minigan.engine import Tensor, grad, no_grad
 from minigan.models.wgan_gp import WGANGP
 
 
 def start(form: str, threads: int) -> dict[str, str]:
-    """Compute on a backend from now on; the versions that count. form: the backend's name."""
+    """Compute on a backend from now on; the versions that count.
+
+    form: the backend's name, "captured" behind it where steps are captured.
+    """
+    backend = form.partition(" ")[0]
     keep_freed_memory()
     minigan.use_threads(threads)
-    minigan.use(form)
+    minigan.use(backend)
     versions = {"minigan": minigan.__version__, "numpy": np.__version__}
-    return versions if form == "numpy" else {**versions, form: default().describe()}
+    return versions if backend == "numpy" else {**versions, backend: default().describe()}
 
 
 def build(load: dict[str, Any], form: str) -> Callable[[int], Any]:
     """One training step, as a function of its number; it returns its losses."""
     if load["task"] == "op":
         return operations.build(load)
-    model = build_model(load["name"])
-    xp = default()
-    images = [Tensor(xp.from_host(x)) for x in load["images"]]
-    if load["task"] == "gan":
-        return lambda i: tuple(model.step(images[i % len(images)]).values())
-    assert isinstance(model, WGANGP)
-    step = model.critic_step if load["penalty"] else lambda x: plain_critic_step(model, x)
-    return lambda i: tuple(step(images[i % len(images)]).values())
+    return Step(load, form.endswith("captured"))
+
+
+class Step:
+    """A model's training step on the images of a load, in turn.
+
+    captured: the first runs op by op, from the second on each is a replay, as in `minigan train`.
+    """
+
+    def __init__(self, load: dict[str, Any], captured: bool) -> None:
+        self.model = model = build_model(load["name"])
+        self.images = [default().from_host(x) for x in load["images"]]
+        self.x = Tensor(default().array(self.images[0], copy=True))
+        self.captured = captured
+        self.fast: Captured | None = None
+        self.step: Callable[[Tensor], Results] = model.step
+        if load["task"] == "critic":
+            assert isinstance(model, WGANGP)
+            self.step = model.critic_step if load["penalty"] else functools.partial(
+                plain_critic_step, model)
+
+    def __call__(self, i: int) -> tuple[Tensor, ...]:
+        self.x.assign(self.images[i % len(self.images)])
+        if i and self.captured and self.fast is None:
+            self.fast = capture(self.eager, [*self.model.tensors(), self.x])
+        return tuple((self.fast or self.eager)().values())
+
+    def eager(self) -> Results:
+        """A step op by op, whatever the others are."""
+        return self.step(self.x)
 
 
 def plain_critic_step(model: WGANGP, x: Tensor) -> dict[str, Tensor]:
@@ -80,8 +108,8 @@ def device_memory() -> int | None:
     return None if xp.device == "numpy" else int(xp.get_default_memory_pool().total_bytes())
 
 
-def floor_of(step: Callable[[int], Any], threads: int) -> dict[str, float] | None:
+def floor_of(step: Any, threads: int) -> dict[str, float] | None:
     """How fast this machine multiplies the matrices of a step, and one large square pair."""
     if default().device != "numpy":
         return None
-    return floor.measure(floor.products(step), threads)
+    return floor.measure(floor.products(getattr(step, "eager", lambda: step(0))), threads)

@@ -21,7 +21,8 @@ class Side:
 
 
 SIDES = {
-    "numpy": Side("minigan.bench.ours", "numpy", "minigan on NumPy"),
+    "numpy": Side("minigan.bench.ours", "numpy captured", "minigan on NumPy, as minigan train"),
+    "numpy-eager": Side("minigan.bench.ours", "numpy", "the same op by op"),
     "cupy": Side("minigan.bench.ours", "cupy", "minigan on CuPy, timed with device events"),
     "by-hand": Side("by_hand.py", "numpy", "gan:seed written by hand in NumPy, no engine"),
     "torch": Side("pytorch.py", "plain", "PyTorch as the tutorials write it"),

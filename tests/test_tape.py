@@ -1,0 +1,254 @@
+"""Captured steps on NumPy: what a tape holds, what it refuses, and calls on several threads."""
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections import Counter
+from functools import partial
+from threading import get_ident
+from time import sleep
+
+import numpy as np
+import pytest
+from capture_tools import STEPS, both_kinds, descent, everything, same, stepper, trained
+from model_tools import LIGHT, small
+
+import minigan as mg
+from minigan import nn, ops
+from minigan.backend import Stream, cpu_lanes, cpu_tape, get, threads
+from minigan.backend.cpu_tape import Taping
+from minigan.optim import Optimizer
+from minigan.training.stepping import Stepper
+
+NUMPY = get("numpy")
+
+
+@pytest.fixture
+def lanes(monkeypatch):
+    """Every call may run beside any other that it does not wait for."""
+    monkeypatch.setattr(cpu_lanes, "HEAVY", 0.0)
+    monkeypatch.setattr(cpu_lanes, "SHARE", 0.0)
+
+
+# What is on it.
+
+def test_results_that_nobody_reads_are_not_computed():
+    def names(results):
+        net, step = descent()
+        step()
+        recording = mg.capture(lambda: {key: value for key, value in step().items()
+                                        if key in results}, net.parameters())._recording
+        return Counter(getattr(getattr(call.run, "func", call.run), "__name__", "")
+                       for call in recording.calls)
+
+    assert names(["loss"]) - names([]) == {"square": 1, "<lambda>": 1}  # <lambda>: the mean, 0-d
+
+
+def test_draws_that_nobody_reads_are_made():
+    rng = Stream(0, "a")
+    fast = mg.capture(lambda: {"x": mg.Tensor(rng.normal((2,)))} and {})
+    before = rng.counter
+    fast()
+    assert rng.counter == before + 1
+
+
+def test_a_rule_of_ones_own_is_captured():
+    class Sign(Optimizer):
+        def rule(self, p, g, *running):
+            p -= self.lr * self.xp.sign(g) / self.t
+
+    after = []
+    for captured in (False, True):
+        net = nn.Dense(2, 1, rng=Stream(0, "a"))
+        optimizer = Sign(net.parameters(), 0.5)
+        step = partial(lambda net, optimizer: optimizer.step(
+            [ops.square(p).detach() + 1 for p in net.parameters()]) or {}, net, optimizer)
+        run = mg.capture(step, net.parameters()) if captured else step
+        for _ in range(3):
+            run()
+        after.append([p.numpy().copy() for p in net.parameters()])
+    np.testing.assert_array_equal(after[0][0], after[1][0])
+
+
+def test_arrays_in_an_index_are_read_anew():
+    x, ids = mg.tensor(np.arange(12.0).reshape(4, 3)), mg.tensor([3, 0])
+    fast = mg.capture(lambda: {"rows": x[ids]}, [ids])
+    ids.assign(np.array([1, 2]))
+    np.testing.assert_array_equal(fast()["rows"].numpy(), x.numpy()[[1, 2]])
+
+
+def test_max_pooling_looks_for_the_largest_anew():
+    x = mg.tensor(np.zeros((1, 2, 2, 1), "f4"))
+    fast = mg.capture(lambda: {"y": ops.max_pool2d(x)})
+    for place in range(4):
+        value = np.zeros(4, "f4")
+        value[place] = place + 1
+        x.assign(value.reshape(1, 2, 2, 1))
+        assert fast()["y"].item() == place + 1
+
+
+def test_integers_beside_floats_and_0d_results_keep_their_dtype():
+    x, labels = mg.tensor([[1.0, 2.0]]), mg.tensor([[2, 5]])
+    fast = mg.capture(lambda: {"a": x * labels, "b": ops.sum(x * labels) / 4})
+    results = fast()
+    assert [(r.dtype, r.shape) for r in results.values()] == [("float32", (1, 2)), ("float32", ())]
+    np.testing.assert_array_equal(results["a"].numpy(), [[2, 10]])
+    assert results["b"].item() == 3
+
+
+@pytest.mark.parametrize("ask, says", [
+    (lambda x: ops.sum(x).item(), r"outside of any op, failed .*item\(\) is not permitted"),
+    (lambda x: bool(ops.sum(x)), r"outside of any op, failed .*item\(\) is not permitted"),
+    (lambda x: x.numpy(), r"outside of any op, failed .*numpy\(\) is not permitted"),
+    (lambda x: x * mg.Tensor(x.data + 1), r"multiply failed .*float32 \(2,\), was made outside"),
+    (lambda x: x * mg.tensor([1.0, 2.0]), r"multiply failed .*float32 \(2,\), was made outside"),
+    (lambda x: x[(x * 2).data > 0], r"outside of any op, failed .*bool \(2,\), was made outside")])
+def test_what_would_be_frozen_is_refused(ask, says):
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(mg.CaptureError, match=says) as caught:
+        mg.capture(lambda: {"y": ask(x)}, [x])
+    assert "\n" not in str(caught.value)
+    assert NUMPY.ones is np.ones  # the backend goes on as before
+    net, step = descent()
+    step()
+    mg.capture(step, net.parameters())()
+
+
+@pytest.mark.parametrize("forgotten", ["advance", "normal"])
+def test_a_change_that_is_not_on_the_tape_would_be_seen(monkeypatch, forgotten):
+    eager, _, _ = trained("gan", "seed", False)
+    plain = getattr(cpu_tape.Passes, forgotten)
+    monkeypatch.setattr(Taping, forgotten, lambda self, *a, **k: (
+        self._tape.constant(plain(self, *a, **k)) if forgotten == "normal" and self._tape
+        else plain(self, *a, **k)))
+    replayed, _, _ = trained("gan", "seed", True)
+    with pytest.raises(AssertionError):
+        same(everything(replayed), everything(eager))
+
+
+# Memory.
+
+def test_an_array_is_freed_after_the_last_call_that_reads_it(monkeypatch, lanes):
+    def peak(run):
+        gc.collect()
+        tracemalloc.start()
+        run()
+        now, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most, now
+
+    for n in (1, 2):
+        threads.use_threads(n)
+        model = small("dcgan", "small")
+        eager, replayed = stepper(model, False), stepper(model, True)
+        for step in (eager, replayed):
+            for _ in range(3):
+                step()
+        (eager_peak, _), (most, left) = peak(eager), peak(replayed)
+        assert most < 1.15 * eager_peak and left < 0.1 * eager_peak
+        held = replayed.graphs["both"]._recording._lanes
+        monkeypatch.setattr(held, "freed", set())
+        monkeypatch.setattr(held, "pay", lambda: True)
+        assert n == 1 or peak(replayed)[1] > 0.5 * eager_peak  # as it would be without
+
+
+# Several calls at once.
+
+@pytest.mark.parametrize("name, preset", LIGHT)
+@pytest.mark.parametrize("n", [2, 3])
+def test_lanes_make_the_same_bits(lanes, name, preset, n):
+    threads.use_threads(n)
+    settings = both_kinds(name)
+    eager, eager_losses, _ = trained(name, preset, False, **settings)
+    replayed, losses, step = trained(name, preset, True, **settings)
+    same(everything(replayed), everything(eager))
+    assert losses == eager_losses
+    assert all(graph._recording._lanes.pay() for graph in step.graphs.values())
+
+
+def shuffled(lanes, random):
+    """Make a tape's calls one by one, in some order that keeps who waits for whom."""
+    waits, ready = lanes.waits[:], [i for i, n in enumerate(lanes.waits) if n == 0]
+    made = 0
+    while ready:
+        call = lanes.calls[i := ready.pop(random.integers(len(ready)))]
+        value = call.run(*[lanes.values[place] for place in call.inputs])
+        if call.result is not None:
+            lanes.values[call.result] = value
+        made += 1
+        for j in lanes.after[i]:
+            waits[j] -= 1
+            if not waits[j]:
+                ready.append(j)
+    assert made == len(lanes.calls)
+
+
+@pytest.mark.parametrize("name, preset", [("gan", "mlp"), ("wgan", "mlp"), ("wgan-gp", "conv28"),
+                                          ("dcgan", "keras28"), ("cgan", "conv")])
+@pytest.mark.parametrize("careless", [False, True])
+def test_every_order_that_keeps_the_waits_gives_the_same_bits(monkeypatch, name, preset, careless):
+    """Careless: without the waits for memory that is read and written in turn."""
+    if careless:
+        ordered = cpu_lanes._order
+        monkeypatch.setattr(cpu_lanes, "_order", lambda calls, values: ordered(
+            [call._replace(reads=(), writes=()) for call in calls], values))
+    random = np.random.default_rng(0)
+    eager, losses, _ = trained(name, preset, False, **both_kinds(name))
+    monkeypatch.setattr(cpu_lanes.Lanes, "pay", lambda self: True)
+    monkeypatch.setattr(cpu_lanes.Lanes, "run", lambda self: shuffled(self, random))
+    replayed, found, _ = trained(name, preset, True, **both_kinds(name))
+    if careless:
+        with pytest.raises(AssertionError):
+            same(everything(replayed), everything(eager))
+    else:
+        same(everything(replayed), everything(eager))
+        assert found == losses
+
+
+def test_lanes_are_for_heavy_steps_and_more_than_one_thread(monkeypatch):
+    def pays(n, seconds):
+        threads.use_threads(n)
+        return cpu_lanes.Lanes([], [], seconds).pay()
+
+    monkeypatch.setattr(cpu_lanes, "HEAVY", 1e-4)
+    assert pays(2, [1e-3, 1e-5]) and not pays(1, [1e-3, 1e-5]) and not pays(2, [5e-5] * 10)
+    assert not pays(2, [2e-4] + [5e-5] * 10) and not pays(2, [])
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt])
+@pytest.mark.parametrize("in_helper", [False, True])
+def test_what_fails_in_a_lane_fails_in_the_replay(lanes, kind, in_helper):
+    threads.use_threads(2)
+    fails, main = [], get_ident()
+
+    @mg.op(None)
+    def may_fail(xp, x):
+        helps = get_ident() != main
+        if fails and helps == in_helper:
+            raise kind("on purpose")
+        sleep(0.0 if helps else 0.02)
+        return x + 1
+
+    x = mg.tensor([1.0])
+    fast = mg.capture(lambda: {str(i): may_fail(x * i) for i in range(6)})
+    for _ in range(2):
+        fast()
+    fails.append(True)
+    with pytest.raises(kind, match="on purpose"):
+        fast()
+    fails.clear()
+    assert [y.item() for y in fast().values()] == [1, 2, 3, 4, 5, 6]
+
+
+# Data that is made while it is looked at.
+
+def test_batches_of_stacked_digits_reach_the_tape():
+    from minigan.data import Batches, load
+    from minigan.data.stacked import stack
+    losses = []
+    for captured in (False, True):
+        model = mg.models.GAN("seed", (28, 28, 3), 0)
+        batches = Batches(stack(load("digits"), 64), 8, model.streams["data"])
+        step = Stepper(model, batches, NUMPY, captured)
+        losses.append([step()["d_loss"].item() for _ in range(STEPS)])
+    assert losses[0] == losses[1] and len(set(losses[0])) == STEPS
