@@ -27,7 +27,7 @@ NUMPY = get("numpy")
 def lanes(monkeypatch):
     """Every call may run beside any other that it does not wait for."""
     monkeypatch.setattr(cpu_lanes, "HEAVY", 0.0)
-    monkeypatch.setattr(cpu_lanes, "SHARE", 0.0)
+    monkeypatch.setattr(cpu_lanes, "LONG", 0.0)
 
 
 # What is on it.
@@ -205,14 +205,13 @@ def test_every_order_that_keeps_the_waits_gives_the_same_bits(monkeypatch, name,
         assert found == losses
 
 
-def test_lanes_are_for_heavy_steps_and_more_than_one_thread(monkeypatch):
+def test_lanes_are_for_long_calls_and_more_than_one_thread():
     def pays(n, seconds):
         threads.use_threads(n)
         return cpu_lanes.Lanes([], [], seconds).pay()
 
-    monkeypatch.setattr(cpu_lanes, "HEAVY", 1e-4)
-    assert pays(2, [1e-3, 1e-5]) and not pays(1, [1e-3, 1e-5]) and not pays(2, [5e-5] * 10)
-    assert not pays(2, [2e-4] + [5e-5] * 10) and not pays(2, [])
+    assert pays(2, [1e-3, 1e-5]) and not pays(1, [1e-3, 1e-5]) and not pays(2, [1e-4] * 10)
+    assert not pays(2, [3e-4] + [5e-5] * 10) and not pays(2, [])
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt])

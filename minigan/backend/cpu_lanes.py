@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from minigan.backend.cpu_tape import Call
 
 HEAVY = 1e-4  # seconds of a call for which another thread is woken
-SHARE = 0.7   # of a step's time that heavy calls must take for several at once to pay
+LONG = 2e-4   # seconds of a call; lanes pay where such calls take half of a step's time
 
 
 class Lanes:
@@ -46,12 +46,12 @@ class Lanes:
                 self.readers[place] += 1
         self.freed = {place for call in calls for place in call.last}
         total = sum(seconds)
-        self.share = sum(s for s in seconds if s >= HEAVY) / total if total else 0.0
+        self.long = sum(s for s in seconds if s >= LONG) / total if total else 0.0
         self.gate = Condition()
 
     def pay(self) -> bool:
-        """Whether to run in lanes."""
-        return self.share >= SHARE and threads() > 1
+        """Whether that is faster than one call after the other."""
+        return self.long >= 0.5 and threads() > 1
 
     def run(self) -> None:
         """Make all calls."""
