@@ -49,6 +49,7 @@ class Tape:
         self._values: list[Any] = []                       # by place
         self._places: dict[int, int] = {}                  # by id, of arrays that are alive
         self._constants: set[int] = set()                  # ids of arrays from MAKERS
+        self._fixed: set[int] = set()                      # places of constants and numbers
         self._counters: dict[tuple[Any, str], int] = {}    # values when recording began
         self._results: list[tuple[int, Array]] = []
         self._lanes: Lanes | None = None
@@ -95,6 +96,7 @@ class Tape:
 
     def _place_of(self, value: Any) -> int:
         if not isinstance(value, np.ndarray):
+            self._fixed.add(len(self._values))
             self._values.append(value)
             return len(self._values) - 1
         if id(value) not in self._places:
@@ -102,6 +104,7 @@ class Tape:
                 raise RuntimeError(f"an array, {value.dtype} {value.shape}, was made outside of "
                                    f"ops, so every replay would use its present values")
             self.keep(value)
+            self._fixed.add(self._places[id(value)])
         return self._places[id(value)]
 
     def _new_place(self, array: Array) -> int:
@@ -111,22 +114,34 @@ class Tape:
         return place
 
     def stop(self) -> None:
-        """Put the counters back, drop calls that nobody needs, see which one reads a place last."""
+        """Put the counters back, and keep the calls that are needed in every replay."""
         for (owner, counter), value in self._counters.items():
             setattr(owner, counter, value)
         self._places.clear()
         needed, calls = {place for place, _ in self._results}, []
-        for call in reversed(self.calls):
+        for call in reversed(self._varying()):
             if call.writes or call.result in needed:
                 last = {i for i in call.inputs if i not in needed and self._values[i] is None}
                 needed.update(call.inputs)
                 calls.append(call._replace(last=tuple(last)))
         self.calls = calls[::-1]
 
+    def _varying(self) -> list[Call]:
+        """The calls but those whose result is always the same; these are made here."""
+        calls = []
+        for call in self.calls:
+            if call.result is None or call.reads or call.writes or not self._fixed.issuperset(
+                    call.inputs):
+                calls.append(call)
+            else:
+                self._make(call)
+                self._fixed.add(call.result)
+        return calls
+
     # Replaying.
 
     def replay(self) -> None:
-        """Make the calls again; an array is freed after the last call that reads it.
+        """Make the calls again; an array is freed after the last one that reads it.
 
         The first replay is timed, which tells whether several calls at once would be faster.
         """
