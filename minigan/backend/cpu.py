@@ -12,9 +12,9 @@ from minigan.backend.base import Array
 from minigan.backend.cpu_passes import constant
 from minigan.backend.cpu_tape import Taping
 from minigan.backend.geometry import Geometry
-from minigan.backend.threads import parallel
+from minigan.backend.threads import in_turn, parallel
 
-CACHE = 1 << 22  # bytes of patches that a block of images may have; threads meet between blocks
+CACHE = 1 << 20  # numbers in the patches of a block of images; threads meet between blocks
 FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
@@ -79,7 +79,7 @@ class NumpyBackend(Taping):
         def block(images: slice) -> None:
             np.matmul(self.patches(x[images], g), kernels, out=y[images].reshape(-1, c_out))
 
-        _over_images(block, n, oh * ow * kernels.shape[0] * x.itemsize)
+        _over_images(block, n, oh * ow * kernels.shape[0], c_out)
         return y
 
     def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
@@ -95,7 +95,7 @@ class NumpyBackend(Taping):
         def block(images: slice) -> None:
             x[images] = self.fold(y[images].reshape(-1, c_out) @ kernels, g, c_in)
 
-        _over_images(block, n, math.prod(g.out_size) * kernels.shape[1] * y.itemsize)
+        _over_images(block, n, math.prod(g.out_size) * kernels.shape[1], c_out)
         return x
 
     def strided(self, x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
@@ -156,7 +156,7 @@ class NumpyBackend(Taping):
             pixels = phases.transpose(0, 1, 3, 2, 4, 5).reshape(-1, qh * sh, qw * sw, c_in)
             x[images, :height, :width] = pixels[:, top:top + height, left:left + width]
 
-        _over_images(block, n, qh * qw * (th * tw * c_out + sh * sw * c_in) * y.itemsize)
+        _over_images(block, n, qh * qw * (th * tw * c_out + sh * sw * c_in), c_out)
         return x
 
     def conv2d_weight(self, x: Array, y: Array, g: Geometry) -> Array:
@@ -169,7 +169,7 @@ class NumpyBackend(Taping):
         def block(images: slice) -> None:
             parts[images.start] = self.patches(x[images], g).T @ y[images].reshape(-1, c_out)
 
-        _over_images(block, len(x), math.prod(g.out_size) * rows * x.itemsize, least=8)
+        _over_images(block, len(x), math.prod(g.out_size) * rows, c_out, least=8)
         total = np.zeros((rows, c_out), np.result_type(x, y))
         for start in sorted(parts):  # always in the same order: the sum does not depend on threads
             total += parts[start]
@@ -182,7 +182,12 @@ def _tile(a: Array, b: Array, g: Geometry, c_in: int, c_out: int) -> int:
     return cpu_winograd.tile_size(g, len(a), c_in, c_out) if same else 0
 
 
-def _over_images(block: Callable[[slice], None], n: int, bytes_each: int, least: int = 2) -> None:
-    """Run block(images) over n images, so many at a time that their patches fit the cache."""
-    size = min(16, max(least, CACHE // max(bytes_each, 1)))
-    parallel(lambda i: block(slice(i * size, min((i + 1) * size, n))), -(-n // size))
+def _over_images(block: Callable[[slice], None], n: int, patches: int, channels: int,
+                 least: int = 2) -> None:
+    """Run block(images) over n images, so many at a time that their patches fit the cache.
+
+    patches: how many numbers those of an image are; each is multiplied for so many channels.
+    """
+    size = min(16, max(least, CACHE // max(patches, 1)))
+    share = parallel if n * patches * channels >= LARGE_PRODUCT else in_turn
+    share(lambda i: block(slice(i * size, min((i + 1) * size, n))), -(-n // size))

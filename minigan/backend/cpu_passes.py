@@ -22,7 +22,7 @@ from minigan.backend.base import Array, Backend
 from minigan.backend.threads import parallel, threads
 
 BLOCK = 65_536  # elements: a block, its result and a temporary array fit the second-level cache
-SHARED = 4      # blocks, so a megabyte, from which to wake other threads takes less than it saves
+SHARED = 16     # blocks, so 4 MB, from which to wake other threads takes less than it saves
 NARROW = 512    # columns below which a row is repeated to the size of a block
 
 

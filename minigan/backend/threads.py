@@ -53,12 +53,16 @@ def assist(job: Callable[[], None]) -> Future[None]:
     return _pool.submit(job)
 
 
+def in_turn(job: Callable[[int], Any], n: int) -> None:
+    """Run job(0) to job(n - 1) on the caller's thread."""
+    for i in range(n):
+        job(i)
+
+
 def parallel(job: Callable[[int], Any], n: int) -> None:
     """Run job(0) to job(n - 1), in any order, on all threads; the caller's is one of them."""
     if _pool is None or n < 2:
-        for i in range(n):
-            job(i)
-        return
+        return in_turn(job, n)
     turn = count()  # next() is atomic
 
     def work() -> None:
