@@ -16,6 +16,7 @@ from minigan.backend.threads import in_turn, parallel
 
 CACHE = 1 << 20  # numbers in the patches of a block of images; threads meet between blocks
 FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
+FEWER = 4         # times as many channels are far more
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
@@ -67,12 +68,18 @@ class NumpyBackend(Taping):
         return np.broadcast_to(x, shape)
 
     # The convolution family in blocks of images: a block's patches stay in the processor's cache,
-    # and blocks are what the threads share. Block sizes depend on the geometry alone.
+    # and blocks are what the threads share. Block sizes depend on the geometry alone. With stride 1
+    # a transposed convolution is a convolution by the turned kernel, from y to x; this form has no
+    # overlapping sums, and patches of the side that is given, so it serves where that has not far
+    # more channels than the other.
 
     def conv2d(self, x: Array, w: Array, g: Geometry) -> Array:
-        if m := _tile(x, w, g, *w.shape[2:]):
+        c_in, c_out = w.shape[2:]
+        if FEWER * c_out <= c_in and (back := _turned_geometry(g)):
+            return self.conv_transpose2d(x, _turned(w), back)
+        if m := _tile(x, w, g, c_in, c_out):
             return cpu_winograd.conv2d(x, w, g, m)
-        n, (oh, ow), c_out = len(x), g.out_size, w.shape[-1]
+        n, (oh, ow) = len(x), g.out_size
         kernels = w.reshape(-1, c_out)
         y = np.empty((n, oh, ow, c_out), np.result_type(x, w))
 
@@ -83,12 +90,14 @@ class NumpyBackend(Taping):
         return y
 
     def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
-        if m := _tile(y, w, g, *w.shape[2:]):
+        n, (c_in, c_out) = len(y), w.shape[2:]
+        if FEWER * c_in > c_out and (back := _turned_geometry(g)):
+            return self.conv2d(y, _turned(w), back)
+        if m := _tile(y, w, g, c_in, c_out):
             return cpu_winograd.conv_transpose2d(y, w, g, m)
         divides = all(k % s == 0 and s > 1 for k, s in zip(g.kernel, g.stride))
-        if divides and g.dilation == (1, 1) and w.shape[2] >= 4:
+        if divides and g.dilation == (1, 1) and c_in >= 4:
             return self._by_phases(y, w, g)
-        n, (c_in, c_out) = len(y), w.shape[-2:]
         kernels = w.reshape(-1, c_out).T
         x = np.empty((n, *g.in_size, c_in), np.result_type(y, w))
 
@@ -121,12 +130,17 @@ class NumpyBackend(Taping):
             return super().fold(rows, g, channels)
         (top, _), (left, _), (h, w), taps = *g.pads, g.in_size, -(-kw // sw)
         fields = rows.reshape(-1, oh, ow, kh, kw * channels)
-        out = np.zeros((len(fields), max(top + h, sh * (oh - 1) + kh),
-                        max(-(-(left + w) // sw), ow - 1 + taps), sw * channels), rows.dtype)
-        for i in range(kh):
-            for j in range(taps):
-                columns = fields[:, :, :, i, j * sw * channels:(j + 1) * sw * channels]
-                out[:, i:i + sh * (oh - 1) + 1:sh, j:j + ow, :columns.shape[-1]] += columns
+        size = (len(fields), max(top + h, sh * (oh - 1) + kh),
+                max(-(-(left + w) // sw), ow - 1 + taps), sw * channels)
+        if g.kernel == g.stride and size[1:3] == (sh * oh, ow):  # each number goes to its own place
+            out = np.empty(size, rows.dtype)
+            out.reshape(-1, oh, sh, ow, kw * channels)[...] = fields.swapaxes(2, 3)
+        else:
+            out = np.zeros(size, rows.dtype)
+            for i in range(kh):
+                for j in range(taps):
+                    columns = fields[:, :, :, i, j * sw * channels:(j + 1) * sw * channels]
+                    out[:, i:i + sh * (oh - 1) + 1:sh, j:j + ow, :columns.shape[-1]] += columns
         pixels = out.reshape(len(fields), out.shape[1], out.shape[2] * sw, channels)
         return pixels[:, top:top + h, left:left + w]
 
@@ -161,6 +175,8 @@ class NumpyBackend(Taping):
 
     def conv2d_weight(self, x: Array, y: Array, g: Geometry) -> Array:
         c_in, c_out = x.shape[-1], y.shape[-1]
+        if FEWER * c_out <= c_in and (back := _turned_geometry(g)):
+            return np.ascontiguousarray(_turned(self.conv2d_weight(y, x, back)))
         if m := _tile(x, y, g, c_in, c_out):
             return cpu_winograd.conv2d_weight(x, y, g, m)
         rows = math.prod(g.kernel) * c_in
@@ -174,6 +190,22 @@ class NumpyBackend(Taping):
         for start in sorted(parts):  # always in the same order: the sum does not depend on threads
             total += parts[start]
         return total.reshape(*g.kernel, c_in, c_out)
+
+
+def _turned_geometry(g: Geometry) -> Geometry | None:
+    """The geometry from y to x, where stride 1 allows one."""
+    if g.stride != (1, 1) or g.dilation != (1, 1) or any(
+            max(pads) >= k for pads, k in zip(g.pads, g.kernel)):
+        return None
+    (top, bottom), (left, right) = g.pads
+    kh, kw = g.kernel
+    pads = (kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)
+    return Geometry(g.out_size, g.kernel, g.stride, pads, g.dilation, g.in_size)
+
+
+def _turned(w: Array) -> Array:
+    """Kernels upside down, with the channels of y for those of x."""
+    return w[::-1, ::-1].swapaxes(2, 3)
 
 
 def _tile(a: Array, b: Array, g: Geometry, c_in: int, c_out: int) -> int:

@@ -227,7 +227,7 @@ def _leaky_relu(slope: float, x: Array, y: Array) -> None:
 
 
 def _gate(slope: float, gy: Array, x: Array, result: Array) -> None:
-    np.copyto(result, x > 0)
+    np.copyto(result, (x > 0).view(np.int8))  # from booleans it takes twice as long
     if slope:
         np.maximum(result, constant(slope, x.size, x.dtype), out=result)
     np.multiply(result, gy, out=result)
