@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -98,6 +99,23 @@ def test_an_error_comes_out_when_all_threads_have_stopped(n_threads, bad):
     assert sorted(done) == list(range(20))
 
 
+def test_a_busy_pool_keeps_nothing_of_a_job_that_is_done():
+    class Job:
+        def __call__(self, i):
+            pass
+
+    use_threads(2)
+    go, job = threading.Event(), Job()
+    busy = threads.assist(go.wait)
+    try:
+        parallel(job, 4)  # the pool's thread has no time to help
+        kept = weakref.ref(job)
+        del job
+        assert kept() is None and not busy.done()
+    finally:
+        go.set()
+
+
 def test_a_job_may_be_parallel_itself():
     code = """
 from minigan.backend.threads import parallel, use_threads
@@ -142,7 +160,7 @@ def test_the_allocator_says_whether_it_was_set(monkeypatch):
     monkeypatch.setattr(allocator.sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=mallopt))
     assert allocator.keep_freed_memory() is True
-    assert sorted(calls) == [(-3, 1 << 30), (-1, 2**31 - 1)]
+    assert sorted(calls) == [(-8, 1), (-3, 1 << 30), (-1, 2**31 - 1)]
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=lambda *_: 0))
     assert allocator.keep_freed_memory() is False
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())  # no glibc

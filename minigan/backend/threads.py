@@ -47,7 +47,7 @@ def threads() -> int:
     return _threads
 
 
-def assist(job: Callable[[], None]) -> Future[None]:
+def assist(job: Callable[[], Any]) -> Future[Any]:
     """Let another thread run job() as soon as one has time; there must be more than one."""
     assert _pool is not None, "one thread cannot assist itself"
     return _pool.submit(job)
@@ -69,11 +69,16 @@ def parallel(job: Callable[[int], Any], n: int) -> None:
         while (i := next(turn)) < n:
             job(i)
 
-    helpers: list[Future[None]] = [_pool.submit(work) for _ in range(min(_threads, n) - 1)]
+    # A busy thread's queue keeps what was cancelled until its turn comes: so it gets a list, to be
+    # emptied, instead of the work, which holds arrays.
+    task = [work]
+    helpers: list[Future[None]] = [_pool.submit(lambda: task[0]())
+                                   for _ in range(min(_threads, n) - 1)]
     try:
         work()
     finally:  # who has not begun yet is not waited for, so a job may be parallel itself
         begun = [helper for helper in helpers if not helper.cancel()]
         wait(begun)
+        task.clear()
     for helper in begun:
         helper.result()
