@@ -205,6 +205,25 @@ def test_every_order_that_keeps_the_waits_gives_the_same_bits(monkeypatch, name,
         assert found == losses
 
 
+def test_a_view_is_read_before_its_memory_is_written(monkeypatch):
+    random = np.random.default_rng(0)
+    p, x = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([5.0, 6.0])
+
+    def step():
+        row = p[1]                     # a view
+        y = row * 2
+        p.assign(p * 0 + x)
+        return {"y": y, "z": row * 3}  # of the same view, written by now
+
+    monkeypatch.setattr(cpu_lanes.Lanes, "pay", lambda self: True)
+    monkeypatch.setattr(cpu_lanes.Lanes, "run", lambda self: shuffled(self, random))
+    fast = mg.capture(step, [p, x])
+    fast()
+    for i in range(20):
+        p.assign(np.full((2, 2), i, "f4"))
+        assert [t.numpy().tolist() for t in fast().values()] == [[2 * i, 2 * i], [15, 18]]
+
+
 def test_lanes_are_for_long_calls_and_more_than_one_thread():
     def pays(n, seconds):
         threads.use_threads(n)

@@ -1,7 +1,8 @@
 """Devices: NumPy and CuPy behind one small object, random streams, threads, memory.
 
 Read in this order: `base` (what a device offers), `registry` (the switch), `random` (streams),
-`geometry` (sizes of convolutions); `cpu` and `gpu` hold what each device does better.
+`geometry` (sizes of convolutions); `cpu` and `gpu` hold what each device does better, `cpu_tape`
+and `counting` how each replays a step.
 """
 
 from minigan.backend.base import Array, Backend, BackendError

@@ -14,7 +14,7 @@ import heapq
 from collections import defaultdict
 from concurrent.futures import Future
 from threading import Condition
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Lanes:
         self._helpers: list[Future[None]] = []
         self._helping = 0
         try:
-            self._make([i for i, n in enumerate(self.waits) if n == 0])
+            self._make(self._due(i for i, n in enumerate(self.waits) if n == 0))
             while (i := self._next()) is not None:
                 self._make([i])
         except BaseException as error:
@@ -110,15 +110,25 @@ class Lanes:
                 self._error = error
                 self.gate.notify()
 
+    def _due(self, calls: Iterable[int]) -> list[int]:
+        """Of calls that wait for nothing the light ones; the heavy ones join what is ready."""
+        light = []
+        for i in calls:
+            if self.heavy[i]:
+                heapq.heappush(self._ready, (-self.rank[i], i))
+            else:
+                light.append(i)
+        return light
+
     def _make(self, due: list[int]) -> None:
         """Make calls, and at once the light ones that waited for them."""
         calls, values = self.calls, self.values
         while due:
             i = due.pop()
-            run, inputs, result, _, _, _ = call = calls[i]
-            made = run(*[values[place] for place in inputs])
-            if result is not None:
-                values[result] = made
+            call = calls[i]
+            made = call.run(*[values[place] for place in call.inputs])
+            if call.result is not None:
+                values[call.result] = made
             del made
             with self.gate:
                 self._left -= 1
@@ -128,11 +138,7 @@ class Lanes:
                         values[place] = None
                 for j in self.after[i]:
                     self._waits[j] -= 1
-                    if not self._waits[j]:
-                        if self.heavy[j]:
-                            heapq.heappush(self._ready, (-self.rank[j], j))
-                        else:
-                            due.append(j)
+                due += self._due(j for j in self.after[i] if not self._waits[j])
                 if self._idle and (self._ready or not self._left):
                     self.gate.notify()
 
@@ -148,6 +154,8 @@ def _order(calls: Sequence[Call], values: list[Any]) -> list[list[int]]:
         for place in call.inputs:
             if place in maker:
                 after[maker[place]].add(i)
+                shares = calls[maker[place]].shares
+                reads += [] if shares is None else [shares]
             elif isinstance(values[place], np.ndarray):
                 base = values[place].base
                 reads.append(id(values[place] if base is None else base))

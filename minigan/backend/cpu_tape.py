@@ -30,7 +30,8 @@ MAKERS = ("arange", "empty", "eye", "full", "ones", "zeros")  # what they make i
 class Call(NamedTuple):
     """One call of a tape: run(*values at the places `inputs`), whose result goes to a place.
 
-    reads, writes: memory that was there before and is not among the inputs, by id.
+    reads, writes: memory that was there before and is not among the inputs, by id; shares: the
+    memory that the result is a view of, if it is one.
     """
 
     run: Callable[..., Any]
@@ -38,6 +39,7 @@ class Call(NamedTuple):
     result: int | None
     reads: tuple[int, ...]
     writes: tuple[int, ...]
+    shares: int | None
     last: tuple[int, ...] = ()  # places that no later call reads
 
 
@@ -71,8 +73,9 @@ class Tape:
             return  # nothing new: an op handed on its input, or what another op made within it
         places = [self._place_of(value) for value in inputs]
         place = None if result is None else self._new_place(result)
+        shares = _memory(result) if _memory(result) in map(_memory, inputs) else None
         self.calls.append(Call(run, places, place, tuple(map(_memory, reads)),
-                               tuple(map(_memory, writes))))
+                               tuple(map(_memory, writes)), shares))
 
     def constant(self, array: Array) -> Array:
         """Take note of an array whose values every replay may share."""
@@ -152,7 +155,7 @@ class Tape:
             self._lanes.run()
         else:
             values = self._values
-            for run, inputs, result, _, _, last in self.calls:
+            for run, inputs, result, _, _, _, last in self.calls:
                 made = run(*[values[i] for i in inputs])
                 if result is not None:
                     values[result] = made
