@@ -145,7 +145,8 @@ def test_an_array_is_freed_after_the_last_call_that_reads_it(monkeypatch, lanes)
             for _ in range(3):
                 step()
         (eager_peak, _), (most, left) = peak(eager), peak(replayed)
-        assert most < 1.15 * eager_peak and left < 0.1 * eager_peak
+        # In lanes a call may wait for its turn while what it reads waits with it.
+        assert most < (1.15, 1.6)[n - 1] * eager_peak and left < 0.1 * eager_peak
         held = replayed.graphs["both"]._recording._lanes
         monkeypatch.setattr(held, "freed", set())
         monkeypatch.setattr(held, "pay", lambda: True)
