@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Series = Mapping[str, tuple[Any, Any]]  # name -> (x, y), two vectors of one length
 
 INK, MUTED, FAINT, PAPER = "#1f2933", "#66717d", "#e4e7eb", "#ffffff"
-COLOURS = ("#2563a8", "#d9622b", "#2e8b6f", "#8a4fa3", "#b8860b", "#5b6770")
+COLOURS = ("#2563a8", "#d9622b", "#2e8b6f", "#8a4fa3", "#b8860b", "#5b6770", "#c2477f", "#4aa3c7")
 DPI = 150
 
 
