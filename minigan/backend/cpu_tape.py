@@ -74,6 +74,8 @@ class Tape:
         places = [self._place_of(value) for value in inputs]
         place = None if result is None else self._new_place(result)
         shares = _memory(result) if _memory(result) in map(_memory, inputs) else None
+        if shares is None:
+            self._constants.discard(_memory(result))  # made by a call, even if by means of a maker
         self.calls.append(Call(run, places, place, tuple(map(_memory, reads)),
                                tuple(map(_memory, writes)), shares))
 
