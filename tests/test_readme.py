@@ -10,11 +10,13 @@ README = (HOUSE / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_training_loop_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert "range(5_000)" in code
+    loop, captured = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert "range(5_000)" in loop
     names: dict = {}
-    exec(compile(code.replace("range(5_000)", "range(3)"), "README.md", "exec"), names)
+    exec(compile(loop.replace("range(5_000)", "range(3)"), "README.md", "exec"), names)
     assert names["step"] == 2 and 0 < names["d_loss"].item() < 10
+    exec(compile(captured, "README.md", "exec"), names)
+    assert names["found"].keys() == {"d_loss", "g_loss"} and names["model"].g_optimizer.t == 1
 
 
 def test_every_file_that_it_names_exists():
