@@ -66,7 +66,8 @@ def capture(step: Callable[[], Results], tensors: Iterable[Tensor] = ()) -> Capt
                 recording.keep(tensor.data)
             results = step()
             for tensor in results.values():
-                recording.give(tensor.data)
+                if tensor.tick >= began:
+                    recording.give(tensor.data)
     except CaptureError:
         raise
     except MemoryError:

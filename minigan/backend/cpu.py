@@ -14,9 +14,9 @@ from minigan.backend.cpu_tape import Taping
 from minigan.backend.geometry import Geometry
 from minigan.backend.threads import in_turn, parallel
 
-CACHE = 1 << 20  # numbers in the patches of a block of images; threads meet between blocks
+PATCHES = 1 << 20  # numbers in the patches of a block of images, 4 MB: fewer blocks wait less
 FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
-FEWER = 4         # times as many channels are far more
+FEWER = 4         # so many times fewer channels are far fewer
 LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
@@ -67,11 +67,11 @@ class NumpyBackend(Taping):
             return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
         return np.broadcast_to(x, shape)
 
-    # The convolution family in blocks of images: a block's patches stay in the processor's cache,
-    # and blocks are what the threads share. Block sizes depend on the geometry alone. With stride 1
-    # a transposed convolution is a convolution by the turned kernel, from y to x; this form has no
-    # overlapping sums, and patches of the side that is given, so it serves where that has not far
-    # more channels than the other.
+    # The convolution family in blocks of images, which bound the memory of the patches and are what
+    # the threads share. Block sizes depend on the geometry alone. With stride 1 a transposed
+    # convolution is a convolution by the turned kernel, from y to x; this form has no overlapping
+    # sums, and patches of the side that is given, so it serves where that has not far more channels
+    # than the other.
 
     def conv2d(self, x: Array, w: Array, g: Geometry) -> Array:
         c_in, c_out = w.shape[2:]
@@ -216,10 +216,10 @@ def _tile(a: Array, b: Array, g: Geometry, c_in: int, c_out: int) -> int:
 
 def _over_images(block: Callable[[slice], None], n: int, patches: int, channels: int,
                  least: int = 2) -> None:
-    """Run block(images) over n images, so many at a time that their patches fit the cache.
+    """Run block(images) over n images, so many at a time that their patches take no more than 4 MB.
 
     patches: how many numbers those of an image are; each is multiplied for so many channels.
     """
-    size = min(16, max(least, CACHE // max(patches, 1)))
+    size = min(16, max(least, PATCHES // max(patches, 1)))
     share = parallel if n * patches * channels >= LARGE_PRODUCT else in_turn
     share(lambda i: block(slice(i * size, min((i + 1) * size, n))), -(-n // size))
