@@ -11,14 +11,13 @@ The order of the calls changes no bit: what reads or writes the same memory keep
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from concurrent.futures import Future
-from threading import Condition
+from collections import Counter, defaultdict
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 import numpy as np
 
-from minigan.backend.threads import assist, threads
+from minigan.backend.threads import Task, assist, threads
 
 if TYPE_CHECKING:
     from minigan.backend.cpu_tape import Call
@@ -28,26 +27,28 @@ LONG = 2e-4   # seconds of a call; lanes pay where such calls take half of a ste
 
 
 class Lanes:
-    """The calls of a tape, who waits for whom, and how long each took."""
+    """The calls of a tape in groups, who waits for whom, and how long each takes."""
 
     def __init__(self, calls: Sequence[Call], values: list[Any], seconds: Sequence[float]) -> None:
-        self.calls, self.values = calls, values
-        self.after = _order(calls, values)
-        self.waits = [0] * len(calls)   # for so many calls
-        self.rank = list(seconds)       # seconds from here to the end, on the longest way
-        for i in reversed(range(len(calls))):
-            self.rank[i] += max((self.rank[j] for j in self.after[i]), default=0.0)
-            for j in self.after[i]:
-                self.waits[j] += 1
-        self.heavy = [s >= HEAVY for s in seconds]
-        self.readers = [0] * len(values)
-        for call in calls:
-            for place in {*call.inputs}:
-                self.readers[place] += 1
-        self.freed = {place for call in calls for place in call.last}
+        self.values = values
+        self.groups, self.after = _grouped(_order(calls, values), [s >= HEAVY for s in seconds])
+        self.runs = [[calls[i][:3] for i in group] for group in self.groups]
+        took = [sum(seconds[i] for i in group) for group in self.groups]
+        self.heavy = [seconds[group[0]] >= HEAVY for group in self.groups]
+        self.waits = [0] * len(took)    # for so many groups
+        self.rank = took[:]             # seconds from here to the end, on the longest way
+        for g in reversed(range(len(took))):
+            self.rank[g] += max((self.rank[h] for h in self.after[g]), default=0.0)
+            for h in self.after[g]:
+                self.waits[h] += 1
+        freed = {place for call in calls for place in call.last}
+        self.read = [tuple({place for i in group for place in calls[i].inputs} & freed)
+                     for group in self.groups]
+        self.readers = Counter(place for places in self.read for place in places)
         total = sum(seconds)
         self.long = sum(s for s in seconds if s >= LONG) / total if total else 0.0
-        self.gate = Condition()
+        self.lock = Lock()
+        self.gate = Condition(self.lock)
 
     def pay(self) -> bool:
         """Whether that is faster than one call after the other."""
@@ -55,28 +56,27 @@ class Lanes:
 
     def run(self) -> None:
         """Make all calls."""
-        self._waits, self._readers = self.waits[:], self.readers[:]
-        self._ready: list[tuple[float, int]] = []  # heavy calls, those on the longest way first
-        self._left, self._idle = len(self.calls), False
+        self._waits, self._readers = self.waits[:], self.readers.copy()
+        self._ready: list[tuple[float, int]] = []  # heavy groups, those on the longest way first
+        self._left, self._idle = len(self.groups), False
         self._error: BaseException | None = None
-        self._helpers: list[Future[None]] = []
+        self._helpers: list[Task] = []
         self._helping = 0
         try:
-            self._make(self._due(i for i, n in enumerate(self.waits) if n == 0))
-            while (i := self._next()) is not None:
-                self._make([i])
+            self._make(self._due(g for g, n in enumerate(self.waits) if n == 0))
+            while (g := self._next()) is not None:
+                self._make([g])
         except BaseException as error:
-            with self.gate:
+            with self.lock:
                 self._error = error
             raise
         finally:
             for helper in self._helpers:
-                if not helper.cancel():
-                    helper.exception()  # waits for it
+                helper.finish()
 
     def _next(self) -> int | None:
-        """For the thread that calls `run`: the next heavy call, None when all are made."""
-        with self.gate:
+        """For the thread that calls `run`: the next heavy group, None when all are made."""
+        with self.lock:
             while not self._ready and self._left and self._error is None:
                 self._idle = True
                 self.gate.wait()
@@ -86,61 +86,89 @@ class Lanes:
             return self._take() if self._ready else None
 
     def _take(self) -> int:
-        _, i = heapq.heappop(self._ready)
+        _, g = heapq.heappop(self._ready)
         if self._ready and not self._idle and self._helping < threads() - 1:
             self._helping += 1
             self._helpers.append(assist(self._help))
-        return i
+        return g
 
     def _help(self) -> None:
         """On another thread, while there is more to do than the first one can."""
         try:
             while True:
-                with self.gate:
+                with self.lock:
                     if self._error is not None or len(self._ready) <= self._idle:
                         self._helping -= 1
                         self.gate.notify()
                         return
                     if self._idle:
                         self.gate.notify()
-                    i = self._take()
-                self._make([i])
+                    g = self._take()
+                self._make([g])
         except BaseException as error:
-            with self.gate:
+            with self.lock:
                 self._error = error
                 self.gate.notify()
 
-    def _due(self, calls: Iterable[int]) -> list[int]:
-        """Of calls that wait for nothing the light ones; the heavy ones join what is ready."""
+    def _due(self, groups: Iterable[int]) -> list[int]:
+        """Of groups that wait for nothing the light ones; the heavy ones join what is ready."""
         light = []
-        for i in calls:
-            if self.heavy[i]:
-                heapq.heappush(self._ready, (-self.rank[i], i))
+        for g in groups:
+            if self.heavy[g]:
+                heapq.heappush(self._ready, (-self.rank[g], g))
             else:
-                light.append(i)
+                light.append(g)
         return light
 
     def _make(self, due: list[int]) -> None:
-        """Make calls, and at once the light ones that waited for them."""
-        calls, values = self.calls, self.values
+        """Make the calls of groups, and at once of the light ones that waited for them."""
+        values = self.values
         while due:
-            i = due.pop()
-            call = calls[i]
-            made = call.run(*[values[place] for place in call.inputs])
-            if call.result is not None:
-                values[call.result] = made
-            del made
-            with self.gate:
+            g = due.pop()
+            for run, inputs, result in self.runs[g]:
+                made = run(*[values[place] for place in inputs])
+                if result is not None:
+                    values[result] = made
+                del made
+            with self.lock:
                 self._left -= 1
-                for place in {*call.inputs} & self.freed:
+                for place in self.read[g]:
                     self._readers[place] -= 1
                     if not self._readers[place]:
                         values[place] = None
-                for j in self.after[i]:
-                    self._waits[j] -= 1
-                due += self._due(j for j in self.after[i] if not self._waits[j])
+                for h in self.after[g]:
+                    self._waits[h] -= 1
+                due += self._due(h for h in self.after[g] if not self._waits[h])
                 if self._idle and (self._ready or not self._left):
                     self.gate.notify()
+
+
+def _grouped(after: Sequence[Sequence[int]], heavy: Sequence[bool]
+             ) -> tuple[list[list[int]], list[list[int]]]:
+    """Calls in groups: a light one belongs to the last call it waits for, if there is such a last.
+
+    after: for each call those that wait for it; the same is returned of the groups. A group's calls
+    are made in their order; the first may be heavy.
+    """
+    groups: list[list[int]] = []
+    waits_for: list[set[int]] = [set() for _ in after]  # groups
+    earlier: list[set[int]] = []                        # groups that a group waits for, and itself
+    for i, waiting in enumerate(after):
+        last = [g for g in waits_for[i] if waits_for[i] <= earlier[g]]
+        if last and not heavy[i]:
+            (g,) = last
+        else:
+            g = len(groups)
+            groups.append([])
+            earlier.append({g}.union(*[earlier[before] for before in waits_for[i]]))
+        groups[g].append(i)
+        for j in waiting:
+            waits_for[j].add(g)
+    following: list[set[int]] = [set() for _ in groups]
+    for g, group in enumerate(groups):
+        for before in {b for i in group for b in waits_for[i]} - {g}:
+            following[before].add(g)
+    return groups, [sorted(waiting) for waiting in following]
 
 
 def _order(calls: Sequence[Call], values: list[Any]) -> list[list[int]]:
