@@ -172,7 +172,7 @@ class Counting(Passes):
         rates = self.module.empty(2, "float64")
         self.each("adam_rates", dtype, 1, *self.clock(optimizer, "t"),
                   self.setting(optimizer, "lr"), beta1, beta2, optimizer.eps, rates)
-        self.each("adam", dtype, flat[0].size, *flat, rates, beta1, 1 - beta1, beta2, 1 - beta2)
+        self.each("adam", dtype, flat[0].size, *flat, rates, beta1, beta2)
 
     def _rmsprop(self, optimizer: Any, flat: tuple[Array, ...]) -> None:
         alpha = optimizer.alpha

@@ -19,7 +19,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from minigan.backend.base import Array, Backend
-from minigan.backend.threads import parallel, threads
+from minigan.backend.threads import in_turn, parallel, threads
 
 BLOCK = 65_536  # elements: a block, its result and a temporary array fit the second-level cache
 SHARED = 16     # blocks, so 4 MB, from which to wake other threads takes less than it saves
@@ -28,13 +28,14 @@ NARROW = 512    # columns below which a row is repeated to the size of a block
 
 def in_blocks(job: Callable[[slice], Any], rows: int, columns: int) -> None:
     """Run job(slice of rows) so that a slice holds about BLOCK elements."""
-    size = max(1, BLOCK // max(columns, 1))
-    blocks = [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
-    if len(blocks) < SHARED:
-        for block in blocks:
-            job(block)
-    else:
-        parallel(lambda i: job(blocks[i]), len(blocks))
+    _by_slices(job, rows, max(1, BLOCK // max(columns, 1)), SHARED)
+
+
+def _by_slices(job: Callable[[slice], Any], n: int, size: int, shared: int) -> None:
+    """Run job(slice of n) in slices of a size; so many or more are shared by the threads."""
+    slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    share = parallel if len(slices) >= shared else in_turn
+    share(lambda i: job(slices[i]), len(slices))
 
 
 def in_parts(job: Callable[..., None], setting: float, *arrays: Array) -> None:
@@ -110,9 +111,9 @@ def _samples_of(f: Any, x: Array) -> Callable[[slice], Any]:
 class Passes(Backend):
     """The passes of normalisations and activations, of arithmetic, and of optimizers."""
 
-    def add(self, a: Any, b: Any) -> Array:
+    def add(self, a: Any, b: Any, out: Array | None = None) -> Array:
         """a + b."""
-        return _arithmetic(np.add, a, b)
+        return _arithmetic(np.add, a, b, out)
 
     def subtract(self, a: Any, b: Any) -> Array:
         """a - b."""
@@ -123,10 +124,9 @@ class Passes(Backend):
         return _arithmetic(np.multiply, a, b)
 
     def each_block(self, job: Callable[..., None], arrays: Sequence[Array]) -> None:
-        n = arrays[0].size
-        if n <= BLOCK:
-            return job(*arrays)
-        in_blocks(lambda part: job(*[array[part] for array in arrays]), n, 1)
+        """In longer blocks, since a rule is many calls, and threads meet at each."""
+        _by_slices(lambda part: job(*[array[part] for array in arrays]), arrays[0].size,
+                   2 * BLOCK, SHARED // 4)
 
     def leaky_relu(self, x: Array, slope: float) -> Array:
         if x.size <= BLOCK or not _alike(x):
@@ -199,23 +199,23 @@ class Passes(Backend):
         return super().variance(x, mean, axis)
 
 
-def _arithmetic(function: np.ufunc, a: Any, b: Any) -> Array:
+def _arithmetic(function: np.ufunc, a: Any, b: Any, out: Array | None = None) -> Array:
     """A large array with another of its shape, or with a row of channels, in blocks.
 
     Where one thread computes, only the row gains: a fifth, as it is repeated.
     """
     if not isinstance(a, np.ndarray) or a.size <= BLOCK or not isinstance(b, np.ndarray):
-        return function(a, b)
+        return function(a, b, out=out)
     row = b.shape == a.shape[-1:]
     if (not _alike(a) or not b.flags.c_contiguous or a.dtype != b.dtype
             or not row and (a.shape != b.shape or threads() < 2)):
-        return function(a, b)
-    result = np.empty_like(a)
+        return function(a, b, out=out)
+    result = np.empty_like(a) if out is None else out
     if not row:
-        in_parts(lambda _, x, y, out: function(x, y, out=out), 0, a, b, result)
+        in_parts(lambda _, x, y, z: function(x, y, out=z), 0, a, b, result)
     else:
-        rows, out, channels = a.reshape(-1, b.size), result.reshape(-1, b.size), _rows_of(b, a)
-        in_blocks(lambda part: function(rows[part], channels(part), out=out[part]), *rows.shape)
+        rows, to, channels = a.reshape(-1, b.size), result.reshape(-1, b.size), _rows_of(b, a)
+        in_blocks(lambda part: function(rows[part], channels(part), out=to[part]), *rows.shape)
     return result
 
 

@@ -21,24 +21,24 @@ KERNEL rmsprop(REAL *p, const REAL *g, REAL *v, const double *lr, REAL keep, REA
     }
 }
 
-// rates: {the step's rate, its eps}, with both of Adam's corrections moved onto them; one thread.
+// rates: {the step's rate, its eps}, with both of Adam's means moved onto them; one thread.
 KERNEL adam_rates(const word *clock, word offset, const double *lr, double beta1, double beta2,
                   double eps, double *rates, int n)
 {
     EACH(i, n) {
-        double t = (double)(*clock + offset), root = sqrt(1 - pow(beta2, t));
-        rates[0] = *lr * root / (1 - pow(beta1, t));
+        double t = (double)(*clock + offset), root = sqrt((1 - pow(beta2, t)) / (1 - beta2));
+        rates[0] = *lr * root * (1 - beta1) / (1 - pow(beta1, t));
         rates[1] = eps * root;
     }
 }
 
-KERNEL adam(REAL *p, const REAL *g, REAL *m, REAL *v, const double *rates, REAL keep1, REAL share1,
-            REAL keep2, REAL share2, int n)
+KERNEL adam(REAL *p, const REAL *g, REAL *m, REAL *v, const double *rates, REAL keep1, REAL keep2,
+            int n)
 {
     REAL rate = rates[0], eps = rates[1];
     EACH(i, n) {
-        m[i] = m[i] * keep1 + share1 * g[i];
-        v[i] = v[i] * keep2 + share2 * (g[i] * g[i]);
+        m[i] = m[i] * keep1 + g[i];
+        v[i] = v[i] * keep2 + g[i] * g[i];
         p[i] -= rate * (m[i] / (sqrt(v[i]) + eps));
     }
 }
