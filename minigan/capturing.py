@@ -88,7 +88,7 @@ def _noting(recording: Any, began: int) -> Callable[[Op, Op | None, Any], Tensor
             for x in inputs:
                 if isinstance(x, Tensor) and x.tick < began:  # it was there before
                     recording.keep(x.data)
-            recording.op(of(y.data), op.forward,
+            recording.op(of(y.data), op,
                          [x.data if isinstance(x, Tensor) else x for x in inputs], settings, y.data)
             return y
         except (CaptureError, MemoryError):

@@ -178,15 +178,16 @@ class Op:
 
     view: the result may share the first input's memory. broadcasts: NumPy's broadcasting; rules
     return gradients of the broadcast shape, the engine sums them. converts: the result may have
-    another dtype or device.
+    another dtype or device. into: forward takes `out`, an array for its result.
     """
 
     def __init__(self, forward: Callable[..., Array], *rules: Rule | None,
                  joint: Callable[..., Sequence[Tensor | None]] | None = None, view: bool = False,
-                 broadcasts: bool = False, converts: bool = False) -> None:
+                 broadcasts: bool = False, converts: bool = False, into: bool = False) -> None:
         self.name = forward.__name__.lstrip("_")
         self.forward, self.rules, self.joint = forward, rules, joint
-        self.view, self.broadcasts, self.converts = view, broadcasts, converts
+        self.view, self.broadcasts = view, broadcasts
+        self.converts, self.into = converts, into
         self.__doc__, signature = forward.__doc__, inspect.signature(forward)
         self.__signature__ = signature.replace(parameters=[*signature.parameters.values()][1:])
         OPS[self.name] = self
@@ -419,10 +420,10 @@ def _sum_to(op: Op, g: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 # ---------------------------------------------------------------- 5. rules: arithmetic
 
-@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True)
-def add(xp, a, b):
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True, into=True)
+def add(xp, a, b, **out):
     """a + b, broadcast as NumPy does it."""
-    return xp.add(a, b)
+    return xp.add(a, b, **out)
 
 
 @op(lambda gy, y, a, b: gy, lambda gy, y, a, b: negative(gy), broadcasts=True)
@@ -469,9 +470,9 @@ def power(xp, x, n):
 @op(lambda gy, y, a, b, ta, tb: _matmul(b, gy, ta=tb, tb=True) if ta else
     _matmul(gy, b, ta=False, tb=not tb),
     lambda gy, y, a, b, ta, tb: _matmul(gy, a, ta=True, tb=ta) if tb else
-    _matmul(a, gy, ta=not ta, tb=False), broadcasts=True)
-def _matmul(xp, a, b, ta, tb):
-    return xp.product(a.swapaxes(-1, -2) if ta else a, b.swapaxes(-1, -2) if tb else b)
+    _matmul(a, gy, ta=not ta, tb=False), broadcasts=True, into=True)
+def _matmul(xp, a, b, ta, tb, **out):
+    return xp.product(a.swapaxes(-1, -2) if ta else a, b.swapaxes(-1, -2) if tb else b, **out)
 
 
 def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:

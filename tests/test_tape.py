@@ -96,6 +96,41 @@ def test_integers_beside_floats_and_0d_results_keep_their_dtype():
     assert results["b"].item() == 3
 
 
+def test_gradients_are_computed_where_their_optimizer_keeps_them():
+    net, step = descent()
+    fast = mg.capture(step, net.parameters())
+    kept = [call for call in fast._recording.calls if call.target is not None]
+    assert {call.target.shape for call in kept} == {p.shape for p in net.parameters()}
+    copied = [call.target.ndim for call in kept if getattr(call.run, "func", None) is np.copyto]
+    assert 2 not in copied and copied  # sums, of biases, are copied
+
+
+@pytest.mark.parametrize("step", [
+    lambda x, m: x.assign(x @ m),                                      # reads what it would write
+    lambda x, m: (y := x @ m, z := x * 2, x.assign(y), z)[-1],         # read in between
+    lambda x, m: (y := m @ m, z := x[0] * 2, x.assign(y), z)[-1],      # by a view
+    lambda x, m: (v := x[0], y := m @ m, z := v * 2, x.assign(y), z)[-1],
+    lambda x, m: (y := m @ m, x.assign(m), x.assign(y))[1],            # written in between
+    lambda x, m: (y := m @ m, x.assign(y), y)[-1],                     # read afterwards too
+    lambda x, m: (y := m @ m, x.assign(y), y * 2)[-1],
+    lambda x, m: x.assign(2),                                          # a number
+    lambda x, m: x[0].assign(ops.sum(m @ m, 0))])
+def test_what_is_computed_in_place_is_what_would_be_copied(step):
+    after = []
+    for captured in (False, True):
+        x, m = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([[0.5, 1.0], [-1.0, 0.25]])
+
+        def run(x=x, m=m):
+            y = step(x, m)
+            return {} if y is None else {"y": y}
+
+        call = mg.capture(run, [x, m]) if captured else run
+        found = [[x.numpy().tolist(), *(y.numpy().tolist() for y in call().values())]
+                 for _ in range(3)]
+        after.append(found)
+    assert after[0] == after[1]
+
+
 @pytest.mark.parametrize("ask, says", [
     (lambda x: ops.sum(x).item(), r"outside of any op, failed .*item\(\) is not permitted"),
     (lambda x: bool(ops.sum(x)), r"outside of any op, failed .*item\(\) is not permitted"),
@@ -157,7 +192,7 @@ def test_an_array_is_freed_after_the_last_call_that_reads_it(monkeypatch, lanes)
         # In lanes a call may wait for its turn while what it reads waits with it.
         assert most < (1.15, 1.6)[n - 1] * eager_peak and left < 0.1 * eager_peak
         held = replayed.graphs["both"]._recording._lanes
-        monkeypatch.setattr(held, "freed", set())
+        monkeypatch.setattr(held, "read", [()] * len(held.read))
         monkeypatch.setattr(held, "pay", lambda: True)
         assert n == 1 or peak(replayed)[1] > 0.5 * eager_peak  # as it would be without
 
@@ -177,35 +212,49 @@ def test_lanes_make_the_same_bits(lanes, name, preset, n):
 
 
 def shuffled(lanes, random):
-    """Make a tape's calls one by one, in some order that keeps who waits for whom."""
-    waits, ready = lanes.waits[:], [i for i, n in enumerate(lanes.waits) if n == 0]
+    """Make a tape's groups of calls one by one, in some order that keeps who waits for whom."""
+    waits, ready = lanes.waits[:], [g for g, n in enumerate(lanes.waits) if n == 0]
     made = 0
     while ready:
-        call = lanes.calls[i := ready.pop(random.integers(len(ready)))]
-        value = call.run(*[lanes.values[place] for place in call.inputs])
-        if call.result is not None:
-            lanes.values[call.result] = value
+        g = ready.pop(random.integers(len(ready)))
+        for run, inputs, result in lanes.runs[g]:
+            value = run(*[lanes.values[place] for place in inputs])
+            if result is not None:
+                lanes.values[result] = value
         made += 1
-        for j in lanes.after[i]:
-            waits[j] -= 1
-            if not waits[j]:
-                ready.append(j)
-    assert made == len(lanes.calls)
+        for h in lanes.after[g]:
+            waits[h] -= 1
+            if not waits[h]:
+                ready.append(h)
+    assert made == len(lanes.groups)
+
+
+@pytest.fixture
+def shuffle(monkeypatch):
+    """Let lanes make a random share of the calls in groups, and these in random order."""
+    random, grouped = np.random.default_rng(0), cpu_lanes._grouped
+
+    def start(heavy):
+        monkeypatch.setattr(cpu_lanes, "_grouped", lambda after, _: grouped(
+            after, random.random(len(after)) < heavy))
+        monkeypatch.setattr(cpu_lanes.Lanes, "pay", lambda self: True)
+        monkeypatch.setattr(cpu_lanes.Lanes, "run", lambda self: shuffled(self, random))
+
+    return start
 
 
 @pytest.mark.parametrize("name, preset", [("gan", "mlp"), ("wgan", "mlp"), ("wgan-gp", "conv28"),
                                           ("dcgan", "keras28"), ("cgan", "conv")])
-@pytest.mark.parametrize("careless", [False, True])
-def test_every_order_that_keeps_the_waits_gives_the_same_bits(monkeypatch, name, preset, careless):
+@pytest.mark.parametrize("heavy, careless", [(1.0, False), (0.3, False), (1.0, True)])
+def test_every_order_that_keeps_the_waits_gives_the_same_bits(monkeypatch, shuffle, name, preset,
+                                                              heavy, careless):
     """Careless: without the waits for memory that is read and written in turn."""
     if careless:
         ordered = cpu_lanes._order
         monkeypatch.setattr(cpu_lanes, "_order", lambda calls, values: ordered(
             [call._replace(reads=(), writes=()) for call in calls], values))
-    random = np.random.default_rng(0)
     eager, losses, _ = trained(name, preset, False, **both_kinds(name))
-    monkeypatch.setattr(cpu_lanes.Lanes, "pay", lambda self: True)
-    monkeypatch.setattr(cpu_lanes.Lanes, "run", lambda self: shuffled(self, random))
+    shuffle(heavy)
     replayed, found, _ = trained(name, preset, True, **both_kinds(name))
     if careless:
         with pytest.raises(AssertionError):
@@ -215,8 +264,7 @@ def test_every_order_that_keeps_the_waits_gives_the_same_bits(monkeypatch, name,
         assert found == losses
 
 
-def test_a_view_is_read_before_its_memory_is_written(monkeypatch):
-    random = np.random.default_rng(0)
+def test_a_view_is_read_before_its_memory_is_written(shuffle):
     p, x = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([5.0, 6.0])
 
     def step():
@@ -225,13 +273,37 @@ def test_a_view_is_read_before_its_memory_is_written(monkeypatch):
         p.assign(p * 0 + x)
         return {"y": y, "z": row * 3}  # of the same view, written by now
 
-    monkeypatch.setattr(cpu_lanes.Lanes, "pay", lambda self: True)
-    monkeypatch.setattr(cpu_lanes.Lanes, "run", lambda self: shuffled(self, random))
+    shuffle(1.0)
     fast = mg.capture(step, [p, x])
     fast()
     for i in range(20):
         p.assign(np.full((2, 2), i, "f4"))
         assert [t.numpy().tolist() for t in fast().values()] == [[2 * i, 2 * i], [15, 18]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_keep_who_waits_for_whom(seed):
+    random = np.random.default_rng(seed)
+    n = 40
+    after = [sorted({*random.integers(i + 1, n, 2).tolist()}) if i + 1 < n else []
+             for i in range(n)]
+    heavy = random.random(n) < 0.3
+    groups, following = cpu_lanes._grouped(after, heavy)
+    assert sorted(i for group in groups for i in group) == [*range(n)] and len(groups) < n
+    group_of = {i: g for g, group in enumerate(groups) for i in group}
+    assert all(group == sorted(group) and not heavy[group[1:]].any() for group in groups)
+    due = {(group_of[i], group_of[j]) for i in range(n) for j in after[i]}
+    assert {(g, h) for g, waiting in enumerate(following) for h in waiting} == {
+        (g, h) for g, h in due if g != h}
+    assert all(g < h for g, waiting in enumerate(following) for h in waiting)  # so no circle
+
+
+def test_a_light_call_joins_the_last_that_it_waits_for():
+    after = [[2, 4], [3], [3], [4], [5], []]  # 0 -> 2 -> 3 -> 4 -> 5, 0 -> 4, 1 -> 3
+    heavy = np.array([True, True, False, False, True, False])
+    groups, following = cpu_lanes._grouped(after, heavy)
+    assert groups == [[0, 2], [1], [3], [4, 5]]  # 3 waits for 0 and 1, neither of which is the last
+    assert following == [[2, 3], [2], [3], []]
 
 
 def test_lanes_are_for_long_calls_and_more_than_one_thread():

@@ -40,14 +40,14 @@ class NumpyBackend(Taping):
             return sums.reshape((1,) * (x.ndim - 1) + (columns,)) if keepdims else sums
         return np.add.reduce(x, axis, x.dtype, None, keepdims)  # type: ignore[call-overload]
 
-    def product(self, a: Array, b: Array) -> Array:
+    def product(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Large products in blocks of the result, on all threads; outer ones without BLAS."""
         if a.shape[-1] == b.shape[-2] == 1:
-            return a * b
+            return np.multiply(a, b, out=out)
         if a.ndim != 2 or b.ndim != 2 or a.size * b.shape[1] < LARGE_PRODUCT:
-            return np.matmul(a, b)
+            return np.matmul(a, b, out=out)
         (m, _), (_, n) = a.shape, b.shape
-        result = np.empty((m, n), np.result_type(a, b))
+        result = np.empty((m, n), np.result_type(a, b)) if out is None else out
         parts = 2 * -(-max(m, n) // 1024)
 
         def block(i: int) -> None:
@@ -216,10 +216,10 @@ def _tile(a: Array, b: Array, g: Geometry, c_in: int, c_out: int) -> int:
 
 def _over_images(block: Callable[[slice], None], n: int, patches: int, channels: int,
                  least: int = 2) -> None:
-    """Run block(images) over n images, so many at a time that their patches take no more than 4 MB.
+    """Run block(images) over n images, in two blocks at least, whose patches take 4 MB at most.
 
     patches: how many numbers those of an image are; each is multiplied for so many channels.
     """
-    size = min(16, max(least, PATCHES // max(patches, 1)))
+    size = max(1, min(16, -(-n // 2), max(least, PATCHES // max(patches, 1))))
     share = parallel if n * patches * channels >= LARGE_PRODUCT else in_turn
     share(lambda i: block(slice(i * size, min((i + 1) * size, n))), -(-n // size))

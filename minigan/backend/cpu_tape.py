@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import time
 import weakref
+from collections import Counter
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
@@ -31,7 +32,8 @@ class Call(NamedTuple):
     """One call of a tape: run(*values at the places `inputs`), whose result goes to a place.
 
     reads, writes: memory that was there before and is not among the inputs, by id; shares: the
-    memory that the result is a view of, if it is one.
+    memory that the result is a view of, if it is one. into: the same as run, where that takes
+    `out`, an array for the result. target: the array to which its input is copied, or its result.
     """
 
     run: Callable[..., Any]
@@ -40,7 +42,12 @@ class Call(NamedTuple):
     reads: tuple[int, ...]
     writes: tuple[int, ...]
     shares: int | None
+    into: Callable[..., Any] | None = None
+    target: Array | None = None
     last: tuple[int, ...] = ()  # places that no later call reads
+
+
+NOTHING = Call(lambda: None, [], None, (), (), None)
 
 
 class Tape:
@@ -58,16 +65,17 @@ class Tape:
 
     # Recording.
 
-    def op(self, xp: Any, forward: Callable[..., Array], inputs: Sequence[Any],
-           settings: dict[str, Any], result: Array) -> None:
+    def op(self, xp: Any, op: Any, inputs: Sequence[Any], settings: dict[str, Any], result: Array
+           ) -> None:
         """Note down an op: arrays and numbers in, an array out."""
         index = [part for part in settings.get("index") or () if isinstance(part, np.ndarray)]
-        run = (_indexed(xp, forward, settings, len(inputs)) if index else
-               functools.partial(forward, xp, **settings))
-        self.call(_as_array(run) if result.ndim == 0 else run, [*inputs, *index], result)
+        run = (_indexed(xp, op.forward, settings, len(inputs)) if index else
+               functools.partial(op.forward, xp, **settings))
+        self.call(_as_array(run) if result.ndim == 0 else run, [*inputs, *index], result,
+                  into=run if op.into and result.ndim else None)
 
     def call(self, run: Callable[..., Any], inputs: Sequence[Any] = (), result: Any = None,
-             reads: Sequence[Any] = (), writes: Sequence[Any] = ()) -> None:
+             reads: Sequence[Any] = (), writes: Sequence[Any] = (), **more: Any) -> None:
         """Note down: run(*inputs) makes `result`, reads and writes arrays and other objects."""
         if result is not None and id(result) in self._places:
             return  # nothing new: an op handed on its input, or what another op made within it
@@ -77,7 +85,7 @@ class Tape:
         if shares is None:
             self._constants.discard(_memory(result))  # made by a call, even if by means of a maker
         self.calls.append(Call(run, places, place, tuple(map(_memory, reads)),
-                               tuple(map(_memory, writes)), shares))
+                               tuple(map(_memory, writes)), shares, **more))
 
     def constant(self, array: Array) -> Array:
         """Take note of an array whose values every replay may share."""
@@ -122,13 +130,14 @@ class Tape:
         for (owner, counter), value in self._counters.items():
             setattr(owner, counter, value)
         self._places.clear()
-        needed, calls = {place for place, _ in self._results}, []
-        for call in reversed(self._varying()):
-            if call.writes or call.result in needed:
-                last = {i for i in call.inputs if i not in needed and self._values[i] is None}
-                needed.update(call.inputs)
-                calls.append(call._replace(last=tuple(last)))
-        self.calls = calls[::-1]
+        self.calls = self._needed(self._varying())
+        self._write_at_once()
+        read = {place for place, _ in self._results}
+        for i in reversed(range(len(self.calls))):
+            inputs = {*self.calls[i].inputs}
+            last = {place for place in inputs - read if self._values[place] is None}
+            self.calls[i] = self.calls[i]._replace(last=tuple(last))
+            read |= inputs
 
     def _varying(self) -> list[Call]:
         """The calls but those whose result is always the same; these are made here."""
@@ -141,6 +150,43 @@ class Tape:
                 self._make(call)
                 self._fixed.add(call.result)
         return calls
+
+    def _needed(self, calls: list[Call]) -> list[Call]:
+        """The calls that change something, or whose results are read."""
+        read, needed = {place for place, _ in self._results}, []
+        for call in reversed(calls):
+            if call.writes or call.result in read:
+                read.update(call.inputs)
+                needed.append(call)
+        return needed[::-1]
+
+    def _write_at_once(self) -> None:
+        """Let what would only be copied, as a gradient to its optimizer, be computed in place."""
+        readers = Counter(place for call in self.calls for place in call.inputs)
+        readers.update(place for place, _ in self._results)
+        memory: dict[int, int | None] = dict(enumerate(map(_memory, self._values)))
+        memory.update((call.result, call.shares) for call in self.calls if call.result is not None)
+        makers = {call.result: i for i, call in enumerate(self.calls) if call.into}
+
+        def touches(call: Call, copy: Call) -> bool:
+            """Whether a call reads or writes what the copy will overwrite."""
+            (whole,) = copy.writes
+            if whole in (*call.reads, *map(memory.get, call.inputs)):
+                return True
+            return whole in call.writes and (
+                call.target is None or np.may_share_memory(call.target, copy.target))
+
+        for i, copy in enumerate(self.calls):
+            if copy.target is None or copy.inputs[0] not in makers or readers[copy.inputs[0]] > 1:
+                continue
+            maker = makers[copy.inputs[0]]
+            if not any(touches(call, copy) for call in self.calls[maker:i]):
+                made = self.calls[maker]
+                assert made.into is not None
+                run = functools.partial(made.into, out=copy.target)
+                self.calls[maker] = copy._replace(run=run, inputs=made.inputs)
+                self.calls[i] = NOTHING
+        self.calls = [call for call in self.calls if call is not NOTHING]
 
     # Replaying.
 
@@ -156,7 +202,7 @@ class Tape:
             self._lanes.run()
         else:
             values = self._values
-            for run, inputs, result, _, _, _, last in self.calls:
+            for run, inputs, result, *_, last in self.calls:
                 made = run(*[values[i] for i in inputs])
                 if result is not None:
                     values[result] = made
@@ -222,12 +268,12 @@ class Taping(Passes):
             tape.stop()
 
     def _change(self, run: Callable[..., Any], inputs: Sequence[Any], reads: Sequence[Any],
-                writes: Sequence[Any]) -> None:
+                writes: Sequence[Any], **more: Any) -> None:
         """Do what changes something, or note it down where a step is recorded."""
         if self._tape is None:
             run(*inputs)
         else:
-            self._tape.call(run, inputs, None, reads, writes)
+            self._tape.call(run, inputs, None, reads, writes, **more)
 
     # What changes something. Of a counter's owner, all counters are one piece of memory.
 
@@ -239,7 +285,8 @@ class Taping(Passes):
         count()
 
     def assign(self, target: Array, value: Any) -> None:
-        self._change(functools.partial(np.copyto, target), [value], (), [target])
+        self._change(functools.partial(np.copyto, target), [value], (), [target],
+                     target=target if isinstance(value, np.ndarray) else None)
 
     def limit(self, array: Array, low: float, high: float) -> None:
         self._change(functools.partial(super().limit, array, low, high), (), (), [array])

@@ -80,7 +80,7 @@ def check_slope(name: str, slope: float) -> None:
         raise ValueError(f"{name}: slope must be between 0 and 1, got {slope!r}")
 
 
-@op(lambda gy, y, x, slope: gate(gy, x, slope=slope))
+@op(lambda gy, y, x, slope: gate(gy, y, slope=slope))  # y has the sign of x, which is not kept
 def _leaky_relu(xp, x, slope):
     return xp.leaky_relu(x, slope)
 
