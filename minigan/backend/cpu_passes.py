@@ -26,16 +26,18 @@ SHARED = 16     # blocks, so 4 MB, from which to wake other threads takes less t
 NARROW = 512    # columns below which a row is repeated to the size of a block
 
 
-def in_blocks(job: Callable[[slice], Any], rows: int, columns: int) -> None:
-    """Run job(slice of rows) so that a slice holds about BLOCK elements."""
-    _by_slices(job, rows, max(1, BLOCK // max(columns, 1)), SHARED)
+def in_blocks(job: Callable[[slice], Any], rows: int, columns: int, length: int = 0) -> None:
+    """Run job(slice of rows) so that a slice holds about `length` elements, else `length_of`."""
+    size = max(1, (length or length_of(rows * columns)) // max(columns, 1))
+    blocks = [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+    share = parallel if rows * columns >= SHARED * BLOCK else in_turn
+    share(lambda i: job(blocks[i]), len(blocks))
 
 
-def _by_slices(job: Callable[[slice], Any], n: int, size: int, shared: int) -> None:
-    """Run job(slice of n) in slices of a size; so many or more are shared by the threads."""
-    slices = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    share = parallel if len(slices) >= shared else in_turn
-    share(lambda i: job(slices[i]), len(slices))
+def length_of(n: int) -> int:
+    """How many of n elements a block holds: twice as many where threads share them, who then meet
+    half as often; within a sum it may not depend on that."""
+    return 2 * BLOCK if n >= SHARED * BLOCK and threads() > 1 else BLOCK
 
 
 def in_parts(job: Callable[..., None], setting: float, *arrays: Array) -> None:
@@ -51,7 +53,7 @@ def summed(job: Callable[[slice], Array], rows: Array, shape: tuple[int, ...]) -
     def keep(block: slice) -> None:
         parts[block.start] = job(block)
 
-    in_blocks(keep, *rows.shape)
+    in_blocks(keep, *rows.shape, BLOCK)
     total = parts.pop(0)
     for start in sorted(parts):
         total += parts[start]
@@ -93,7 +95,7 @@ def _rows_of(f: Any, x: Array) -> Callable[[slice], Any]:
     if not isinstance(f, np.ndarray):
         return lambda block: f
     row = f.reshape(columns)
-    rows = min(x.size // columns, max(1, BLOCK // columns))
+    rows = min(x.size // columns, max(1, length_of(x.size) // columns))
     if columns >= NARROW or rows < 2:
         return lambda block: row
     repeated = np.empty((rows, columns), f.dtype)
@@ -124,9 +126,10 @@ class Passes(Backend):
         return _arithmetic(np.multiply, a, b)
 
     def each_block(self, job: Callable[..., None], arrays: Sequence[Array]) -> None:
-        """In longer blocks, since a rule is many calls, and threads meet at each."""
-        _by_slices(lambda part: job(*[array[part] for array in arrays]), arrays[0].size,
-                   2 * BLOCK, SHARED // 4)
+        """A rule is many calls, so long blocks are shared earlier."""
+        n, size = arrays[0].size, 2 * BLOCK
+        share = parallel if 4 * n >= SHARED * size else in_turn
+        share(lambda i: job(*[array[i * size:(i + 1) * size] for array in arrays]), -(-n // size))
 
     def leaky_relu(self, x: Array, slope: float) -> Array:
         if x.size <= BLOCK or not _alike(x):
@@ -283,5 +286,6 @@ def _mixed(terms: tuple[tuple[Array, Array], ...], shift: Any) -> Array | None:
         if not (isinstance(shift, int) and shift == 0):
             out[part] += others[-1](part)
 
-    in_blocks(block, len(out), len(factors) * out[0].size // 2)  # of more arrays, smaller blocks
+    in_blocks(block, len(out), len(factors) * out[0].size // 2,   # of more arrays, smaller blocks
+              length_of(out.size))
     return result

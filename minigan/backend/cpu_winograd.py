@@ -169,8 +169,8 @@ class Tiling:
     # Blocks: a few images at a time, or, when the weights are many, one product at a time.
 
     def images(self, n: int) -> list[slice]:
-        """n images in blocks of about 64 tiles."""
-        size = max(1, 64 // self.tiles)
+        """n images in blocks of about 128 tiles; of fewer, threads would wait for each other."""
+        size = max(1, 128 // self.tiles)
         return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
     def whole(self, cut: Callable[..., Array], images: Array, channels: int) -> Array:
