@@ -53,7 +53,7 @@ def summed(job: Callable[[slice], Array], rows: Array, shape: tuple[int, ...]) -
     def keep(block: slice) -> None:
         parts[block.start] = job(block)
 
-    in_blocks(keep, *rows.shape, length=BLOCK)
+    in_blocks(keep, len(rows), rows.shape[1], BLOCK)
     total = parts.pop(0)
     for start in sorted(parts):
         total += parts[start]
