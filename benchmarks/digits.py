@@ -21,7 +21,7 @@ from typing import Any
 from minigan.backend.machine import environment
 
 HERE = Path(__file__).resolve().parent
-MODELS = {("wgan", "mlp"): 30_000, ("wgan-gp", "conv28"): 9_000, ("dcgan", "small"): 6_000,
+MODELS = {("wgan", "mlp"): 12_000, ("wgan-gp", "conv28"): 9_000, ("dcgan", "small"): 6_000,
           ("cgan", "conv"): 4_000, ("cgan", "mlp"): 8_000, ("gan", "mlp"): 8_000}  # steps
 COLUMNS = {  # of the table: the digit test's rows, and how many decimals
     "recognised": 2, "least class": 3, "precision": 2, "recall": 2, "copies, median": 2,

@@ -40,15 +40,6 @@ def test_a_kind_of_step_is_a_graph():
     assert set(step.graphs) == {"critic", "both"}
 
 
-def test_a_rate_that_falls_is_another_graph():
-    settings = {"warm_up": 0, "n_critic": 2, "slow_after": 8, "steps": 16}
-    eager, eager_losses, _ = trained("wgan", "mlp", False, **settings)
-    replayed, losses, step = trained("wgan", "mlp", True, **settings)
-    same(everything(replayed), everything(eager))
-    assert losses == eager_losses and all(step.graphs.values())
-    assert set(step.graphs) == {"critic", "both", "critic, slowly", "both, slowly"}
-
-
 # What changes from step to step.
 
 def test_another_learning_rate_reaches_the_graph():

@@ -329,7 +329,8 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
     model = find(name)
     assert status == 0 and words(model.paper) in words(out)
     rows = {row.split()[0].strip(","): words(row) for row in re.split(r"\n  (?=--)", out)}
-    due = {"--steps": model.default_steps, "--batch-size": 64, "--seed": 0, "--data": "digits",
+    due = {"--steps": model.default_steps, "--batch-size": model.default_batch_size,
+           "--seed": 0, "--data": "digits",
            "--threads": "all cores, 4 at most", "--backend": "MINIGAN_BACKEND, else numpy",
            "--precision": "fp32",
            "--out": f"the next free runs/{name}-001", "--preset": next(iter(model.presets)),

@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from model_tools import (LARGE, LIGHT, PRESETS, batch, build, check_gradients, count, in_float64,
-                         inputs, sample, small, train)
+                         inputs, sample, train)
 from stand_in import counted
 
 import minigan as mg
@@ -389,20 +389,3 @@ def test_a_step_on_a_device_is_numpys_and_never_waits(name, preset):
 @EACH_LIGHT
 def test_light_presets_are_light(name, preset):
     assert count(build(name, preset)) < 3e6
-
-
-def test_wgans_rate_falls_once_and_also_after_a_resume():
-    model, x = small("wgan", "mlp", slow_after=3, n_critic=2), batch(small("wgan", "mlp"), 8)[0]
-    rates = []
-    for _ in range(5):
-        model.step(x)
-        rates.append((model.c_optimizer.lr, model.g_optimizer.lr))
-    rate = model.settings.learning_rate
-    assert rates == [(rate, rate)] * 3 + [(rate / 5, rate / 5)] * 2
-    again = small("wgan", "mlp", slow_after=3, n_critic=2)
-    again.load_state_dict(model.state_dict())
-    again.streams.load_state(model.streams.state())
-    assert again.kind() == model.kind() == "both, slowly"
-    one, other = model.step(x), again.step(x)
-    assert {k: v.item() for k, v in one.items()} == {k: v.item() for k, v in other.items()}
-    assert again.c_optimizer.lr == again.g_optimizer.lr == rate / 5

@@ -1,9 +1,9 @@
 """One pool of threads for the whole process.
 
 While minigan trains, BLAS computes on one thread and this pool splits large products, convolutions
-and element passes into blocks, or makes several calls of a recorded step at once. A block's size
-never depends on the number of threads, so neither do the results. Two pools would fight: a BLAS
-with threads of its own, called from this pool or beside another busy process, waits for itself.
+and element passes into blocks, or makes several calls of a recorded step at once. The blocks of a
+sum never depend on the number of threads, so neither do results. Two pools would fight: a BLAS with
+threads of its own, called from this pool or beside another busy process, waits for itself.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         run = parser.add_argument_group("run")
         run.add_argument("--steps", type=natural, default=model.default_steps,
                          help="training steps in all")
-        run.add_argument("--batch-size", type=count, default=64, help="images a step")
+        run.add_argument("--batch-size", type=count, default=model.default_batch_size,
+                         help="images a step")
         run.add_argument("--seed", type=natural, default=0, help="of everything that is random")
         run.add_argument("--data", default="digits", help="data set: digits (5,000 MNIST digits, "
                          "in the package), another that `minigan data` lists, or the path of a "

@@ -6,7 +6,8 @@ images, D says how likely an image is real; they play the game (eq. 1)
     min over G, max over D of   E log D(x) + E log(1 - D(G(z))).
 
 Deviations from the paper, by preset:
-- all: images are in [-1, 1] instead of [0, 1]; one batch of noise serves both updates of a step.
+- all: images are in [-1, 1] instead of [0, 1]; one batch of noise serves both updates of a step;
+  batches of 256 where nothing else is said (the authors': 100).
 - `mlp`, `seed`: normal noise, Adam, LeakyReLU and tanh as became usual after DCGAN; `mlp` adds
   batch norm in G, dropout in D and a moving average of G's weights, which draws the samples.
 - `paper`: the authors' published settings for MNIST. G's sigmoid is stretched to [-1, 1]; the slow
@@ -47,6 +48,7 @@ class GAN(Model):
     normal_curve = ("normal: both losses settle and keep wobbling, D's a little under "
                     "2 log 2 = 1.39, G's around 1; neither should go to 0")
     default_steps = 8_000
+    default_batch_size = 256
     Settings = Settings
     presets = {
         "mlp": Settings(),

@@ -93,6 +93,7 @@ class Model:
     Settings: ClassVar[type]
     presets: ClassVar[dict[str, Any]]
     default_steps: ClassVar[int]  # of the command line, for the first preset
+    default_batch_size: ClassVar[int] = 64
     conditional: ClassVar[bool] = False  # whether step and sample need labels
 
     generator: Module

@@ -87,7 +87,8 @@ def command(config: Mapping[str, Any], steps: int) -> str:
     model = find(config["model"])
     first = next(iter(model.presets))
     options: dict[str, Any] = {"steps": steps}
-    for name, default in (("preset", first), ("data", "digits"), ("batch_size", 64), ("seed", 0)):
+    for name, default in (("preset", first), ("data", "digits"),
+                          ("batch_size", model.default_batch_size), ("seed", 0)):
         if config[name] != default:
             options[name] = config[name]
     usual = dataclasses.asdict(model.presets[config["preset"]])
