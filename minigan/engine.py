@@ -178,16 +178,18 @@ class Op:
 
     view: the result may share the first input's memory. broadcasts: NumPy's broadcasting; rules
     return gradients of the broadcast shape, the engine sums them. converts: the result may have
-    another dtype or device. into: forward takes `out`, an array for its result.
+    another dtype or device. into: forward takes `out`, an array for its result, which may be one of
+    the inputs in the positions `over`.
     """
 
     def __init__(self, forward: Callable[..., Array], *rules: Rule | None,
                  joint: Callable[..., Sequence[Tensor | None]] | None = None, view: bool = False,
-                 broadcasts: bool = False, converts: bool = False, into: bool = False) -> None:
+                 broadcasts: bool = False, converts: bool = False, into: bool = False,
+                 over: tuple[int, ...] = ()) -> None:
         self.name = forward.__name__.lstrip("_")
         self.forward, self.rules, self.joint = forward, rules, joint
         self.view, self.broadcasts = view, broadcasts
-        self.converts, self.into = converts, into
+        self.converts, self.into, self.over = converts, into, over
         self.__doc__, signature = forward.__doc__, inspect.signature(forward)
         self.__signature__ = signature.replace(parameters=[*signature.parameters.values()][1:])
         OPS[self.name] = self
@@ -420,22 +422,23 @@ def _sum_to(op: Op, g: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 # ---------------------------------------------------------------- 5. rules: arithmetic
 
-@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True, into=True)
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True, into=True, over=(0, 1))
 def add(xp, a, b, **out):
     """a + b, broadcast as NumPy does it."""
     return xp.add(a, b, **out)
 
 
-@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: negative(gy), broadcasts=True)
-def subtract(xp, a, b):
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: negative(gy), broadcasts=True, into=True,
+    over=(0, 1))
+def subtract(xp, a, b, **out):
     """a - b, broadcast as NumPy does it."""
-    return xp.subtract(a, b)
+    return xp.subtract(a, b, **out)
 
 
-@op(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a, broadcasts=True)
-def multiply(xp, a, b):
+@op(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a, broadcasts=True, into=True, over=(0, 1))
+def multiply(xp, a, b, **out):
     """a * b, element by element, broadcast as NumPy does it."""
-    return xp.multiply(a, b)
+    return xp.multiply(a, b, **out)
 
 
 @op(lambda gy, y, a, b: gy / b, lambda gy, y, a, b: negative(gy * y) / b, broadcasts=True)

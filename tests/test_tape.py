@@ -15,7 +15,7 @@ from model_tools import LIGHT, small
 
 import minigan as mg
 from minigan import nn, ops
-from minigan.backend import Stream, cpu_lanes, cpu_tape, get, threads
+from minigan.backend import Stream, cpu_calls, cpu_lanes, cpu_passes, cpu_tape, get, threads
 from minigan.backend.cpu_tape import Taping
 from minigan.optim import Optimizer
 from minigan.training.stepping import Stepper
@@ -28,6 +28,7 @@ def lanes(monkeypatch):
     """Every call may run beside any other that it does not wait for."""
     monkeypatch.setattr(cpu_lanes, "HEAVY", 0.0)
     monkeypatch.setattr(cpu_lanes, "LONG", 0.0)
+    monkeypatch.setattr(cpu_calls, "LARGE", 0)
 
 
 # What is on it.
@@ -114,8 +115,10 @@ def test_gradients_are_computed_where_their_optimizer_keeps_them():
     lambda x, m: (y := m @ m, x.assign(y), y)[-1],                     # read afterwards too
     lambda x, m: (y := m @ m, x.assign(y), y * 2)[-1],
     lambda x, m: x.assign(2),                                          # a number
+    lambda x, m: x.T.assign(ops.leaky_relu(m, 0.5)),                   # in another order
     lambda x, m: x[0].assign(ops.sum(m @ m, 0))])
-def test_what_is_computed_in_place_is_what_would_be_copied(step):
+def test_what_is_computed_in_place_is_what_would_be_copied(monkeypatch, step):
+    monkeypatch.setattr(cpu_passes, "BLOCK", 1)
     after = []
     for captured in (False, True):
         x, m = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([[0.5, 1.0], [-1.0, 0.25]])
@@ -129,6 +132,68 @@ def test_what_is_computed_in_place_is_what_would_be_copied(step):
                  for _ in range(3)]
         after.append(found)
     assert after[0] == after[1]
+
+
+OVER = [(op, i) for op in mg.engine.OPS.values() for i in op.over]
+
+
+@pytest.mark.parametrize("op, position", OVER, ids=lambda x: getattr(x, "name", x))
+@pytest.mark.parametrize("block", [16, 65_536])
+@pytest.mark.parametrize("slope", [0.0, 0.25])
+def test_ops_give_the_same_bits_over_an_input(monkeypatch, op, position, block, slope):
+    monkeypatch.setattr(cpu_passes, "BLOCK", block)
+    random = np.random.default_rng(0)
+    shape, small = (3, 4, 5, 6), (1, 1, 1, 6)
+    shapes = {"_mix": [shape, small, shape, small, small], "bias_leaky_relu": [shape, (6,)],
+              "leaky_relu": [shape]}
+    settings = {"slope": slope} if "leaky" in op.name or op.name == "gate" else {}
+    inputs = [random.standard_normal(due).astype("f4")
+              for due in shapes.get(op.name, shapes["_mix"] if op.name == "mix" else [shape] * 2)]
+    due = op.forward(NUMPY, *[x.copy() for x in inputs], **settings)
+    copies = [x.copy() for x in inputs]
+    found = op.forward(NUMPY, *copies, **settings, out=copies[position])
+    assert found is copies[position] and found.tobytes() == due.tobytes()
+    for i, (x, copy) in enumerate(zip(inputs, copies)):
+        assert i == position or copy.tobytes() == x.tobytes()
+    out = np.full(shape, np.nan, "f4")
+    assert op.forward(NUMPY, *inputs, **settings, out=out) is out and out.tobytes() == due.tobytes()
+
+
+def test_most_ops_that_can_do_it_are_written_over_an_input():
+    assert {op.name for op, _ in OVER} >= {"add", "multiply", "subtract", "gate", "leaky_relu",
+                                           "bias_leaky_relu", "mix"}
+
+
+@pytest.mark.parametrize("step, reused", [
+    (lambda x, m: (a := x @ m, a * 2)[-1], 1),
+    (lambda x, m: (a := x @ m, a * a)[-1], 0),                                # both inputs
+    (lambda x, m: (a := x @ m, b := a * 2, a - b)[-1], 1),                    # read again: b is not
+    (lambda x, m: (a := x @ m, v := a[0], b := a * 2, b + v)[-1], 1),         # by a view
+    (lambda x, m: (a := x @ m, v := a.T, a * v)[-1], 0),                      # beside its view
+    (lambda x, m: (a := x @ m, ops.sum(a * 2, 0) * 2)[-1], 2),
+    (lambda x, m: (a := ops.sum(x @ m, 0), a * m)[-1], 0),                    # of another shape
+    (lambda x, m: x * 2 + m, 1),                                              # x itself stays
+    (lambda x, m: (a := m + m, a.T + x)[-1], 0),                              # a view
+    (lambda x, m: (a := x @ m, b := a * 2, c := b * 3, d := b - c, d)[-1], 2),
+    (lambda x, m: (a := m.T + x.T, a * 2)[-1], 0),                            # in another order
+    (lambda x, m: (m * 2) * x, 1)])
+def test_a_result_is_written_over_what_nobody_reads_any_more(monkeypatch, step, reused):
+    monkeypatch.setattr(cpu_calls, "LARGE", 0)
+    x, m = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([[0.5, 1.0], [-1.0, 0.25]])
+    fast = mg.capture(lambda: {"y": step(x, m)}, [x, m])
+    assert sum(call.reused is not None for call in fast._recording.calls) == reused
+    for _ in range(3):
+        x.assign(x.data * 2)
+        np.testing.assert_array_equal(fast()["y"].numpy(), step(x, m).numpy())
+
+
+def test_a_result_of_the_step_is_not_written_over(monkeypatch):
+    monkeypatch.setattr(cpu_calls, "LARGE", 0)
+    x = mg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    whole = mg.capture(lambda: (y := x @ x, {"y": y, "z": y * 2})[-1], [x])
+    view = mg.capture(lambda: (y := x @ x, {"row": y[0], "z": y * 2})[-1], [x])
+    assert whole()["y"].numpy().tolist() == [[7, 10], [15, 22]]
+    assert view()["row"].numpy().tolist() == [7, 10]
 
 
 @pytest.mark.parametrize("ask, says", [
@@ -235,6 +300,7 @@ def shuffle(monkeypatch):
     random, grouped = np.random.default_rng(0), cpu_lanes._grouped
 
     def start(heavy):
+        monkeypatch.setattr(cpu_calls, "LARGE", 0)
         monkeypatch.setattr(cpu_lanes, "_grouped", lambda after, _: grouped(
             after, random.random(len(after)) < heavy))
         monkeypatch.setattr(cpu_lanes.Lanes, "pay", lambda self: True)

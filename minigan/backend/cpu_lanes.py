@@ -13,14 +13,10 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from threading import Condition, Lock
-from typing import TYPE_CHECKING, Any, Iterable, Sequence
+from typing import Any, Iterable, Sequence
 
-import numpy as np
-
+from minigan.backend.cpu_calls import Call, memories
 from minigan.backend.threads import Task, assist, threads
-
-if TYPE_CHECKING:
-    from minigan.backend.cpu_tape import Call
 
 HEAVY = 1e-4  # seconds of a call for which another thread is woken
 LONG = 2e-4   # seconds of a call; lanes pay where such calls take half of a step's time
@@ -173,29 +169,25 @@ def _grouped(after: Sequence[Sequence[int]], heavy: Sequence[bool]
 
 def _order(calls: Sequence[Call], values: list[Any]) -> list[list[int]]:
     """For each call, those that wait for it: they read its result, or memory in turn with it."""
+    memory = memories(calls, values)
     after: list[set[int]] = [set() for _ in calls]
     maker: dict[int, int] = {}
     writer: dict[int, int] = {}
     readers: dict[int, list[int]] = defaultdict(list)
     for i, call in enumerate(calls):
-        reads = [*call.reads]
         for place in call.inputs:
             if place in maker:
                 after[maker[place]].add(i)
-                shares = calls[maker[place]].shares
-                reads += [] if shares is None else [shares]
-            elif isinstance(values[place], np.ndarray):
-                base = values[place].base
-                reads.append(id(values[place] if base is None else base))
-        for memory in reads:
-            if memory in writer:
-                after[writer[memory]].add(i)
-            readers[memory].append(i)
-        for memory in call.writes:
-            for j in (*readers.pop(memory, ()), writer.get(memory)):
+        for read in (*call.reads, *[memory[place] for place in call.inputs]):
+            if read in writer:
+                after[writer[read]].add(i)
+            readers[read].append(i)
+        over = () if call.reused is None else (memory[call.reused],)
+        for written in (*call.writes, *over):
+            for j in (*readers.pop(written, ()), writer.get(written)):
                 if j is not None and j != i:
                     after[j].add(i)
-            writer[memory] = i
+            writer[written] = i
         if call.result is not None:
             maker[call.result] = i
     return [sorted(waiting) for waiting in after]

@@ -117,13 +117,13 @@ class Passes(Backend):
         """a + b."""
         return _arithmetic(np.add, a, b, out)
 
-    def subtract(self, a: Any, b: Any) -> Array:
+    def subtract(self, a: Any, b: Any, out: Array | None = None) -> Array:
         """a - b."""
-        return _arithmetic(np.subtract, a, b)
+        return _arithmetic(np.subtract, a, b, out)
 
-    def multiply(self, a: Any, b: Any) -> Array:
+    def multiply(self, a: Any, b: Any, out: Array | None = None) -> Array:
         """a * b."""
-        return _arithmetic(np.multiply, a, b)
+        return _arithmetic(np.multiply, a, b, out)
 
     def each_block(self, job: Callable[..., None], arrays: Sequence[Array]) -> None:
         """A rule is many calls, so long blocks are shared earlier."""
@@ -131,42 +131,43 @@ class Passes(Backend):
         share = parallel if 4 * n >= SHARED * size else in_turn
         share(lambda i: job(*[array[i * size:(i + 1) * size] for array in arrays]), -(-n // size))
 
-    def leaky_relu(self, x: Array, slope: float) -> Array:
+    def leaky_relu(self, x: Array, slope: float, out: Array | None = None) -> Array:
         if x.size <= BLOCK or not _alike(x):
-            return super().leaky_relu(x, slope)
-        y = np.empty_like(x)
+            return _in(out, super().leaky_relu(x, slope))
+        y = np.empty_like(x) if out is None else out
         in_parts(_leaky_relu, slope, x, y)
         return y
 
-    def biased(self, x: Array, bias: Array, slope: float) -> Array:
+    def biased(self, x: Array, bias: Array, slope: float, out: Array | None = None) -> Array:
         if (x.size <= BLOCK or not _alike(x) or bias.shape != x.shape[-1:]
                 or bias.dtype != x.dtype):
-            return super().biased(x, bias, slope)
-        y = np.empty_like(x)
-        rows, out, shift = x.reshape(-1, bias.size), y.reshape(-1, bias.size), _rows_of(bias, x)
+            return _in(out, super().biased(x, bias, slope))
+        y = np.empty_like(x) if out is None else out
+        rows, to, shift = x.reshape(-1, bias.size), y.reshape(-1, bias.size), _rows_of(bias, x)
 
         def block(part: slice) -> None:
-            z = np.add(rows[part], shift(part), out=out[part])
+            z = np.add(rows[part], shift(part), out=to[part])
             np.maximum(z, z * slope if slope else constant(0.0, z.size, z.dtype).reshape(z.shape),
                        out=z)
 
         in_blocks(block, *rows.shape)
         return y
 
-    def gate(self, gy: Array, x: Array, slope: float) -> Array:
+    def gate(self, gy: Array, x: Array, slope: float, out: Array | None = None) -> Array:
         if x.size <= BLOCK or not _alike(gy, x):
-            return super().gate(gy, x, slope)
-        result = np.empty_like(gy)
-        in_parts(_gate, slope, gy, x, result)
+            return _in(out, super().gate(gy, x, slope))
+        result = np.empty_like(gy) if out is None else out
+        in_parts(_gate if out is None else _gate_over, slope, gy, x, result)
         return result
 
     def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
         result = _mixed(((x, s),), t)
         return super().scale_shift(x, s, t) if result is None else result
 
-    def mix(self, a: Array, p: Array, b: Array, q: Array, r: Any) -> Array:
-        result = _mixed(((a, p), (b, q)), r)
-        return super().mix(a, p, b, q, r) if result is None else result
+    def mix(self, a: Array, p: Array, b: Array, q: Array, r: Any, out: Array | None = None
+            ) -> Array:
+        result = _mixed(((a, p), (b, q)), r, out)
+        return _in(out, super().mix(a, p, b, q, r)) if result is None else result
 
     def dot(self, a: Array, b: Array, axis: tuple[int, ...]) -> Array:
         if not _alike(a, b):
@@ -222,11 +223,16 @@ def _arithmetic(function: np.ufunc, a: Any, b: Any, out: Array | None = None) ->
     return result
 
 
+def _in(out: Array | None, result: Array) -> Array:
+    """What the plain form returned, where it is wanted."""
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
 def _leaky_relu(slope: float, x: Array, y: Array) -> None:
-    if slope:
-        np.maximum(x, np.multiply(x, slope, out=y), out=y)
-    else:
-        np.maximum(x, constant(0.0, x.size, x.dtype), out=y)
+    np.maximum(x, x * slope if slope else constant(0.0, x.size, x.dtype), out=y)
 
 
 def _gate(slope: float, gy: Array, x: Array, result: Array) -> None:
@@ -234,6 +240,14 @@ def _gate(slope: float, gy: Array, x: Array, result: Array) -> None:
     if slope:
         np.maximum(result, constant(slope, x.size, x.dtype), out=result)
     np.multiply(result, gy, out=result)
+
+
+def _gate_over(slope: float, gy: Array, x: Array, result: Array) -> None:
+    """The same where the result may be gy."""
+    factor = (x > 0).view(np.int8).astype(gy.dtype)
+    if slope:
+        np.maximum(factor, constant(slope, x.size, x.dtype), out=factor)
+    np.multiply(factor, gy, out=result)
 
 
 def _leading(axis: tuple[int, ...], x: Array) -> bool:
@@ -263,29 +277,33 @@ def _by_sample(job: Callable[[slice], Array], samples: Array, shape: tuple[int, 
     return result
 
 
-def _mixed(terms: tuple[tuple[Array, Array], ...], shift: Any) -> Array | None:
-    """The sum of array * factor over the terms, plus a shift; None where no fast form fits."""
+def _mixed(terms: tuple[tuple[Array, Array], ...], shift: Any, out: Array | None = None
+           ) -> Array | None:
+    """The sum of array * factor over the terms, plus a shift; None where no fast form fits.
+
+    out: where it goes; it may be the first term's array.
+    """
     arrays, factors = [a for a, _ in terms], [*(f for _, f in terms), shift]
     x = arrays[0]
     if not _alike(*arrays) or any(isinstance(f, np.ndarray) and f.dtype != x.dtype
                                   for f in factors):
         return None
-    result = np.empty_like(x)
+    result = np.empty_like(x) if out is None else out
     if _of_channels(x, *factors):
-        cut, (out, *arrays) = _rows_of, [a.reshape(-1, x.shape[-1]) for a in (result, *arrays)]
+        cut, (y, *arrays) = _rows_of, [a.reshape(-1, x.shape[-1]) for a in (result, *arrays)]
     elif _of_samples(x, *factors):
-        cut, out = _samples_of, result
+        cut, y = _samples_of, result
     else:
         return None
     first, *others = [cut(f, x) for f in factors]
 
     def block(part: slice) -> None:
-        np.multiply(arrays[0][part], first(part), out=out[part])
+        np.multiply(arrays[0][part], first(part), out=y[part])
         for array, factor in zip(arrays[1:], others):
-            out[part] += array[part] * factor(part)
+            y[part] += array[part] * factor(part)
         if not (isinstance(shift, int) and shift == 0):
-            out[part] += others[-1](part)
+            y[part] += others[-1](part)
 
-    in_blocks(block, len(out), len(factors) * out[0].size // 2,   # of more arrays, smaller blocks
-              length_of(out.size))
+    in_blocks(block, len(y), len(factors) * y[0].size // 2,   # of more arrays, smaller blocks
+              length_of(y.size))
     return result

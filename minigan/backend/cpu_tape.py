@@ -15,39 +15,17 @@ from __future__ import annotations
 import functools
 import time
 import weakref
-from collections import Counter
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 
 from minigan.backend.base import Array
+from minigan.backend.cpu_calls import Call, memory_of, placed
 from minigan.backend.cpu_lanes import Lanes
 from minigan.backend.cpu_passes import Passes
 
 MAKERS = ("arange", "empty", "eye", "full", "ones", "zeros")  # what they make is the same each time
-
-
-class Call(NamedTuple):
-    """One call of a tape: run(*values at the places `inputs`), whose result goes to a place.
-
-    reads, writes: memory that was there before and is not among the inputs, by id; shares: the
-    memory that the result is a view of, if it is one. into: the same as run, where that takes
-    `out`, an array for the result. target: the array to which its input is copied, or its result.
-    """
-
-    run: Callable[..., Any]
-    inputs: list[int]
-    result: int | None
-    reads: tuple[int, ...]
-    writes: tuple[int, ...]
-    shares: int | None
-    into: Callable[..., Any] | None = None
-    target: Array | None = None
-    last: tuple[int, ...] = ()  # places that no later call reads
-
-
-NOTHING = Call(lambda: None, [], None, (), (), None)
 
 
 class Tape:
@@ -71,8 +49,8 @@ class Tape:
         index = [part for part in settings.get("index") or () if isinstance(part, np.ndarray)]
         run = (_indexed(xp, op.forward, settings, len(inputs)) if index else
                functools.partial(op.forward, xp, **settings))
-        self.call(_as_array(run) if result.ndim == 0 else run, [*inputs, *index], result,
-                  into=run if op.into and result.ndim else None)
+        able = {"into": op.into, "over": op.over} if result.ndim and not index else {}
+        self.call(_as_array(run) if result.ndim == 0 else run, [*inputs, *index], result, **able)
 
     def call(self, run: Callable[..., Any], inputs: Sequence[Any] = (), result: Any = None,
              reads: Sequence[Any] = (), writes: Sequence[Any] = (), **more: Any) -> None:
@@ -80,12 +58,17 @@ class Tape:
         if result is not None and id(result) in self._places:
             return  # nothing new: an op handed on its input, or what another op made within it
         places = [self._place_of(value) for value in inputs]
-        place = None if result is None else self._new_place(result)
-        shares = _memory(result) if _memory(result) in map(_memory, inputs) else None
-        if shares is None:
-            self._constants.discard(_memory(result))  # made by a call, even if by means of a maker
-        self.calls.append(Call(run, places, place, tuple(map(_memory, reads)),
-                               tuple(map(_memory, writes)), shares, **more))
+        made: dict[str, Any] = {}
+        if result is not None:
+            made = {"result": self._new_place(result),
+                    "kind": (result.shape, result.dtype, result.flags.c_contiguous)}
+            views = [p for p, value in zip(places, inputs) if memory_of(value) == memory_of(result)]
+            if views:
+                made["shares"] = views[0]
+            else:
+                self._constants.discard(memory_of(result))  # made by a call, if by way of a maker
+        self.calls.append(Call(run, places, reads=tuple(map(memory_of, reads)),
+                               writes=tuple(map(memory_of, writes)), **made, **more))
 
     def constant(self, array: Array) -> Array:
         """Take note of an array whose values every replay may share."""
@@ -130,14 +113,8 @@ class Tape:
         for (owner, counter), value in self._counters.items():
             setattr(owner, counter, value)
         self._places.clear()
-        self.calls = self._needed(self._varying())
-        self._write_at_once()
-        read = {place for place, _ in self._results}
-        for i in reversed(range(len(self.calls))):
-            inputs = {*self.calls[i].inputs}
-            last = {place for place in inputs - read if self._values[place] is None}
-            self.calls[i] = self.calls[i]._replace(last=tuple(last))
-            read |= inputs
+        wanted = {place for place, _ in self._results}
+        self.calls = placed(self._needed(self._varying()), self._values, wanted)
 
     def _varying(self) -> list[Call]:
         """The calls but those whose result is always the same; these are made here."""
@@ -159,34 +136,6 @@ class Tape:
                 read.update(call.inputs)
                 needed.append(call)
         return needed[::-1]
-
-    def _write_at_once(self) -> None:
-        """Let what would only be copied, as a gradient to its optimizer, be computed in place."""
-        readers = Counter(place for call in self.calls for place in call.inputs)
-        readers.update(place for place, _ in self._results)
-        memory: dict[int, int | None] = dict(enumerate(map(_memory, self._values)))
-        memory.update((call.result, call.shares) for call in self.calls if call.result is not None)
-        makers = {call.result: i for i, call in enumerate(self.calls) if call.into}
-
-        def touches(call: Call, copy: Call) -> bool:
-            """Whether a call reads or writes what the copy will overwrite."""
-            (whole,) = copy.writes
-            if whole in (*call.reads, *map(memory.get, call.inputs)):
-                return True
-            return whole in call.writes and (
-                call.target is None or np.may_share_memory(call.target, copy.target))
-
-        for i, copy in enumerate(self.calls):
-            if copy.target is None or copy.inputs[0] not in makers or readers[copy.inputs[0]] > 1:
-                continue
-            maker = makers[copy.inputs[0]]
-            if not any(touches(call, copy) for call in self.calls[maker:i]):
-                made = self.calls[maker]
-                assert made.into is not None
-                run = functools.partial(made.into, out=copy.target)
-                self.calls[maker] = copy._replace(run=run, inputs=made.inputs)
-                self.calls[i] = NOTHING
-        self.calls = [call for call in self.calls if call is not NOTHING]
 
     # Replaying.
 
@@ -220,12 +169,6 @@ class Tape:
         for place in call.last:
             self._values[place] = None
         return seconds
-
-
-def _memory(thing: Any) -> int:
-    """What tells memory apart: views share their base's."""
-    base = getattr(thing, "base", None)
-    return id(thing if base is None else base)
 
 
 def _as_array(run: Callable[..., Any]) -> Callable[..., Array]:

@@ -80,15 +80,15 @@ def check_slope(name: str, slope: float) -> None:
         raise ValueError(f"{name}: slope must be between 0 and 1, got {slope!r}")
 
 
-@op(lambda gy, y, x, slope: gate(gy, y, slope=slope))  # y has the sign of x, which is not kept
-def _leaky_relu(xp, x, slope):
-    return xp.leaky_relu(x, slope)
+@op(lambda gy, y, x, slope: gate(gy, y, slope=slope), into=True, over=(0,))  # y has the sign of x
+def _leaky_relu(xp, x, slope, **out):
+    return xp.leaky_relu(x, slope, **out)
 
 
-@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None)
-def gate(xp, gy, x, slope):
+@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None, into=True, over=(0,))
+def gate(xp, gy, x, slope, **out):
     """gy where x > 0, else slope * gy: linear in gy, flat in x."""
-    return xp.gate(gy, x, slope)
+    return xp.gate(gy, x, slope, **out)
 
 
 @op(lambda gy, y, x, low, high: gy * _inside(x, low=low, high=high))

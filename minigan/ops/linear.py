@@ -30,9 +30,9 @@ def _biased_rule(gy: Tensor, y: Tensor, x: Tensor, b: Tensor, slope: float,
     return g, sum(g, tuple(range(g.ndim - 1))) if wanted[1] else None
 
 
-@op(joint=_biased_rule)
-def _bias_leaky_relu(xp, x, b, slope):
-    return xp.biased(x, b, slope)
+@op(joint=_biased_rule, into=True, over=(0,))
+def _bias_leaky_relu(xp, x, b, slope, **out):
+    return xp.biased(x, b, slope, **out)
 
 
 def bias_leaky_relu(x: Tensor, b: Tensor, slope: float) -> Tensor:

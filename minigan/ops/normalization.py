@@ -41,10 +41,10 @@ def _scale(xp, x, s):
     lambda g, y, a, p, b, q, r: _dot(g, a, axes=_single(p, a.ndim)),
     lambda g, y, a, p, b, q, r: _scale(g, q),
     lambda g, y, a, p, b, q, r: _dot(g, b, axes=_single(q, a.ndim)),
-    lambda g, y, a, p, b, q, r: sum(g, _single(r, a.ndim), keepdims=True))
-def _mix(xp, a, p, b, q, r):
+    lambda g, y, a, p, b, q, r: sum(g, _single(r, a.ndim), keepdims=True), into=True, over=(0,))
+def _mix(xp, a, p, b, q, r, **out):
     """a * p + b * q + r, all having as many axes as a."""
-    return xp.mix(a, p, b, q, r)
+    return xp.mix(a, p, b, q, r, **out)
 
 
 @op(lambda gy, y, a, b, axes: _scale(b, gy), lambda gy, y, a, b, axes: _scale(a, gy))
