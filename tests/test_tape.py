@@ -176,6 +176,9 @@ def test_most_ops_that_can_do_it_are_written_over_an_input():
     (lambda x, m: (a := m + m, a.T + x)[-1], 0),                              # a view
     (lambda x, m: (a := x @ m, b := a * 2, c := b * 3, d := b - c, d)[-1], 2),
     (lambda x, m: (a := m.T + x.T, a * 2)[-1], 0),                            # in another order
+    (lambda x, m: ops.reshape(x @ m, (1, 4)) * 2, 1),                         # a view, of nothing
+    (lambda x, m: (a := x @ m, b := ops.reshape(a, (4,)) * 2, c := a * 3, b[0] + c)[-1], 2),
+    (lambda x, m: x[0] * 2, 0),                                               # of what was there
     (lambda x, m: (m * 2) * x, 1)])
 def test_a_result_is_written_over_what_nobody_reads_any_more(monkeypatch, step, reused):
     monkeypatch.setattr(cpu_calls, "LARGE", 0)

@@ -107,7 +107,8 @@ def _find_last(calls: list[Call], values: Sequence[Any], wanted: set[int]) -> No
 
 def _write_over(calls: list[Call], memory: dict[int, int], wanted: set[int]) -> None:
     """Let a result take the place of an input, where nobody else will read that memory."""
-    kinds = {call.result: call.kind for call in calls if call.shares is None}
+    kinds = {place: call.kind for call in calls
+             if (place := call.result) is not None and memory[place] < 0}
     last = {memory[place]: i for i, call in enumerate(calls) for place in call.inputs}
     last.update((memory[place], len(calls)) for place in wanted)
     for i, call in enumerate(calls):
