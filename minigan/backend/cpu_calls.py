@@ -27,6 +27,7 @@ class Call(NamedTuple):
     run: Callable[..., Any]
     inputs: Sequence[int]
     result: int | None = None
+    last: Sequence[int] = ()    # places that no later call reads
     reads: Sequence[int] = ()
     writes: Sequence[int] = ()
     kind: Any = None            # shape, dtype of the result, and whether it is contiguous
@@ -35,7 +36,6 @@ class Call(NamedTuple):
     into: bool = False          # whether `run` takes `out`, an array for the result
     over: tuple[int, ...] = ()  # the inputs, by position, that `out` may be
     reused: int | None = None   # the place over whose array the result is written
-    last: Sequence[int] = ()    # places that no later call reads
 
 
 NOTHING = Call(lambda: None, ())

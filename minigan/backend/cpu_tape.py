@@ -151,7 +151,7 @@ class Tape:
             self._lanes.run()
         else:
             values = self._values
-            for run, inputs, result, *_, last in self.calls:
+            for run, inputs, result, last in [call[:4] for call in self.calls]:
                 made = run(*[values[i] for i in inputs])
                 if result is not None:
                     values[result] = made
