@@ -178,18 +178,17 @@ class Op:
 
     view: the result may share the first input's memory. broadcasts: NumPy's broadcasting; rules
     return gradients of the broadcast shape, the engine sums them. converts: the result may have
-    another dtype or device. into: forward takes `out`, an array for its result, which may be one of
-    the inputs in the positions `over`.
+    another dtype or device. out: forward takes `out`, an array for its result, which may be the
+    inputs in these positions.
     """
 
     def __init__(self, forward: Callable[..., Array], *rules: Rule | None,
                  joint: Callable[..., Sequence[Tensor | None]] | None = None, view: bool = False,
-                 broadcasts: bool = False, converts: bool = False, into: bool = False,
-                 over: tuple[int, ...] = ()) -> None:
+                 broadcasts: bool = False, converts: bool = False,
+                 out: tuple[int, ...] | None = None) -> None:
         self.name = forward.__name__.lstrip("_")
         self.forward, self.rules, self.joint = forward, rules, joint
-        self.view, self.broadcasts = view, broadcasts
-        self.converts, self.into, self.over = converts, into, over
+        self.view, self.broadcasts, self.converts, self.out = view, broadcasts, converts, out
         self.__doc__, signature = forward.__doc__, inspect.signature(forward)
         self.__signature__ = signature.replace(parameters=[*signature.parameters.values()][1:])
         OPS[self.name] = self
@@ -422,20 +421,19 @@ def _sum_to(op: Op, g: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 # ---------------------------------------------------------------- 5. rules: arithmetic
 
-@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True, into=True, over=(0, 1))
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True, out=(0, 1))
 def add(xp, a, b, **out):
     """a + b, broadcast as NumPy does it."""
     return xp.add(a, b, **out)
 
 
-@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: negative(gy), broadcasts=True, into=True,
-    over=(0, 1))
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: negative(gy), broadcasts=True, out=(0, 1))
 def subtract(xp, a, b, **out):
     """a - b, broadcast as NumPy does it."""
     return xp.subtract(a, b, **out)
 
 
-@op(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a, broadcasts=True, into=True, over=(0, 1))
+@op(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a, broadcasts=True, out=(0, 1))
 def multiply(xp, a, b, **out):
     """a * b, element by element, broadcast as NumPy does it."""
     return xp.multiply(a, b, **out)
@@ -473,7 +471,7 @@ def power(xp, x, n):
 @op(lambda gy, y, a, b, ta, tb: _matmul(b, gy, ta=tb, tb=True) if ta else
     _matmul(gy, b, ta=False, tb=not tb),
     lambda gy, y, a, b, ta, tb: _matmul(gy, a, ta=True, tb=ta) if tb else
-    _matmul(a, gy, ta=not ta, tb=False), broadcasts=True, into=True)
+    _matmul(a, gy, ta=not ta, tb=False), broadcasts=True, out=())
 def _matmul(xp, a, b, ta, tb, **out):
     return xp.product(a.swapaxes(-1, -2) if ta else a, b.swapaxes(-1, -2) if tb else b, **out)
 

@@ -319,7 +319,7 @@ def test_wgan_mlp():
     twin.run(wgan(twin))
     assert (twin.model.c_optimizer.t, twin.model.g_optimizer.t) == (10, 2)
     clipped = [p.data for p in twin.model.discriminator.parameters()]
-    assert max(np.abs(p).max() for p in clipped) == twin.settings.clip == np.float32(0.05)
+    assert max(np.abs(p).max() for p in clipped) == twin.settings.clip == 0.2
 
 
 def strided(w: int) -> tuple[Any, Any]:

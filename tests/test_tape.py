@@ -134,7 +134,7 @@ def test_what_is_computed_in_place_is_what_would_be_copied(monkeypatch, step):
     assert after[0] == after[1]
 
 
-OVER = [(op, i) for op in mg.engine.OPS.values() for i in op.over]
+OVER = [(op, i) for op in mg.engine.OPS.values() for i in op.out or ()]
 
 
 @pytest.mark.parametrize("op, position", OVER, ids=lambda x: getattr(x, "name", x))

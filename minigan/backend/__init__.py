@@ -2,7 +2,7 @@
 
 Read in this order: `base` (what a device offers), `registry` (the switch), `random` (streams),
 `geometry` (sizes of convolutions); `cpu` and `gpu` hold what each device does better, `cpu_tape`
-and `counting` how each replays a step.
+(then `cpu_calls`, `cpu_lanes`) and `counting` how each replays a step.
 """
 
 from minigan.backend.base import Array, Backend, BackendError

@@ -1,7 +1,7 @@
 """The calls of a recorded step, and where their results go: into memory that is in use already.
 
 New memory has to be fetched before it is written, and what is computed in one place and copied to
-another passes through the processor twice. A call whose op can do so (`Op.into`, `Op.over`) writes
+another passes through the processor twice. A call whose op can do so (`Op.out`) writes
 straight to where its result would be copied, as gradients are to their optimizer, or over an input
 that nobody reads any more. That changes no bit.
 """
@@ -33,8 +33,7 @@ class Call(NamedTuple):
     kind: Any = None            # shape, dtype of the result, and whether it is contiguous
     shares: int | None = None   # the place of which the result is a view, if it is one
     target: Array | None = None  # where the call only copies its input to, or writes its result
-    into: bool = False          # whether `run` takes `out`, an array for the result
-    over: tuple[int, ...] = ()  # the inputs, by position, that `out` may be
+    out: tuple[int, ...] | None = None  # if `run` takes `out`: the inputs, by position, it may be
     reused: int | None = None   # the place over whose array the result is written
 
 
@@ -74,7 +73,7 @@ def _written_at_once(calls: list[Call], memory: dict[int, int], wanted: set[int]
     """Let what would only be copied be computed where it is copied to."""
     readers = Counter(place for call in calls for place in call.inputs)
     readers.update(wanted)
-    makers = {call.result: i for i, call in enumerate(calls) if call.into}
+    makers = {call.result: i for i, call in enumerate(calls) if call.out is not None}
 
     def touches(call: Call, copy: Call) -> bool:
         """Whether a call reads or writes what the copy will overwrite."""
@@ -115,7 +114,7 @@ def _write_over(calls: list[Call], memory: dict[int, int], wanted: set[int]) -> 
         if call.kind is None or not call.kind[2] or math.prod(call.kind[0]) <= LARGE:
             continue
         here = [memory[place] for place in call.inputs]
-        for position in call.over:
+        for position in call.out or ():
             place = call.inputs[position]
             if kinds.get(place) == call.kind and last[memory[place]] == i and (
                     here.count(memory[place]) == 1):

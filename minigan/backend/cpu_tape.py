@@ -49,8 +49,8 @@ class Tape:
         index = [part for part in settings.get("index") or () if isinstance(part, np.ndarray)]
         run = (_indexed(xp, op.forward, settings, len(inputs)) if index else
                functools.partial(op.forward, xp, **settings))
-        able = {"into": op.into, "over": op.over} if result.ndim and not index else {}
-        self.call(_as_array(run) if result.ndim == 0 else run, [*inputs, *index], result, **able)
+        self.call(_as_array(run) if result.ndim == 0 else run, [*inputs, *index], result,
+                  out=None if index or result.ndim == 0 else op.out)
 
     def call(self, run: Callable[..., Any], inputs: Sequence[Any] = (), result: Any = None,
              reads: Sequence[Any] = (), writes: Sequence[Any] = (), **more: Any) -> None:

@@ -80,12 +80,12 @@ def check_slope(name: str, slope: float) -> None:
         raise ValueError(f"{name}: slope must be between 0 and 1, got {slope!r}")
 
 
-@op(lambda gy, y, x, slope: gate(gy, y, slope=slope), into=True, over=(0,))  # y has the sign of x
+@op(lambda gy, y, x, slope: gate(gy, y, slope=slope), out=(0,))  # y has the sign of x
 def _leaky_relu(xp, x, slope, **out):
     return xp.leaky_relu(x, slope, **out)
 
 
-@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None, into=True, over=(0,))
+@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None, out=(0,))
 def gate(xp, gy, x, slope, **out):
     """gy where x > 0, else slope * gy: linear in gy, flat in x."""
     return xp.gate(gy, x, slope, **out)

@@ -30,7 +30,7 @@ def _biased_rule(gy: Tensor, y: Tensor, x: Tensor, b: Tensor, slope: float,
     return g, sum(g, tuple(range(g.ndim - 1))) if wanted[1] else None
 
 
-@op(joint=_biased_rule, into=True, over=(0,))
+@op(joint=_biased_rule, out=(0,))
 def _bias_leaky_relu(xp, x, b, slope, **out):
     return xp.biased(x, b, slope, **out)
 

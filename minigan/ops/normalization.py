@@ -41,7 +41,7 @@ def _scale(xp, x, s):
     lambda g, y, a, p, b, q, r: _dot(g, a, axes=_single(p, a.ndim)),
     lambda g, y, a, p, b, q, r: _scale(g, q),
     lambda g, y, a, p, b, q, r: _dot(g, b, axes=_single(q, a.ndim)),
-    lambda g, y, a, p, b, q, r: sum(g, _single(r, a.ndim), keepdims=True), into=True, over=(0,))
+    lambda g, y, a, p, b, q, r: sum(g, _single(r, a.ndim), keepdims=True), out=(0,))
 def _mix(xp, a, p, b, q, r, **out):
     """a * p + b * q + r, all having as many axes as a."""
     return xp.mix(a, p, b, q, r, **out)
