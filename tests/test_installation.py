@@ -104,7 +104,7 @@ def test_which_packages_are_cupy(monkeypatch):
     monkeypatch.undo()
     found = [SimpleNamespace(metadata={"Name": name}) for name in (
         "cupy", "CuPy-CUDA12x", "cupy-cuda112", "cupy-rocm-5-0", "cupy-xarray", "numpy", "cupyx")]
-    monkeypatch.setattr(installation.importlib.metadata, "distributions", lambda: found)
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: found)
     assert installation.installed() == ["cupy", "cupy-cuda112", "cupy-cuda12x", "cupy-rocm-5-0"]
 
 

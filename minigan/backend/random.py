@@ -19,6 +19,7 @@ from minigan.backend import registry
 from minigan.backend.base import Array, Backend
 
 NAMES = ("init", "data", "latent", "dropout", "penalty")  # what training draws from
+PAIRS = 1 << 14      # of normal numbers at a time: new memory takes longer than logarithms
 WORDS_PER_BLOCK = 4  # one Philox counter value makes four 64-bit words
 
 
@@ -47,12 +48,15 @@ class Stream:
         self._counter += blocks
         return self._bits.random_raw(blocks * WORDS_PER_BLOCK)[:n]
 
-    def _unit(self, n: int, dtype: np.dtype) -> np.ndarray:
-        """n uniforms in [0, 1) on the host, with all the bits that `dtype` can hold."""
+    def _bits_of(self, n: int, dtype: np.dtype) -> np.ndarray:
+        """The bits of n uniforms: words for float64, halves of words for float32."""
         if dtype == np.float64:
-            return (self.words(n) >> np.uint64(11)) * 2.0 ** -53
-        halves = self.words(-(-n // 2)).astype("<u8", copy=False).view("<u4")[:n]
-        return (halves >> np.uint32(8)).astype(np.float32) * np.float32(2.0 ** -24)
+            return self.words(n)
+        return self.words(-(-n // 2)).astype("<u8", copy=False).view("<u4")[:n]
+
+    def _unit(self, n: int, dtype: np.dtype) -> np.ndarray:
+        """n uniforms in [0, 1) on the host."""
+        return _unit(self._bits_of(n, dtype))
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0,
                 dtype: Any = np.float32, xp: Backend | None = None) -> Array:
@@ -85,16 +89,12 @@ class Stream:
         """What `normal` draws, as a NumPy array."""
         n = math.prod(shape)
         half = -(-n // 2)
-        unit = self._unit(2 * half, dtype)
-        radius = np.sqrt(-2.0 * np.log(1 - unit[:half], dtype=np.float64))  # log of (0, 1]
-        if dtype == np.float32:  # cos and sin by tan of half the angle, rounded once: devices agree
-            t = np.tan(dtype.type(math.pi) * unit[half:], dtype=np.float64)
-            radius /= 1 + t * t
-            cosine, sine = 1 - t * t, 2 * t
-        else:
-            angle = 2.0 * math.pi * unit[half:]
-            cosine, sine = np.cos(angle), np.sin(angle)
-        values = np.concatenate([radius * cosine, radius * sine])[:n].astype(dtype).reshape(shape)
+        bits, values = self._bits_of(2 * half, dtype), np.empty(2 * half, dtype)
+        for start in range(0, half, PAIRS):
+            one = slice(start, min(start + PAIRS, half))
+            other = slice(half + one.start, half + one.stop)
+            values[one], values[other] = _normal_pairs(_unit(bits[one]), _unit(bits[other]))
+        values = values[:n].reshape(shape)
         if (mean, std) != (0.0, 1.0):
             values = values * dtype.type(std) + dtype.type(mean)
         return values
@@ -107,6 +107,25 @@ class Stream:
         """Whole numbers from 0 to n - 1, int64, on the host."""
         return (self._unit(math.prod(shape), np.dtype(np.float64)) * n).astype(np.int64).reshape(
             shape)
+
+
+def _unit(bits: np.ndarray) -> np.ndarray:
+    """Uniforms in [0, 1), with all the bits that float64, or of halves float32, can hold."""
+    if bits.dtype.itemsize == 8:
+        return (bits >> np.uint64(11)) * 2.0 ** -53
+    return (bits >> np.uint32(8)).astype(np.float32) * np.float32(2.0 ** -24)
+
+
+def _normal_pairs(unit: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two normal numbers of two uniforms, float64 (Box and Muller 1958)."""
+    radius = np.sqrt(-2.0 * np.log(1 - unit, dtype=np.float64))  # log of (0, 1]
+    if other.dtype == np.float64:
+        angle = 2.0 * math.pi * other
+        return radius * np.cos(angle), radius * np.sin(angle)
+    t = np.tan(np.float32(math.pi) * other, dtype=np.float64)  # cos and sin by tan of half the
+    square = t * t                                             # angle, rounded once: devices agree
+    radius /= 1 + square
+    return radius * (1 - square), radius * (2 * t)
 
 
 def _float_dtype(what: str, dtype: Any) -> np.dtype:
