@@ -168,9 +168,9 @@ class Tiling:
 
     # Blocks: a few images at a time, or, when the weights are many, one product at a time.
 
-    def images(self, n: int) -> list[slice]:
+    def images(self, n: int, tiles: int = 128) -> list[slice]:
         """n images in blocks of about 128 tiles; of fewer, threads would wait for each other."""
-        size = max(1, 128 // self.tiles)
+        size = max(1, tiles // self.tiles)
         return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
     def whole(self, cut: Callable[..., Array], images: Array, channels: int) -> Array:
@@ -196,6 +196,21 @@ class Tiling:
         parallel(lambda i: put(products[:, self._tiles(blocks[i])].transpose(1, 0, 2),
                                result[blocks[i]]), len(blocks))
 
+    def gather(self, x: Array, y: Array) -> Array:
+        """The sum over all tiles of B x times A y: (P, channels, C_out), block by block."""
+        blocks = self.images(len(x), 256)
+        parts: list[Any] = [None] * len(blocks)
+
+        def block(i: int) -> None:
+            rows, columns = self.of_x(x[blocks[i]]), self.of_y(y[blocks[i]])
+            parts[i] = rows.transpose(1, 2, 0) @ columns.transpose(1, 0, 2)
+
+        parallel(block, len(blocks))
+        total = parts[0]
+        for part in parts[1:]:  # always in the same order: the sum does not depend on threads
+            total += part
+        return total
+
     def _tiles(self, images: slice) -> slice:
         return slice(images.start * self.tiles, images.stop * self.tiles)
 
@@ -219,6 +234,8 @@ def conv_transpose2d(y: Array, w: Array, g: Geometry, m: int) -> Array:
 def conv2d_weight(x: Array, y: Array, g: Geometry, m: int) -> Array:
     """w (KH, KW, C_in, C_out)."""
     t = Tiling(g, m, x.shape[-1], y.shape[-1], x.dtype)
+    if t.few_weights:
+        return t.to_w(t.gather(x, y))
     of_x, of_y = t.whole(t.of_x, x, t.channels), t.whole(t.of_y, y, t.c_out)
     products = np.empty((len(t.G), t.channels, t.c_out), x.dtype)
     parallel(lambda p: np.matmul(of_x[:, p].T, of_y[:, p], out=products[p]), len(products))

@@ -21,7 +21,8 @@ FLOORS = 3         # times that the floor is measured, at most
 # weight by the learning rate, also where the gradient's sign is nothing but rounding. On
 # dcgan:torch64 the losses of steps 2 and 3 are up to 5e-4 and 1.9e-3 from PyTorch's in float64;
 # PyTorch's own in float32 are up to 9e-4 and 2.0e-3 from those.
-TOLERANCES = (2e-4, 2e-3, 5e-3, 1e-2, 3e-2)
+# With batches of 16 PyTorch's two forms differ by 1.6e-2 in step 4.
+TOLERANCES = (2e-4, 2e-3, 5e-3, 4e-2, 1e-1)
 
 
 @dataclass(frozen=True)
