@@ -144,11 +144,11 @@ def test_ops_give_the_same_bits_over_an_input(monkeypatch, op, position, block, 
     monkeypatch.setattr(cpu_passes, "BLOCK", block)
     random = np.random.default_rng(0)
     shape, small = (3, 4, 5, 6), (1, 1, 1, 6)
-    shapes = {"_mix": [shape, small, shape, small, small], "bias_leaky_relu": [shape, (6,)],
+    shapes = {"mix": [shape, small, shape, small, small], "bias_leaky_relu": [shape, (6,)],
               "leaky_relu": [shape]}
     settings = {"slope": slope} if "leaky" in op.name or op.name == "gate" else {}
     inputs = [random.standard_normal(due).astype("f4")
-              for due in shapes.get(op.name, shapes["_mix"] if op.name == "mix" else [shape] * 2)]
+              for due in shapes.get(op.name, [shape] * 2)]
     due = op.forward(NUMPY, *[x.copy() for x in inputs], **settings)
     copies = [x.copy() for x in inputs]
     found = op.forward(NUMPY, *copies, **settings, out=copies[position])
@@ -167,7 +167,7 @@ def test_most_ops_that_can_do_it_are_written_over_an_input():
 @pytest.mark.parametrize("step, reused", [
     (lambda x, m: (a := x @ m, a * 2)[-1], 1),
     (lambda x, m: (a := x @ m, a * a)[-1], 0),                                # both inputs
-    (lambda x, m: (a := x @ m, b := a * 2, a - b)[-1], 1),                    # read again: b is not
+    (lambda x, m: (a := x @ m, b := a * 2, a - b)[-1], 1),                    # a is read again
     (lambda x, m: (a := x @ m, v := a[0], b := a * 2, b + v)[-1], 1),         # by a view
     (lambda x, m: (a := x @ m, v := a.T, a * v)[-1], 0),                      # beside its view
     (lambda x, m: (a := x @ m, ops.sum(a * 2, 0) * 2)[-1], 2),
@@ -294,7 +294,7 @@ def shuffled(lanes, random):
             waits[h] -= 1
             if not waits[h]:
                 ready.append(h)
-    assert made == len(lanes.groups)
+    assert made == len(lanes.runs)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from minigan.backend.base import Array
 from minigan.backend.cpu_passes import constant
 from minigan.backend.cpu_tape import Taping
 from minigan.backend.geometry import Geometry
-from minigan.backend.threads import in_turn, parallel
+from minigan.backend.threads import added_up, in_turn, parallel
 
 PATCHES = 1 << 20  # numbers in the patches of a block of images, 4 MB: fewer blocks wait less
 FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
@@ -180,16 +180,13 @@ class NumpyBackend(Taping):
         if m := _tile(x, y, g, c_in, c_out):
             return cpu_winograd.conv2d_weight(x, y, g, m)
         rows = math.prod(g.kernel) * c_in
-        parts = {}
+        parts = {-1: np.zeros((rows, c_out), np.result_type(x, y))}  # of no images
 
         def block(images: slice) -> None:
             parts[images.start] = self.patches(x[images], g).T @ y[images].reshape(-1, c_out)
 
         _over_images(block, len(x), math.prod(g.out_size) * rows, c_out, least=8)
-        total = np.zeros((rows, c_out), np.result_type(x, y))
-        for start in sorted(parts):  # always in the same order: the sum does not depend on threads
-            total += parts[start]
-        return total.reshape(*g.kernel, c_in, c_out)
+        return added_up(parts).reshape(*g.kernel, c_in, c_out)
 
 
 def _turned_geometry(g: Geometry) -> Geometry | None:

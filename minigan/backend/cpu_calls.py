@@ -1,9 +1,9 @@
 """The calls of a recorded step, and where their results go: into memory that is in use already.
 
 New memory has to be fetched before it is written, and what is computed in one place and copied to
-another passes through the processor twice. A call whose op can do so (`Op.out`) writes
-straight to where its result would be copied, as gradients are to their optimizer, or over an input
-that nobody reads any more. That changes no bit.
+another passes through the processor twice. A call whose op can do so (`Op.out`) writes straight to
+where its result would be copied, as gradients are to their optimizer, or over an input that nobody
+reads any more. That changes no bit.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Callable, Iterable, NamedTuple, Sequence
 import numpy as np
 
 from minigan.backend.base import Array
+from minigan.backend.cpu_passes import BLOCK
 
 
 class Call(NamedTuple):
@@ -38,7 +39,7 @@ class Call(NamedTuple):
 
 
 NOTHING = Call(lambda: None, ())
-LARGE = 65_536  # numbers in a result; less stays in the cache anyway
+LARGE = BLOCK  # numbers in a result; less stays in the cache anyway
 
 
 def memory_of(thing: Any) -> int:

@@ -27,10 +27,11 @@ class Lanes:
 
     def __init__(self, calls: Sequence[Call], values: list[Any], seconds: Sequence[float]) -> None:
         self.values = values
-        self.groups, self.after = _grouped(_order(calls, values), [s >= HEAVY for s in seconds])
-        self.runs = [[calls[i][:3] for i in group] for group in self.groups]
-        took = [sum(seconds[i] for i in group) for group in self.groups]
-        self.heavy = [seconds[group[0]] >= HEAVY for group in self.groups]
+        heavy = [s >= HEAVY for s in seconds]
+        groups, self.after = _grouped(_order(calls, values), heavy)
+        self.runs = [[calls[i][:3] for i in group] for group in groups]
+        self.heavy = [heavy[group[0]] for group in groups]
+        took = [sum(seconds[i] for i in group) for group in groups]
         self.waits = [0] * len(took)    # for so many groups
         self.rank = took[:]             # seconds from here to the end, on the longest way
         for g in reversed(range(len(took))):
@@ -39,12 +40,11 @@ class Lanes:
                 self.waits[h] += 1
         freed = {place for call in calls for place in call.last}
         self.read = [tuple({place for i in group for place in calls[i].inputs} & freed)
-                     for group in self.groups]
+                     for group in groups]
         self.readers = Counter(place for places in self.read for place in places)
         total = sum(seconds)
         self.long = sum(s for s in seconds if s >= LONG) / total if total else 0.0
-        self.lock = Lock()
-        self.gate = Condition(self.lock)
+        self.gate = Condition(Lock())
 
     def pay(self) -> bool:
         """Whether that is faster than one call after the other."""
@@ -54,7 +54,7 @@ class Lanes:
         """Make all calls."""
         self._waits, self._readers = self.waits[:], self.readers.copy()
         self._ready: list[tuple[float, int]] = []  # heavy groups, those on the longest way first
-        self._left, self._idle = len(self.groups), False
+        self._left, self._idle = len(self.runs), False
         self._error: BaseException | None = None
         self._helpers: list[Task] = []
         self._helping = 0
@@ -63,7 +63,7 @@ class Lanes:
             while (g := self._next()) is not None:
                 self._make([g])
         except BaseException as error:
-            with self.lock:
+            with self.gate:
                 self._error = error
             raise
         finally:
@@ -72,7 +72,7 @@ class Lanes:
 
     def _next(self) -> int | None:
         """For the thread that calls `run`: the next heavy group, None when all are made."""
-        with self.lock:
+        with self.gate:
             while not self._ready and self._left and self._error is None:
                 self._idle = True
                 self.gate.wait()
@@ -92,7 +92,7 @@ class Lanes:
         """On another thread, while there is more to do than the first one can."""
         try:
             while True:
-                with self.lock:
+                with self.gate:
                     if self._error is not None or len(self._ready) <= self._idle:
                         self._helping -= 1
                         self.gate.notify()
@@ -102,7 +102,7 @@ class Lanes:
                     g = self._take()
                 self._make([g])
         except BaseException as error:
-            with self.lock:
+            with self.gate:
                 self._error = error
                 self.gate.notify()
 
@@ -126,7 +126,7 @@ class Lanes:
                 if result is not None:
                     values[result] = made
                 del made
-            with self.lock:
+            with self.gate:
                 self._left -= 1
                 for place in self.read[g]:
                     self._readers[place] -= 1

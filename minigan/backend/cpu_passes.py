@@ -19,7 +19,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from minigan.backend.base import Array, Backend
-from minigan.backend.threads import in_turn, parallel, threads
+from minigan.backend.threads import added_up, in_turn, parallel, threads
 
 BLOCK = 65_536  # elements: a block, its result and a temporary array fit the second-level cache
 SHARED = 16     # blocks, so 4 MB, from which to wake other threads takes less than it saves
@@ -54,10 +54,7 @@ def summed(job: Callable[[slice], Array], rows: Array, shape: tuple[int, ...]) -
         parts[block.start] = job(block)
 
     in_blocks(keep, len(rows), rows.shape[1], BLOCK)
-    total = parts.pop(0)
-    for start in sorted(parts):
-        total += parts[start]
-    return total.reshape(shape)
+    return added_up(parts).reshape(shape)
 
 
 @functools.lru_cache(256)
@@ -157,7 +154,7 @@ class Passes(Backend):
         if x.size <= BLOCK or not _alike(gy, x):
             return _in(out, super().gate(gy, x, slope))
         result = np.empty_like(gy) if out is None else out
-        in_parts(_gate if out is None else _gate_over, slope, gy, x, result)
+        in_parts(_gate, slope, gy, x, result)
         return result
 
     def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
@@ -236,15 +233,7 @@ def _leaky_relu(slope: float, x: Array, y: Array) -> None:
 
 
 def _gate(slope: float, gy: Array, x: Array, result: Array) -> None:
-    np.copyto(result, (x > 0).view(np.int8))  # from booleans it takes twice as long
-    if slope:
-        np.maximum(result, constant(slope, x.size, x.dtype), out=result)
-    np.multiply(result, gy, out=result)
-
-
-def _gate_over(slope: float, gy: Array, x: Array, result: Array) -> None:
-    """The same where the result may be gy."""
-    factor = (x > 0).view(np.int8).astype(gy.dtype)
+    factor = (x > 0).view(np.int8).astype(gy.dtype)  # from booleans it takes twice as long
     if slope:
         np.maximum(factor, constant(slope, x.size, x.dtype), out=factor)
     np.multiply(factor, gy, out=result)

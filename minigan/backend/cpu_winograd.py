@@ -28,7 +28,7 @@ import numpy as np
 
 from minigan.backend.base import Array
 from minigan.backend.geometry import Geometry
-from minigan.backend.threads import parallel
+from minigan.backend.threads import added_up, parallel
 
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)  # small numbers and their inverses: small errors
 SIZES = (2, 4)         # of tiles; larger ones would lose digits
@@ -169,7 +169,7 @@ class Tiling:
     # Blocks: a few images at a time, or, when the weights are many, one product at a time.
 
     def images(self, n: int, tiles: int = 128) -> list[slice]:
-        """n images in blocks of about 128 tiles; of fewer, threads would wait for each other."""
+        """n images in blocks of about so many tiles; with fewer, threads meet too often."""
         size = max(1, tiles // self.tiles)
         return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
@@ -196,20 +196,22 @@ class Tiling:
         parallel(lambda i: put(products[:, self._tiles(blocks[i])].transpose(1, 0, 2),
                                result[blocks[i]]), len(blocks))
 
-    def gather(self, x: Array, y: Array) -> Array:
-        """The sum over all tiles of B x times A y: (P, channels, C_out), block by block."""
-        blocks = self.images(len(x), 256)
-        parts: list[Any] = [None] * len(blocks)
+    def correlate(self, x: Array, y: Array) -> Array:
+        """The sum over all tiles of B x times A y: (P, channels, C_out)."""
+        if not self.few_weights:
+            of_x = self.whole(self.of_x, x, self.channels)
+            of_y = self.whole(self.of_y, y, self.c_out)
+            products = np.empty((len(self.G), self.channels, self.c_out), x.dtype)
+            parallel(lambda p: np.matmul(of_x[:, p].T, of_y[:, p], out=products[p]), len(products))
+            return products
+        blocks, parts = self.images(len(x), 256), dict[int, Array]()
 
         def block(i: int) -> None:
             rows, columns = self.of_x(x[blocks[i]]), self.of_y(y[blocks[i]])
             parts[i] = rows.transpose(1, 2, 0) @ columns.transpose(1, 0, 2)
 
         parallel(block, len(blocks))
-        total = parts[0]
-        for part in parts[1:]:  # always in the same order: the sum does not depend on threads
-            total += part
-        return total
+        return added_up(parts)
 
     def _tiles(self, images: slice) -> slice:
         return slice(images.start * self.tiles, images.stop * self.tiles)
@@ -234,9 +236,4 @@ def conv_transpose2d(y: Array, w: Array, g: Geometry, m: int) -> Array:
 def conv2d_weight(x: Array, y: Array, g: Geometry, m: int) -> Array:
     """w (KH, KW, C_in, C_out)."""
     t = Tiling(g, m, x.shape[-1], y.shape[-1], x.dtype)
-    if t.few_weights:
-        return t.to_w(t.gather(x, y))
-    of_x, of_y = t.whole(t.of_x, x, t.channels), t.whole(t.of_y, y, t.c_out)
-    products = np.empty((len(t.G), t.channels, t.c_out), x.dtype)
-    parallel(lambda p: np.matmul(of_x[:, p].T, of_y[:, p], out=products[p]), len(products))
-    return t.to_w(products)
+    return t.to_w(t.correlate(x, y))

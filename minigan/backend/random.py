@@ -48,7 +48,7 @@ class Stream:
         self._counter += blocks
         return self._bits.random_raw(blocks * WORDS_PER_BLOCK)[:n]
 
-    def _bits_of(self, n: int, dtype: np.dtype) -> np.ndarray:
+    def _raw(self, n: int, dtype: np.dtype) -> np.ndarray:
         """The bits of n uniforms: words for float64, halves of words for float32."""
         if dtype == np.float64:
             return self.words(n)
@@ -56,7 +56,7 @@ class Stream:
 
     def _unit(self, n: int, dtype: np.dtype) -> np.ndarray:
         """n uniforms in [0, 1) on the host."""
-        return _unit(self._bits_of(n, dtype))
+        return _uniforms(self._raw(n, dtype))
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0,
                 dtype: Any = np.float32, xp: Backend | None = None) -> Array:
@@ -89,11 +89,11 @@ class Stream:
         """What `normal` draws, as a NumPy array."""
         n = math.prod(shape)
         half = -(-n // 2)
-        bits, values = self._bits_of(2 * half, dtype), np.empty(2 * half, dtype)
+        bits, values = self._raw(2 * half, dtype), np.empty(2 * half, dtype)
         for start in range(0, half, PAIRS):
             one = slice(start, min(start + PAIRS, half))
             other = slice(half + one.start, half + one.stop)
-            values[one], values[other] = _normal_pairs(_unit(bits[one]), _unit(bits[other]))
+            values[one], values[other] = _normal_pairs(_uniforms(bits[one]), _uniforms(bits[other]))
         values = values[:n].reshape(shape)
         if (mean, std) != (0.0, 1.0):
             values = values * dtype.type(std) + dtype.type(mean)
@@ -109,7 +109,7 @@ class Stream:
             shape)
 
 
-def _unit(bits: np.ndarray) -> np.ndarray:
+def _uniforms(bits: np.ndarray) -> np.ndarray:
     """Uniforms in [0, 1), with all the bits that float64, or of halves float32, can hold."""
     if bits.dtype.itemsize == 8:
         return (bits >> np.uint64(11)) * 2.0 ** -53

@@ -21,8 +21,8 @@ _tasks: SimpleQueue[Task | None] = SimpleQueue()  # of the helpers; None ends on
 class Task:
     """A job for whoever has time first: a helper, or in the end nobody.
 
-    Thirty lines instead of `concurrent.futures`, whose conditions cost a step of many short calls a
-    twentieth of its time: here one lock is all that two threads meet at.
+    Thirty lines instead of `concurrent.futures`, whose conditions take about 50 us more for each,
+    as long as a small product: here one lock is all that two threads meet at.
     """
 
     def __init__(self, job: Callable[[], Any]) -> None:
@@ -103,6 +103,15 @@ def in_turn(job: Callable[[int], Any], n: int) -> None:
     """Run job(0) to job(n - 1) on the caller's thread."""
     for i in range(n):
         job(i)
+
+
+def added_up(parts: dict[int, Any]) -> Any:
+    """The sum of what jobs made, in the order of their numbers: the bits depend on no thread."""
+    first, *others = sorted(parts)
+    total = parts[first]
+    for i in others:
+        total += parts[i]
+    return total
 
 
 def parallel(job: Callable[[int], Any], n: int) -> None:
