@@ -83,11 +83,11 @@ def _noting(recording: Any, began: int) -> Callable[[Op, Op | None, Any], Tensor
     """A hook for the ops of a step that is being captured, and began at that tick."""
     def watch(op: Op, within: Op | None, run: Any) -> Tensor:
         try:
-            y: Tensor = run()
             inputs, settings = run.args
             for x in inputs:
                 if isinstance(x, Tensor) and x.tick < began:  # it was there before
                     recording.keep(x.data)
+            y: Tensor = run()
             recording.op(of(y.data), op,
                          [x.data if isinstance(x, Tensor) else x for x in inputs], settings, y.data)
             return y

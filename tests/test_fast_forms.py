@@ -152,18 +152,17 @@ def test_the_convolution_family_in_blocks(size, kernel, stride, padding, dtype):
         same(FAST.fold(rows, g, channels), PLAIN.fold(rows, g, channels), dtype, 20)
 
 
-@pytest.mark.parametrize("few_weights", [0, 1 << 20])
 @pytest.mark.parametrize("m", [2, 3, 4])
 @pytest.mark.parametrize("size, kernel, stride, padding", CONVOLUTIONS[:-2])
-def test_the_convolution_family_by_winograd(monkeypatch, size, kernel, stride, padding, m,
-                                            few_weights):
-    monkeypatch.setattr(cpu_winograd, "FEW_WEIGHTS", few_weights)
+def test_the_convolution_family_by_winograd(size, kernel, stride, padding, m):
     r = -(-kernel // stride)
     for dtype in ("float64", "float32") if r <= m + 1 else ():
         for images in (1, 20):
             g, x, w, y = problem(size, kernel, stride, padding, dtype, images)
-            results = [cpu_winograd.conv2d(x, w, g, m), cpu_winograd.conv_transpose2d(y, w, g, m),
-                       cpu_winograd.conv2d_weight(x, y, g, m)]
+            t = cpu_winograd.tiling(g, m)
+            of_x, of_w, of_y = t.of_x(x), t.of_w(w), t.of_y(y)
+            results = [t.conv2d(of_x, of_w), t.conv_transpose2d(of_y, of_w),
+                       t.conv2d_weight(of_x, of_y)]
             plain = [PLAIN.conv2d(x, w, g), PLAIN.conv_transpose2d(y, w, g),
                      PLAIN.conv2d_weight(x, y, g)]
             for one, other in zip(results, plain):
@@ -180,8 +179,9 @@ def test_winograd_is_chosen_where_it_was_measured_to_win():
     assert chosen(32, 4, 2, 1, 64, 128) == chosen(16, 4, 2, 1, 128, 256) == 4
     assert chosen(8, 4, 2, 1, 256, 512) == 2
     assert chosen(7, 5, 1, 2, 128, 256) == chosen(28, 3, 1, 1, 48, 48) == 4
-    assert chosen(14, 4, 2, 1, 64, 128) == chosen(28, 4, 2, 1, 1, 64) == 0
-    assert chosen(8, 4, 2, 1, 256, 512, images=4) == chosen(28, 3, 1, 1, 48, 48, images=0) == 0
+    assert chosen(14, 4, 2, 1, 64, 128) == chosen(28, 3, 1, 1, 16, 16) == 4
+    assert chosen(28, 4, 2, 1, 1, 64) == chosen(14, 4, 2, 1, 32, 64) == 0
+    assert chosen(14, 4, 2, 1, 64, 128, images=16) == chosen(28, 3, 1, 1, 48, 48, images=0) == 0
     dilated = conv_geometry("test", (32, 32), (3, 3), 1, 1, 2)
     assert cpu_winograd.tile_size(dilated, 64, 64, 64) == 0
 

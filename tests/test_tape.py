@@ -15,7 +15,8 @@ from model_tools import LIGHT, small
 
 import minigan as mg
 from minigan import nn, ops
-from minigan.backend import Stream, cpu_calls, cpu_lanes, cpu_passes, cpu_tape, get, threads
+from minigan.backend import (Stream, cpu_calls, cpu_lanes, cpu_passes, cpu_tape, cpu_winograd, get,
+                             threads)
 from minigan.backend.cpu_tape import Taping
 from minigan.optim import Optimizer
 from minigan.training.stepping import Stepper
@@ -29,6 +30,58 @@ def lanes(monkeypatch):
     monkeypatch.setattr(cpu_lanes, "HEAVY", 0.0)
     monkeypatch.setattr(cpu_lanes, "LONG", 0.0)
     monkeypatch.setattr(cpu_calls, "LARGE", 0)
+
+
+def parts_of(fast):
+    """How often a replay makes each part of an op."""
+    return Counter(call.run.__name__ for call in fast._recording.calls if call.once)
+
+
+@pytest.fixture
+def winograd(monkeypatch):
+    """Makes a step of convolutions in Winograd's form, whose weights change between two of them."""
+    monkeypatch.setattr(cpu_winograd, "tile_size", lambda *convolution: 4)
+
+    def make():
+        x, w = (mg.tensor(Stream(0, name).normal(shape), requires_grad=True)
+                for name, shape in (("x", (3, 8, 8, 2)), ("w", (4, 4, 2, 3))))
+
+        def step():
+            before = ops.conv2d(x, w, stride=2, padding=1)
+            gradients = mg.grad(ops.sum(ops.square(before)), [x, w])
+            w.assign(w.detach() - 0.01 * gradients[1])
+            after = ops.conv2d(x, w, stride=2, padding=1)
+            return {"x": gradients[0], "after": after.detach()}
+
+        return step, w
+
+    return make
+
+
+def test_a_part_is_made_once_until_what_it_reads_is_written(winograd):
+    results = []
+    for captured in (False, True):
+        step, w = winograd()
+        run = mg.capture(step, [w]) if captured else step
+        results.append([{key: value.numpy().copy() for key, value in run().items()}
+                        for _ in range(3)])
+    assert parts_of(run) == {"of_x": 1, "of_w": 2, "of_y": 1, "conv2d": 2, "conv_transpose2d": 1,
+                             "conv2d_weight": 1}
+    for one, other in zip(*results):
+        same(one, other)
+
+
+def test_a_part_of_an_ops_own_array_is_no_call(winograd):
+    @mg.op(None)
+    def through_a_copy(xp, x):
+        g = ops.conv.conv_geometry("test", x.shape[1:3], (4, 4), 2, 1, 1)
+        return xp.conv2d(x + 1, np.ones((4, 4, 2, 3), x.dtype), g)
+
+    x = mg.tensor(Stream(0, "x").normal((3, 8, 8, 2)))
+    fast = mg.capture(lambda: {"y": through_a_copy(x)}, [x])
+    assert not parts_of(fast)
+    x.assign(x.numpy() * 2)
+    np.testing.assert_array_equal(fast()["y"].numpy(), through_a_copy(x).numpy())
 
 
 # What is on it.

@@ -12,12 +12,11 @@ from minigan.backend.base import Array
 from minigan.backend.cpu_passes import constant
 from minigan.backend.cpu_tape import Taping
 from minigan.backend.geometry import Geometry
-from minigan.backend.threads import added_up, in_turn, parallel
+from minigan.backend.threads import LARGE_PRODUCT, added_up, in_turn, parallel
 
 PATCHES = 1 << 20  # numbers in the patches of a block of images, 4 MB: fewer blocks wait less
 FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
 FEWER = 4         # so many times fewer channels are far fewer
-LARGE_PRODUCT = 20_000_000  # multiplications from which a product is split: about 0.3 ms
 
 
 class NumpyBackend(Taping):
@@ -76,9 +75,10 @@ class NumpyBackend(Taping):
     def conv2d(self, x: Array, w: Array, g: Geometry) -> Array:
         c_in, c_out = w.shape[2:]
         if FEWER * c_out <= c_in and (back := _turned_geometry(g)):
-            return self.conv_transpose2d(x, _turned(w), back)
+            return self.conv_transpose2d(x, self.part(_turned, w), back)
         if m := _tile(x, w, g, c_in, c_out):
-            return cpu_winograd.conv2d(x, w, g, m)
+            t = cpu_winograd.tiling(g, m)
+            return self.part(t.conv2d, self.part(t.of_x, x), self.part(t.of_w, w))
         n, (oh, ow) = len(x), g.out_size
         kernels = w.reshape(-1, c_out)
         y = np.empty((n, oh, ow, c_out), np.result_type(x, w))
@@ -92,9 +92,10 @@ class NumpyBackend(Taping):
     def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
         n, (c_in, c_out) = len(y), w.shape[2:]
         if FEWER * c_in > c_out and (back := _turned_geometry(g)):
-            return self.conv2d(y, _turned(w), back)
+            return self.conv2d(y, self.part(_turned, w), back)
         if m := _tile(y, w, g, c_in, c_out):
-            return cpu_winograd.conv_transpose2d(y, w, g, m)
+            t = cpu_winograd.tiling(g, m)
+            return self.part(t.conv_transpose2d, self.part(t.of_y, y), self.part(t.of_w, w))
         divides = all(k % s == 0 and s > 1 for k, s in zip(g.kernel, g.stride))
         if divides and g.dilation == (1, 1) and c_in >= 4:
             return self._by_phases(y, w, g)
@@ -178,7 +179,8 @@ class NumpyBackend(Taping):
         if FEWER * c_out <= c_in and (back := _turned_geometry(g)):
             return np.ascontiguousarray(_turned(self.conv2d_weight(y, x, back)))
         if m := _tile(x, y, g, c_in, c_out):
-            return cpu_winograd.conv2d_weight(x, y, g, m)
+            t = cpu_winograd.tiling(g, m)
+            return self.part(t.conv2d_weight, self.part(t.of_x, x), self.part(t.of_y, y))
         rows = math.prod(g.kernel) * c_in
         parts = {-1: np.zeros((rows, c_out), np.result_type(x, y))}  # of no images
 

@@ -1,4 +1,7 @@
-"""The calls of a recorded step, and where their results go: into memory that is in use already.
+"""The calls of a recorded step: none made twice, and their results in memory that is in use.
+
+The gradients of a convolution transform what its forward pass has transformed already: a step makes
+such a part once (`Call.once`).
 
 New memory has to be fetched before it is written, and what is computed in one place and copied to
 another passes through the processor twice. A call whose op can do so (`Op.out`) writes straight to
@@ -36,6 +39,7 @@ class Call(NamedTuple):
     target: Array | None = None  # where the call only copies its input to, or writes its result
     out: tuple[int, ...] | None = None  # if `run` takes `out`: the inputs, by position, it may be
     reused: int | None = None   # the place over whose array the result is written
+    once: bool = False          # whether an equal call of equal inputs may take its result
 
 
 NOTHING = Call(lambda: None, ())
@@ -64,10 +68,32 @@ def placed(calls: list[Call], values: Sequence[Any], wanted: set[int]) -> list[C
     values: those that are there before, by place. wanted: places that are read in the end.
     """
     memory = memories(calls, values)
+    calls = _made_once(calls, memory, wanted)
     calls = _written_at_once(calls, memory, wanted)
     _find_last(calls, values, wanted)
     _write_over(calls, memory, wanted)
     return calls
+
+
+def _made_once(calls: list[Call], memory: dict[int, int], wanted: set[int]) -> list[Call]:
+    """Leave out what has been made before, as long as what it was made of stays as it was."""
+    made: dict[Any, Any] = {}     # places, by function and inputs
+    instead: dict[Any, Any] = {}  # places, by the place whose call is left out
+    kept = []
+    for call in calls:
+        call = call._replace(inputs=[instead.get(place, place) for place in call.inputs],
+                             shares=instead.get(call.shares, call.shares))
+        key = call.run, *call.inputs
+        if call.once and key in made and call.result not in wanted:
+            instead[call.result] = made[key]
+            continue
+        if call.writes:
+            made = {key: place for key, place in made.items()
+                    if not {*call.writes} & {memory.get(read) for read in key[1:]}}
+        if call.once:
+            made[key] = call.result
+        kept.append(call)
+    return kept
 
 
 def _written_at_once(calls: list[Call], memory: dict[int, int], wanted: set[int]) -> list[Call]:

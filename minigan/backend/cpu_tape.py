@@ -70,6 +70,11 @@ class Tape:
         self.calls.append(Call(run, places, reads=tuple(map(memory_of, reads)),
                                writes=tuple(map(memory_of, writes)), **made, **more))
 
+    def part(self, run: Callable[..., Array], inputs: Sequence[Array], result: Array) -> None:
+        """Note down what an op is made of, unless of an array of its own: then it is one call."""
+        if all(id(array) in self._places for array in inputs):
+            self.call(run, inputs, result, once=True)
+
     def constant(self, array: Array) -> Array:
         """Take note of an array whose values every replay may share."""
         self._constants.add(id(array))
@@ -258,6 +263,16 @@ class Taping(Passes):
         values = draw()
         self._tape.call(draw, (), values, writes=[stream])
         return values
+
+    # What is made of parts.
+
+    def part(self, run: Callable[..., Array], *arrays: Array) -> Array:
+        """run(*arrays), a part of an op. Where a step asks for the same again (the same function of
+        the same arrays), its replay makes it once."""
+        result = run(*arrays)
+        if self._tape is not None:
+            self._tape.part(run, arrays, result)
+        return result
 
     def copied(self, array: Array) -> Array:
         copy = array.copy()

@@ -12,10 +12,14 @@ Each product is one of channels: a matrix product of (tiles, C_in) and (C_in, C_
 stride 2 become stride 1 by space-to-depth: 4x4 on C channels is 2x2 on 4 C. Where the transforms
 cost more than they save, the direct form stays: `tile_size` counts both.
 
-Measured on one thread, batch 64, against the direct form: (32, 32, 64) -> 128 channels with 4x4 of
-stride 2 in 33 ms instead of 40, (16, 16, 128) -> 256 in 29 instead of 39, (8, 8, 256) -> 512 in 31
-instead of 41; (7, 7, 256) -> 128 with 5x5 in 27 instead of 50. The error in float32 is 0.6 to 6e-6
-of the result's size, with the direct form 0.4e-6.
+The transforms B x, G w and A y are calls of their own, since all three ask for them in pairs: a
+recorded step makes each once.
+
+Measured on one thread, batch 64, against the direct form, for y: 4x4 of stride 2 from (14, 14, 64)
+to 128 channels in 5.9 ms instead of 7.4, from (32, 32, 64) to 128 in 25 instead of 38; 3x3 of 48
+channels, (28, 28), in 17 instead of 24; 5x5 from (7, 7, 128) to 256 in 18 instead of 39. In a step
+that shares transforms the first takes 4.5. The error in float32 is 0.6 to 6e-6 of the result's
+size, with the direct form 0.4e-6.
 """
 
 from __future__ import annotations
@@ -28,21 +32,25 @@ import numpy as np
 
 from minigan.backend.base import Array
 from minigan.backend.geometry import Geometry
-from minigan.backend.threads import added_up, parallel
+from minigan.backend.threads import LARGE_PRODUCT, in_turn, parallel, threads
 
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)  # small numbers and their inverses: small errors
-SIZES = (2, 4)         # of tiles; larger ones would lose digits
-PER_NUMBER = 65        # multiplications in the time in which a number is moved or transformed
-PER_PATCH = 27         # and in which the direct form copies one
-WORTH_IT = 0.8         # of the counted cost: beside other processes the direct form suffers less
-FEW_WEIGHTS = 1 << 20  # so many transformed weights stay in the cache from one block to the next
+SIZES = (2, 4)   # of tiles; larger ones would lose digits
+PER_NUMBER = 38  # multiplications in the time in which a number is moved
+PER_TERM = 1.3   # and in which a transform does one
+PER_PATCH = 27   # and in which the direct form copies a number
+WORTH_IT = 0.9   # of the counted cost: beside other processes the direct form suffers less
+TILES = 128      # transformed at once; of fewer, threads would meet more often
+WEIGHTS = 8192   # numbers of each of the P matrices, likewise: they stay in the cache
+SHARED = 1 << 20  # transformed numbers, 4 MB, for which it pays to wake other threads
 
 
 @functools.lru_cache(1024)
 def tile_size(g: Geometry, images: int, c_in: int, c_out: int) -> int:
     """The size m of the tiles with which this convolution is cheapest, 0 for the direct form."""
     stride, kernel = g.stride[0], g.kernel[0]
-    if g.stride not in ((1, 1), (2, 2)) or kernel != g.kernel[1] or g.dilation != (1, 1):
+    if (g.stride not in ((1, 1), (2, 2)) or kernel != g.kernel[1] or g.dilation != (1, 1)
+            or not images):
         return 0
     (oh, ow), r, channels = g.out_size, -(-kernel // stride), stride * stride * c_in
     best, least = 0, WORTH_IT * oh * ow * kernel * kernel * c_in * (c_out + PER_PATCH)
@@ -50,9 +58,9 @@ def tile_size(g: Geometry, images: int, c_in: int, c_out: int) -> int:
         if r < 2 or not r - 1 <= m <= max(oh, ow) or m + r - 2 > len(POINTS):
             continue
         tiles, products = -(-oh // m) * -(-ow // m), (m + r - 1) ** 2
-        cost = tiles * products * channels * (c_out + 1.3 * products + PER_NUMBER)
-        cost += tiles * m * m * c_out * (1.3 * products + PER_NUMBER)
-        cost += products * channels * c_out * PER_NUMBER / max(images, 1)  # an image's share
+        transform = PER_TERM * products + PER_NUMBER
+        cost = tiles * products * channels * (c_out + transform) + tiles * m * m * c_out * transform
+        cost += products * channels * c_out * 2 * PER_NUMBER / images  # an image's share
         if cost < least:
             best, least = m, cost
     return best
@@ -79,161 +87,168 @@ def matrices(m: int, r: int, dtype: Any) -> tuple[Array, Array, Array]:
 
 
 class Tiling:
-    """One convolution cut into tiles of m x m outputs."""
+    """One convolution cut into tiles of m x m outputs.
 
-    def __init__(self, g: Geometry, m: int, c_in: int, c_out: int, dtype: Any) -> None:
-        self.g, self.m, self.c_in, self.c_out = g, m, c_in, c_out
-        self.stride, self.r = g.stride[0], -(-g.kernel[0] // g.stride[0])
+    In the transformed domain x is (P, tiles, channels), y is (P, tiles, C_out), and the kernels are
+    (P, channels, C_out).
+    """
+
+    def __init__(self, g: Geometry, m: int) -> None:
+        self.g, self.m, self.stride, self.r = g, m, g.stride[0], -(-g.kernel[0] // g.stride[0])
         self.n = m + self.r - 1
-        self.A, self.G, self.B = matrices(m, self.r, np.dtype(dtype))
         self.rows, self.columns = (-(-size // m) for size in g.out_size)
-        self.tiles, self.channels = self.rows * self.columns, self.stride ** 2 * c_in
-        self.few_weights = len(self.G) * self.channels * c_out <= FEW_WEIGHTS
+        self.tiles = self.rows * self.columns  # of an image
 
-    # Cutting into tiles, and putting together again.
+    def of_x(self, x: Array) -> Array:
+        """B x, for x (N, H, W, C_in)."""
+        s, n, (top, left), c = self.stride, self.n, self._corner(), x.shape[-1]
+        high, wide = ((tiles * self.m + self.r - 1) * s for tiles in (self.rows, self.columns))
+        B = self._matrices(x)[2]
 
-    def of_x(self, x: Array, out: Array | None = None) -> Array:
-        """B x: (N, H, W, C_in) -> (tiles, P, channels)."""
-        s, step, n, (top, left) = self.stride, self.m * self.stride, self.n, self._corner()
-        padded = np.zeros((len(x), (self.rows * self.m + self.r - 1) * s,
-                           (self.columns * self.m + self.r - 1) * s, self.c_in), x.dtype)
-        inside = padded[:, top:top + x.shape[1], left:left + x.shape[2]]
-        inside[...] = x[:, :inside.shape[1], :inside.shape[2]]
-        by_n, by_h, by_w, by_c = padded.strides
-        windows = np.lib.stride_tricks.as_strided(
-            padded, (len(x), self.rows, self.columns, n, n, s, s * self.c_in),
-            (by_n, step * by_h, step * by_w, s * by_h, s * by_w, by_h, by_c))
-        return np.matmul(self.B, windows.reshape(-1, n * n, self.channels), out=out)
+        def cut(images: Array, out: Array) -> None:
+            padded = np.zeros((len(images), high, wide, c), x.dtype)
+            inside = padded[:, top:top + x.shape[1], left:left + x.shape[2]]
+            inside[...] = images[:, :inside.shape[1], :inside.shape[2]]
+            by_n, by_h, by_w, by_c = padded.strides
+            windows = np.ndarray(
+                (len(images), self.rows, self.columns, n, n, s, s * c), x.dtype, padded, 0,
+                (by_n, self.m * s * by_h, self.m * s * by_w, s * by_h, s * by_w, by_h, by_c))
+            np.matmul(B, windows.reshape(-1, n * n, s * s * c), out=out)
 
-    def to_x(self, parts: Array, x: Array) -> None:
-        """x = B^T parts, tiles that overlap by r - 1 added up."""
-        s, m, n, more = self.stride, self.m, self.n, self.r - 1
-        rows, columns, (top, left) = self.rows, self.columns, self._corner()
-        windows = (self.B.T @ parts).reshape(len(x), rows, columns, n, n, s, s, self.c_in)
-        windows = windows.transpose(0, 1, 3, 5, 2, 4, 6, 7)        # (N, rows, n, s, columns, n, ...
-        whole = np.zeros((len(x), rows + 1, m, s, columns + 1, m, s, self.c_in), x.dtype)
-        whole[:, :-1, :, :, :-1] = windows[:, :, :m, :, :, :m]
-        whole[:, 1:, :more, :, :-1] += windows[:, :, m:, :, :, :m]
-        whole[:, :-1, :, :, 1:, :more] += windows[:, :, :m, :, :, m:]
-        whole[:, 1:, :more, :, 1:, :more] += windows[:, :, m:, :, :, m:]
-        pixels = whole.reshape(len(x), (rows + 1) * m * s, (columns + 1) * m * s, self.c_in)
-        pixels = pixels[:, top:top + x.shape[1], left:left + x.shape[2]]
-        x[:, :pixels.shape[1], :pixels.shape[2]] = pixels
+        return self._transformed(cut, x, s * s * c)
 
-    def of_y(self, y: Array, out: Array | None = None) -> Array:
-        """A y: (N, OH, OW, C_out) -> (tiles, P, C_out)."""
-        n, (oh, ow), m = len(y), self.g.out_size, self.m
+    def of_y(self, y: Array) -> Array:
+        """A y, for y (N, OH, OW, C_out)."""
+        (oh, ow), m, c = self.g.out_size, self.m, y.shape[-1]
         high, wide = self.rows * m, self.columns * m
-        if (high, wide) != (oh, ow):
-            whole = np.zeros((n, high, wide, self.c_out), y.dtype)
-            whole[:, :oh, :ow] = y
-            y = whole
-        tiles = y.reshape(n, self.rows, m, self.columns, m, self.c_out).transpose(0, 1, 3, 2, 4, 5)
-        return np.matmul(self.A, tiles.reshape(n * self.tiles, m * m, self.c_out), out=out)
+        A = self._matrices(y)[0]
 
-    def to_y(self, parts: Array, y: Array) -> None:
-        """y = A^T parts."""
-        m, (oh, ow) = self.m, self.g.out_size
-        tiles = (self.A.T @ parts).reshape(len(y), self.rows, self.columns, m, m, self.c_out)
-        y[...] = tiles.transpose(0, 1, 3, 2, 4, 5).reshape(
-            len(y), self.rows * m, self.columns * m, self.c_out)[:, :oh, :ow]
+        def cut(images: Array, out: Array) -> None:
+            if (high, wide) != (oh, ow):
+                whole = np.zeros((len(images), high, wide, c), y.dtype)
+                whole[:, :oh, :ow] = images
+                images = whole
+            tiles = images.reshape(-1, self.rows, m, self.columns, m, c).swapaxes(2, 3)
+            np.matmul(A, tiles.reshape(-1, m * m, c), out=out)
+
+        return self._transformed(cut, y, c)
 
     def of_w(self, w: Array) -> Array:
-        """G w: (KH, KW, C_in, C_out) -> (P, channels, C_out)."""
+        """G w, for w (KH, KW, C_in, C_out)."""
         r, s, k = self.r, self.stride, self.g.kernel[0]
+        c_in, c_out = w.shape[2:]
         if k != r * s:
-            whole = np.zeros((r * s, r * s, *w.shape[2:]), w.dtype)
+            whole = np.zeros((r * s, r * s, c_in, c_out), w.dtype)
             whole[:k, :k] = w
             w = whole
         w = w.reshape(r, s, r, s, -1).transpose(0, 2, 1, 3, 4).reshape(r * r, -1)
-        pieces, columns = 1 if self.few_weights else 8, w.shape[1]
-        result = np.empty((len(self.G), columns), w.dtype)
+        return _times(self._matrices(w)[1], w).reshape(-1, s * s * c_in, c_out)
 
-        def block(i: int) -> None:
-            part = slice(i * columns // pieces, (i + 1) * columns // pieces)
-            np.matmul(self.G, w[:, part], out=result[:, part])
+    def conv2d(self, of_x: Array, of_w: Array) -> Array:
+        """y (N, OH, OW, C_out) = A^T of the products."""
+        parts = _products(of_x, of_w)
+        m, (oh, ow), c = self.m, self.g.out_size, parts.shape[-1]
+        y = np.empty((self._images(parts), oh, ow, c), parts.dtype)
+        back = self._matrices(parts)[0].T
 
-        parallel(block, pieces)
-        return result.reshape(-1, self.channels, self.c_out)
+        def put(tiles: Array, images: Array) -> None:
+            outputs = (back @ tiles).reshape(-1, self.rows, self.columns, m, m, c).swapaxes(2, 3)
+            images[...] = outputs.reshape(-1, self.rows * m, self.columns * m, c)[:, :oh, :ow]
 
-    def to_w(self, parts: Array) -> Array:
-        """w = G^T parts."""
-        r, s, k = self.r, self.stride, self.g.kernel[0]
-        w = (self.G.T @ parts.reshape(len(parts), -1)).reshape(r, r, s, s, self.c_in, self.c_out)
-        w = w.transpose(0, 2, 1, 3, 4, 5).reshape(r * s, r * s, self.c_in, self.c_out)
+        return self._put_together(put, parts, y)
+
+    def conv_transpose2d(self, of_y: Array, of_w: Array) -> Array:
+        """x (N, H, W, C_in) = B^T of the products, tiles that overlap by r - 1 added up."""
+        parts = _products(of_y, of_w.swapaxes(1, 2))
+        s, m, n, more, (top, left) = self.stride, self.m, self.n, self.r - 1, self._corner()
+        rows, columns, (h, w), c = self.rows, self.columns, self.g.in_size, parts.shape[-1] // s**2
+        # What reaches beyond the last tiles goes to one more of them, where the image has it.
+        below, right = rows * m * s < top + h, columns * m * s < left + w
+        x = np.zeros((self._images(parts), h, w, c), parts.dtype)  # 0 where no output came from
+        back = self._matrices(parts)[2].T
+
+        def put(tiles: Array, images: Array) -> None:
+            windows = np.empty((len(images), rows + below, columns + right, n, n, s, s * c),
+                               parts.dtype)
+            windows[:, rows:], windows[:, :, columns:] = 0, 0
+            inner = windows[:, :rows, :columns].reshape(-1, rows, columns, n * n, s * s * c)
+            np.matmul(back, tiles.reshape(inner.shape), out=inner)
+            windows[:, 1:, :, :more] += windows[:, :-1, :, m:]
+            windows[:, :, 1:, :, :more] += windows[:, :, :-1, :, m:]
+            pixels = windows[:, :, :, :m, :m].transpose(0, 1, 3, 5, 2, 4, 6).reshape(
+                -1, (rows + below) * m * s, (columns + right) * m * s, c)
+            pixels = pixels[:, top:top + h, left:left + w]
+            images[:, :pixels.shape[1], :pixels.shape[2]] = pixels
+
+        return self._put_together(put, parts, x)
+
+    def conv2d_weight(self, of_x: Array, of_y: Array) -> Array:
+        """w (KH, KW, C_in, C_out) = G^T of the products, which are sums over all tiles."""
+        parts = _products(of_x.swapaxes(1, 2), of_y)
+        r, s, (k, _), (channels, c_out) = self.r, self.stride, self.g.kernel, parts.shape[1:]
+        w = _times(self._matrices(parts)[1].T, parts.reshape(len(parts), -1))
+        w = w.reshape(r, r, s, s, -1).transpose(0, 2, 1, 3, 4)
+        w = w.reshape(r * s, r * s, channels // s**2, c_out)
         return np.ascontiguousarray(w[:k, :k])
+
+    def _images(self, parts: Array) -> int:
+        return parts.shape[1] // self.tiles
 
     def _corner(self) -> tuple[int, int]:
         return self.g.pads[0][0], self.g.pads[1][0]
 
-    # Blocks: a few images at a time, or, when the weights are many, one product at a time.
+    def _matrices(self, array: Array) -> tuple[Array, Array, Array]:
+        return matrices(self.m, self.r, array.dtype)
 
-    def images(self, n: int, tiles: int = 128) -> list[slice]:
-        """n images in blocks of about so many tiles; with fewer, threads meet too often."""
-        size = max(1, tiles // self.tiles)
-        return [slice(i, min(i + size, n)) for i in range(0, n, size)]
+    # Blocks of a few images, which stay in the cache while they are transformed.
 
-    def whole(self, cut: Callable[..., Array], images: Array, channels: int) -> Array:
-        """`of_x` or `of_y` of all images: (tiles, P, channels)."""
-        blocks = self.images(len(images))
-        result = np.empty((len(images) * self.tiles, len(self.G), channels), images.dtype)
-        parallel(lambda i: cut(images[blocks[i]], result[self._tiles(blocks[i])]), len(blocks))
+    def _transformed(self, cut: Callable[[Array, Array], None], images: Array, channels: int
+                     ) -> Array:
+        result = np.empty((self.n ** 2, len(images) * self.tiles, channels), images.dtype)
+        by_tile = result.swapaxes(0, 1)
+        self._in_blocks(lambda block, tiles: cut(images[block], by_tile[tiles]), images, result)
         return result
 
-    def apply(self, cut: Callable[..., Array], images: Array, weights: Array,
-              put: Callable[[Array, Array], None], result: Array) -> None:
-        """result = put(cut(images) times weights (P, channels in, channels out)), tile by tile."""
-        blocks = self.images(len(images))
-        if self.few_weights:
-            def block(i: int) -> None:
-                parts = cut(images[blocks[i]]).transpose(1, 0, 2) @ weights
-                put(parts.transpose(1, 0, 2), result[blocks[i]])
+    def _put_together(self, put: Callable[[Array, Array], None], parts: Array, images: Array
+                      ) -> Array:
+        by_tile = parts.swapaxes(0, 1)
+        self._in_blocks(lambda block, tiles: put(by_tile[tiles], images[block]), images, parts)
+        return images
 
-            return parallel(block, len(blocks))
-        tiles = self.whole(cut, images, weights.shape[1])
-        products = np.empty((len(weights), len(tiles), weights.shape[2]), tiles.dtype)
-        parallel(lambda p: np.matmul(tiles[:, p], weights[p], out=products[p]), len(weights))
-        parallel(lambda i: put(products[:, self._tiles(blocks[i])].transpose(1, 0, 2),
-                               result[blocks[i]]), len(blocks))
-
-    def correlate(self, x: Array, y: Array) -> Array:
-        """The sum over all tiles of B x times A y: (P, channels, C_out)."""
-        if not self.few_weights:
-            of_x = self.whole(self.of_x, x, self.channels)
-            of_y = self.whole(self.of_y, y, self.c_out)
-            products = np.empty((len(self.G), self.channels, self.c_out), x.dtype)
-            parallel(lambda p: np.matmul(of_x[:, p].T, of_y[:, p], out=products[p]), len(products))
-            return products
-        blocks, parts = self.images(len(x), 256), dict[int, Array]()
+    def _in_blocks(self, job: Callable[[slice, slice], None], images: Array, transformed: Array
+                   ) -> None:
+        """Run job(slice of images, slice of their tiles)."""
+        n, size = len(images), max(1, TILES // self.tiles)
 
         def block(i: int) -> None:
-            rows, columns = self.of_x(x[blocks[i]]), self.of_y(y[blocks[i]])
-            parts[i] = rows.transpose(1, 2, 0) @ columns.transpose(1, 0, 2)
+            start, stop = i * size, min((i + 1) * size, n)
+            job(slice(start, stop), slice(start * self.tiles, stop * self.tiles))
 
-        parallel(block, len(blocks))
-        return added_up(parts)
-
-    def _tiles(self, images: slice) -> slice:
-        return slice(images.start * self.tiles, images.stop * self.tiles)
+        _share(transformed)(block, -(-n // size))
 
 
-def conv2d(x: Array, w: Array, g: Geometry, m: int) -> Array:
-    """y (N, OH, OW, C_out)."""
-    t = Tiling(g, m, w.shape[2], w.shape[3], w.dtype)
-    y = np.empty((len(x), *g.out_size, t.c_out), w.dtype)
-    t.apply(t.of_x, x, t.of_w(w), t.to_y, y)
-    return y
+tiling = functools.lru_cache(1024)(Tiling)  # the same object for the same convolution
 
 
-def conv_transpose2d(y: Array, w: Array, g: Geometry, m: int) -> Array:
-    """x (N, H, W, C_in)."""
-    t = Tiling(g, m, w.shape[2], w.shape[3], w.dtype)
-    x = np.zeros((len(y), *g.in_size, t.c_in), w.dtype)  # zeros: where no output came from
-    t.apply(t.of_y, y, t.of_w(w).transpose(0, 2, 1), t.to_x, x)
-    return x
+def _share(transformed: Array) -> Callable[[Callable[[int], Any], int], None]:
+    """On all threads, or in turn."""
+    return parallel if transformed.size >= SHARED else in_turn
 
 
-def conv2d_weight(x: Array, y: Array, g: Geometry, m: int) -> Array:
-    """w (KH, KW, C_in, C_out)."""
-    t = Tiling(g, m, x.shape[-1], y.shape[-1], x.dtype)
-    return t.to_w(t.correlate(x, y))
+def _times(matrix: Array, numbers: Array) -> Array:
+    """matrix @ numbers, of which there are few rows and many columns."""
+    result = np.empty((len(matrix), numbers.shape[1]), numbers.dtype)
+    columns = [slice(i, i + WEIGHTS) for i in range(0, numbers.shape[1], WEIGHTS)]
+    _share(result)(lambda i: np.matmul(matrix, numbers[:, columns[i]], out=result[:, columns[i]]),
+                   len(columns))
+    return result
+
+
+def _products(a: Array, b: Array) -> Array:
+    """a[p] @ b[p] for every p; a few at a time, as threads meet between any two calls."""
+    result = np.empty((len(a), a.shape[1], b.shape[2]), a.dtype)
+    n = 2 * threads()
+    parts = [slice(len(a) * i // n, len(a) * (i + 1) // n) for i in range(n)]
+    share = parallel if a.size * b.shape[2] >= LARGE_PRODUCT else in_turn
+    share(lambda i: np.matmul(a[parts[i]], b[parts[i]], out=result[parts[i]]), n)
+    return result

@@ -14,6 +14,8 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any, Callable
 
+LARGE_PRODUCT = 20_000_000  # multiplications, about 0.3 ms, from which a product is shared
+
 _threads = 1
 _tasks: SimpleQueue[Task | None] = SimpleQueue()  # of the helpers; None ends one of them
 
