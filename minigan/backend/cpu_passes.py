@@ -175,7 +175,7 @@ class Passes(Backend):
             return summed(lambda rows: _column_sums(a[rows] * b[rows]), a, shape)
         if _inside(axis, a):
             a, b = (array.reshape(len(a), -1, math.prod(shape[1:])) for array in (a, b))
-            return _by_sample(lambda n: np.einsum("nkc,nkc->nc", a[n], b[n]), a, shape)
+            return by_sample(lambda n: np.einsum("nkc,nkc->nc", a[n], b[n]), a, shape)
         return super().dot(a, b, axis)
 
     def variance(self, x: Array, mean: Array, axis: tuple[int, ...]) -> Array:
@@ -196,7 +196,7 @@ class Passes(Backend):
                 away = samples[n] - middle[n]
                 return np.einsum("nk,nk->n", away, away)
 
-            return _by_sample(lengths, samples, mean.shape) / samples.shape[1]
+            return by_sample(lengths, samples, mean.shape) / samples.shape[1]
         return super().variance(x, mean, axis)
 
 
@@ -254,7 +254,7 @@ def _column_sums(rows: Array) -> Array:
     return constant(1.0, len(rows), rows.dtype) @ rows
 
 
-def _by_sample(job: Callable[[slice], Array], samples: Array, shape: tuple[int, ...]) -> Array:
+def by_sample(job: Callable[[slice], Array], samples: Array, shape: tuple[int, ...]) -> Array:
     """job(slice of samples) one below the other, in `shape`."""
     result = np.empty(shape, samples.dtype)
     flat = result.reshape(len(samples), -1)

@@ -17,7 +17,7 @@ from typing import Any
 
 from minigan.backend import of
 from minigan.backend.geometry import Geometry, conv_geometry, pair, transpose_geometry
-from minigan.engine import Tensor, getitem, op
+from minigan.engine import Tensor, getitem, op, reshape
 from minigan.ops.reductions import mean
 
 
@@ -120,7 +120,12 @@ def _pool_geometry(name: str, x: Tensor, size: Any, stride: Any) -> Geometry:
 
 def avg_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
     """Mean of each window: (N, H, W, C) -> (N, OH, OW, C); stride is `size` if left out."""
-    return mean(_windows(x, g=_pool_geometry("avg_pool2d", x, size, stride)), axis=3)
+    g = _pool_geometry("avg_pool2d", x, size, stride)
+    if g.kernel != g.stride:
+        return mean(_windows(x, g=g), axis=3)
+    (oh, ow), (kh, kw), (n, h, w, c) = g.out_size, g.kernel, x.shape
+    whole = x if (h, w) == (oh * kh, ow * kw) else x[:, :oh * kh, :ow * kw]
+    return mean(reshape(whole, (n, oh, kh, ow, kw, c)), axis=(2, 4))
 
 
 @op(None, converts=True)
