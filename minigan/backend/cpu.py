@@ -9,7 +9,6 @@ import numpy as np
 
 from minigan.backend import cpu_winograd
 from minigan.backend.base import Array
-from minigan.backend.cpu_passes import BLOCK, by_sample, constant
 from minigan.backend.cpu_tape import Taping
 from minigan.backend.geometry import Geometry
 from minigan.backend.threads import LARGE_PRODUCT, added_up, in_turn, parallel
@@ -27,24 +26,6 @@ class NumpyBackend(Taping):
 
     def describe(self) -> str:
         return f"NumPy {np.__version__}"
-
-    def total(self, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-        """Sums over all axes but the last are a product with ones, about six times as fast.
-
-        Those within samples, of windows for example, are shared by the threads.
-        """
-        if len(axis) == x.ndim:
-            return _sums(x, None, keepdims)
-        if axis == tuple(range(x.ndim - 1)) and x.flags.c_contiguous and (
-                x.dtype.kind == "f" and x.size):
-            columns = x.shape[-1]
-            sums = constant(1.0, x.size // columns, x.dtype) @ x.reshape(-1, columns)
-            return sums.reshape((1,) * (x.ndim - 1) + (columns,)) if keepdims else sums
-        if axis and axis[0] > 0 and x.size > BLOCK:
-            return by_sample(lambda n: _sums(x[n], axis, keepdims), x, tuple(
-                1 if i in axis else size for i, size in enumerate(x.shape)
-                if keepdims or i not in axis))
-        return _sums(x, axis, keepdims)
 
     def product(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Large products in blocks of the result, on all threads; outer ones without BLAS."""
@@ -196,10 +177,6 @@ class NumpyBackend(Taping):
 
         _over_images(block, len(x), math.prod(g.out_size) * rows, c_out, least=8)
         return added_up(parts).reshape(*g.kernel, c_in, c_out)
-
-
-def _sums(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Array:
-    return np.add.reduce(x, axis, x.dtype, None, keepdims)  # type: ignore[call-overload]
 
 
 def _turned_geometry(g: Geometry) -> Geometry | None:
