@@ -42,6 +42,8 @@ PER_PATCH = 27   # and in which the direct form copies a number
 WORTH_IT = 0.9   # of the counted cost: beside other processes the direct form suffers less
 TILES = 128      # transformed at once; of fewer, threads would meet more often
 WEIGHTS = 8192   # numbers of each of the P matrices, likewise: they stay in the cache
+MANY_TILES = 1024       # from which they are multiplied block by block,
+FEW_WEIGHTS = 1 << 18   # if all the weights stay in the cache from one block to the next
 SHARED = 1 << 20  # transformed numbers, 4 MB, for which it pays to wake other threads
 
 
@@ -146,30 +148,28 @@ class Tiling:
 
     def conv2d(self, of_x: Array, of_w: Array) -> Array:
         """y (N, OH, OW, C_out) = A^T of the products."""
-        parts = _products(of_x, of_w)
-        m, (oh, ow), c = self.m, self.g.out_size, parts.shape[-1]
-        y = np.empty((self._images(parts), oh, ow, c), parts.dtype)
-        back = self._matrices(parts)[0].T
+        m, (oh, ow), c = self.m, self.g.out_size, of_w.shape[-1]
+        y = np.empty((of_x.shape[1] // self.tiles, oh, ow, c), of_x.dtype)
+        back = self._matrices(y)[0].T
 
         def put(tiles: Array, images: Array) -> None:
             outputs = (back @ tiles).reshape(-1, self.rows, self.columns, m, m, c).swapaxes(2, 3)
             images[...] = outputs.reshape(-1, self.rows * m, self.columns * m, c)[:, :oh, :ow]
 
-        return self._put_together(put, parts, y)
+        return self._put_together(put, of_x, of_w, y)
 
     def conv_transpose2d(self, of_y: Array, of_w: Array) -> Array:
         """x (N, H, W, C_in) = B^T of the products, tiles that overlap by r - 1 added up."""
-        parts = _products(of_y, of_w.swapaxes(1, 2))
         s, m, n, more, (top, left) = self.stride, self.m, self.n, self.r - 1, self._corner()
-        rows, columns, (h, w), c = self.rows, self.columns, self.g.in_size, parts.shape[-1] // s**2
+        rows, columns, (h, w), c = self.rows, self.columns, self.g.in_size, of_w.shape[1] // s**2
         # What reaches beyond the last tiles goes to one more of them, where the image has it.
         below, right = rows * m * s < top + h, columns * m * s < left + w
-        x = np.zeros((self._images(parts), h, w, c), parts.dtype)  # 0 where no output came from
-        back = self._matrices(parts)[2].T
+        x = np.zeros((of_y.shape[1] // self.tiles, h, w, c), of_y.dtype)  # 0 where no y came from
+        back = self._matrices(x)[2].T
 
         def put(tiles: Array, images: Array) -> None:
             windows = np.empty((len(images), rows + below, columns + right, n, n, s, s * c),
-                               parts.dtype)
+                               x.dtype)
             windows[:, rows:], windows[:, :, columns:] = 0, 0
             inner = windows[:, :rows, :columns].reshape(-1, rows, columns, n * n, s * s * c)
             np.matmul(back, tiles.reshape(inner.shape), out=inner)
@@ -180,7 +180,7 @@ class Tiling:
             pixels = pixels[:, top:top + h, left:left + w]
             images[:, :pixels.shape[1], :pixels.shape[2]] = pixels
 
-        return self._put_together(put, parts, x)
+        return self._put_together(put, of_y, of_w.swapaxes(1, 2), x)
 
     def conv2d_weight(self, of_x: Array, of_y: Array) -> Array:
         """w (KH, KW, C_in, C_out) = G^T of the products, which are sums over all tiles."""
@@ -190,9 +190,6 @@ class Tiling:
         w = w.reshape(r, r, s, s, -1).transpose(0, 2, 1, 3, 4)
         w = w.reshape(r * s, r * s, channels // s**2, c_out)
         return np.ascontiguousarray(w[:k, :k])
-
-    def _images(self, parts: Array) -> int:
-        return parts.shape[1] // self.tiles
 
     def _corner(self) -> tuple[int, int]:
         return self.g.pads[0][0], self.g.pads[1][0]
@@ -206,41 +203,50 @@ class Tiling:
                      ) -> Array:
         result = np.empty((self.n ** 2, len(images) * self.tiles, channels), images.dtype)
         by_tile = result.swapaxes(0, 1)
-        self._in_blocks(lambda block, tiles: cut(images[block], by_tile[tiles]), images, result)
+        self._in_blocks(lambda block, tiles: cut(images[block], by_tile[tiles]), len(images),
+                        result.size)
         return result
 
-    def _put_together(self, put: Callable[[Array, Array], None], parts: Array, images: Array
+    def _put_together(self, put: Callable[[Array, Array], None], a: Array, b: Array, images: Array
                       ) -> Array:
-        by_tile = parts.swapaxes(0, 1)
-        self._in_blocks(lambda block, tiles: put(by_tile[tiles], images[block]), images, parts)
+        """Run put(a times b of some tiles (tiles, P, channels), their images) for all of them."""
+        if a.shape[1] >= MANY_TILES and b.size <= FEW_WEIGHTS:
+            self._in_blocks(lambda block, tiles: put(
+                np.matmul(a[:, tiles], b).swapaxes(0, 1), images[block]), len(images), a.size,
+                2 * TILES)
+        else:
+            parts = _products(a, b)
+            by_tile = parts.swapaxes(0, 1)
+            self._in_blocks(lambda block, tiles: put(by_tile[tiles], images[block]), len(images),
+                            parts.size)
         return images
 
-    def _in_blocks(self, job: Callable[[slice, slice], None], images: Array, transformed: Array
-                   ) -> None:
+    def _in_blocks(self, job: Callable[[slice, slice], None], images: int, transformed: int,
+                   at_once: int = TILES) -> None:
         """Run job(slice of images, slice of their tiles)."""
-        n, size = len(images), max(1, TILES // self.tiles)
+        size = max(1, at_once // self.tiles)
 
         def block(i: int) -> None:
-            start, stop = i * size, min((i + 1) * size, n)
+            start, stop = i * size, min((i + 1) * size, images)
             job(slice(start, stop), slice(start * self.tiles, stop * self.tiles))
 
-        _share(transformed)(block, -(-n // size))
+        _share(transformed)(block, -(-images // size))
 
 
 tiling = functools.lru_cache(1024)(Tiling)  # the same object for the same convolution
 
 
-def _share(transformed: Array) -> Callable[[Callable[[int], Any], int], None]:
-    """On all threads, or in turn."""
-    return parallel if transformed.size >= SHARED else in_turn
+def _share(transformed: int) -> Callable[[Callable[[int], Any], int], None]:
+    """`parallel` or `in_turn`, for so many transformed numbers."""
+    return parallel if transformed >= SHARED else in_turn
 
 
 def _times(matrix: Array, numbers: Array) -> Array:
     """matrix @ numbers, of which there are few rows and many columns."""
     result = np.empty((len(matrix), numbers.shape[1]), numbers.dtype)
     columns = [slice(i, i + WEIGHTS) for i in range(0, numbers.shape[1], WEIGHTS)]
-    _share(result)(lambda i: np.matmul(matrix, numbers[:, columns[i]], out=result[:, columns[i]]),
-                   len(columns))
+    _share(result.size)(lambda i: np.matmul(matrix, numbers[:, columns[i]],
+                                            out=result[:, columns[i]]), len(columns))
     return result
 
 
