@@ -162,22 +162,23 @@ class Tiling:
         """x (N, H, W, C_in) = B^T of the products, tiles that overlap by r - 1 added up."""
         s, m, n, more, (top, left) = self.stride, self.m, self.n, self.r - 1, self._corner()
         rows, columns, (h, w), c = self.rows, self.columns, self.g.in_size, of_w.shape[1] // s**2
-        # What reaches beyond the last tiles goes to one more of them, where the image has it.
-        below, right = rows * m * s < top + h, columns * m * s < left + w
+        down, across = _pieces(rows, m, rows * m * s < top + h), _pieces(
+            columns, m, columns * m * s < left + w)
+        high, wide = rows * m + more * (len(down) - 1), columns * m + more * (len(across) - 1)
         x = np.zeros((of_y.shape[1] // self.tiles, h, w, c), of_y.dtype)  # 0 where no y came from
         back = self._matrices(x)[2].T
 
         def put(tiles: Array, images: Array) -> None:
-            windows = np.empty((len(images), rows + below, columns + right, n, n, s, s * c),
-                               x.dtype)
-            windows[:, rows:], windows[:, :, columns:] = 0, 0
-            inner = windows[:, :rows, :columns].reshape(-1, rows, columns, n * n, s * s * c)
-            np.matmul(back, tiles.reshape(inner.shape), out=inner)
+            windows = (back @ tiles).reshape(-1, rows, columns, n, n, s, s * c)
             windows[:, 1:, :, :more] += windows[:, :-1, :, m:]
             windows[:, :, 1:, :, :more] += windows[:, :, :-1, :, m:]
-            pixels = windows[:, :, :, :m, :m].transpose(0, 1, 3, 5, 2, 4, 6).reshape(
-                -1, (rows + below) * m * s, (columns + right) * m * s, c)
-            pixels = pixels[:, top:top + h, left:left + w]
+            whole = np.empty((len(images), high, s, wide, s * c), x.dtype)
+            for row, inner_row, to_row in down:
+                for column, inner, to in across:
+                    piece = windows[:, row, column, inner_row, inner].transpose(
+                        0, 1, 3, 5, 2, 4, 6)
+                    whole[:, to_row, :, to].reshape(piece.shape)[...] = piece
+            pixels = whole.reshape(-1, high * s, wide * s, c)[:, top:top + h, left:left + w]
             images[:, :pixels.shape[1], :pixels.shape[2]] = pixels
 
         return self._put_together(put, of_y, of_w.swapaxes(1, 2), x)
@@ -234,6 +235,12 @@ class Tiling:
 
 
 tiling = functools.lru_cache(1024)(Tiling)  # the same object for the same convolution
+
+
+def _pieces(tiles: int, m: int, more: bool) -> list[tuple[slice, slice, slice]]:
+    """Which tiles, what of them, and where to: the first m of each, and what the last has more."""
+    pieces = [(slice(None), slice(m), slice(tiles * m))]
+    return pieces + [(slice(-1, None), slice(m, None), slice(tiles * m, None))] * more
 
 
 def _share(transformed: int) -> Callable[[Callable[[int], Any], int], None]:
