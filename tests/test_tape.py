@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import tracemalloc
 from collections import Counter
 from functools import partial
@@ -30,6 +31,18 @@ def lanes(monkeypatch):
     monkeypatch.setattr(cpu_lanes, "HEAVY", 0.0)
     monkeypatch.setattr(cpu_lanes, "LONG", 0.0)
     monkeypatch.setattr(cpu_calls, "LARGE", 0)
+
+
+def test_a_replay_is_a_function_that_can_be_read():
+    x = mg.tensor([1.0, 2.0])
+    fast = mg.capture(lambda: {"y": (x + 1) * (x + 1)}, [x])
+    for value in (3.0, 5.0, 7.0):
+        x.assign(np.array([value, 0], "float32"))
+        np.testing.assert_array_equal(fast()["y"].numpy(), [(value + 1) ** 2, 1])
+    head, *calls, result = fast._recording.source().split("\n    ")
+    assert head == "def replay():" and re.fullmatch(r"r0\[...\] = v\d+", result)
+    assert [re.sub(r"v\d+", "v", call) for call in calls] == [
+        "v = f0(v, v)", "v = f1(v, v)", "v = f2(v, v)", "del v", "del v"]
 
 
 def parts_of(fast):
