@@ -253,6 +253,13 @@ def test_the_loss_curves_show_every_loss(make, monkeypatch):
     assert drawn["caption"] == run.model.normal_curve and drawn["title"] == "gan seed"
 
 
+@pytest.mark.parametrize("name", ["dcgan", "wgan"])
+def test_the_batch_size_is_the_models_own_unless_it_is_given(name):
+    model, digits = find(name)(), data.load("digits")
+    assert Trainer(model, digits).batches.batch_size == model.default_batch_size
+    assert Trainer(model, digits, 9).batches.batch_size == 9
+
+
 def test_data_must_fit_the_model(make, digits):
     with pytest.raises(ValueError, match=r"data: images of few digits are \(8, 8, 1\), the model "
                                          r"makes \(28, 28, 1\)"):

@@ -35,16 +35,16 @@ from minigan.backend.geometry import Geometry
 from minigan.backend.threads import LARGE_PRODUCT, in_turn, parallel, threads
 
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)  # small numbers and their inverses: small errors
-SIZES = (2, 4)   # of tiles; larger ones would lose digits
-PER_NUMBER = 38  # multiplications in the time in which a number is moved
-PER_TERM = 1.3   # and in which a transform does one
-PER_PATCH = 27   # and in which the direct form copies a number
-WORTH_IT = 0.9   # of the counted cost: beside other processes the direct form suffers less
-TILES = 128      # transformed at once; of fewer, threads would meet more often
-WEIGHTS = 8192   # numbers of each of the P matrices, likewise: they stay in the cache
-MANY_TILES = 1024       # from which they are multiplied block by block,
-FEW_WEIGHTS = 1 << 18   # if all the weights stay in the cache from one block to the next
-SHARED = 1 << 20  # transformed numbers, 4 MB, for which it pays to wake other threads
+SIZES = (2, 4)         # of tiles; larger ones would lose digits
+PER_NUMBER = 38        # multiplications in the time in which a number is moved,
+PER_TERM = 1.3         # in which a transform makes one,
+PER_PATCH = 27         # and in which the direct form copies a number
+WORTH_IT = 0.9         # of the counted cost: beside other processes the direct form suffers less
+TILES = 128            # transformed at once; with fewer, threads would meet more often
+WEIGHTS = 8192         # of each of P matrices, transformed at once: they stay in the cache
+MANY_TILES = 1024      # from which they are multiplied block by block,
+FEW_WEIGHTS = 1 << 18  # if the weights stay in the cache from one block to the next
+SHARED = 1 << 20       # transformed numbers, 4 MB, for which it pays to wake other threads
 
 
 @functools.lru_cache(1024)
@@ -210,7 +210,7 @@ class Tiling:
 
     def _put_together(self, put: Callable[[Array, Array], None], a: Array, b: Array, images: Array
                       ) -> Array:
-        """Run put(a times b of some tiles (tiles, P, channels), their images) for all of them."""
+        """put(a times b for some tiles: (tiles, P, channels), their images), until all are made."""
         if a.shape[1] >= MANY_TILES and b.size <= FEW_WEIGHTS:
             self._in_blocks(lambda block, tiles: put(
                 np.matmul(a[:, tiles], b).swapaxes(0, 1), images[block]), len(images), a.size,

@@ -44,7 +44,8 @@ Callback = Callable[["Trainer", dict[str, float]], None]
 class Trainer:
     """Trains a model on a data set and writes a run folder.
 
-    model: an untrained model. data: images of the model's shape.
+    model: an untrained model. data: images of the model's shape. batch_size: images a step, by
+    default the model's `default_batch_size`.
     out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite. One
     that is open already is taken as it is.
     threads: how many threads compute, by default all cores but 4 at most.
@@ -55,7 +56,7 @@ class Trainer:
     enough calls trainer.stop().
     """
 
-    def __init__(self, model: Model, data: Images, batch_size: int = 64,
+    def __init__(self, model: Model, data: Images, batch_size: int | None = None,
                  out: str | os.PathLike[str] | RunFolder | None = None, overwrite: bool = False,
                  threads: int | None = None, callbacks: Sequence[Callback] = (),
                  capture: bool = False) -> None:
@@ -69,7 +70,8 @@ class Trainer:
             raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
                              f"{data.name} has {data.n_classes} classes")
         self.model, self.data, self.callbacks = model, data, list(callbacks)
-        self.batches = Batches(data, batch_size, model.streams["data"])
+        size = model.default_batch_size if batch_size is None else batch_size
+        self.batches = Batches(data, size, model.streams["data"])
         self.threads = use_threads(threads)
         keep_freed_memory()
         self.step = self.steps = 0           # done; to do in all
