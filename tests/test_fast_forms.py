@@ -152,17 +152,19 @@ def test_the_convolution_family_in_blocks(size, kernel, stride, padding, dtype):
         same(FAST.fold(rows, g, channels), PLAIN.fold(rows, g, channels), dtype, 20)
 
 
+@pytest.mark.parametrize("kept", [0, 1 << 20])  # numbers: in groups of a few images, or all at once
 @pytest.mark.parametrize("m", [2, 3, 4])
 @pytest.mark.parametrize("size, kernel, stride, padding", CONVOLUTIONS[:-2])
-def test_the_convolution_family_by_winograd(size, kernel, stride, padding, m):
+def test_the_convolution_family_by_winograd(monkeypatch, size, kernel, stride, padding, m, kept):
+    monkeypatch.setattr(cpu_winograd, "KEPT", kept)
+    monkeypatch.setattr(cpu_winograd, "GROUP", 20_000)
     r = -(-kernel // stride)
     for dtype in ("float64", "float32") if r <= m + 1 else ():
         for images in (1, 20):
             g, x, w, y = problem(size, kernel, stride, padding, dtype, images)
-            t = cpu_winograd.tiling(g, m)
-            of_x, of_w, of_y = t.of_x(x), t.of_w(w), t.of_y(y)
-            results = [t.conv2d(of_x, of_w), t.conv_transpose2d(of_y, of_w),
-                       t.conv2d_weight(of_x, of_y)]
+            results = [cpu_winograd.conv2d(FAST.part, x, w, g, m),
+                       cpu_winograd.conv_transpose2d(FAST.part, y, w, g, m),
+                       cpu_winograd.conv2d_weight(FAST.part, x, y, g, m)]
             plain = [PLAIN.conv2d(x, w, g), PLAIN.conv_transpose2d(y, w, g),
                      PLAIN.conv2d_weight(x, y, g)]
             for one, other in zip(results, plain):

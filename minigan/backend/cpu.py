@@ -65,8 +65,7 @@ class NumpyBackend(Taping):
         if FEWER * c_out <= c_in and (back := _turned_geometry(g)):
             return self.conv_transpose2d(x, self.part(_turned, w), back)
         if m := _tile(x, w, g, c_in, c_out):
-            t = cpu_winograd.tiling(g, m)
-            return self.part(t.conv2d, self.part(t.of_x, x), self.part(t.of_w, w))
+            return cpu_winograd.conv2d(self.part, x, w, g, m)
         n, (oh, ow) = len(x), g.out_size
         kernels = w.reshape(-1, c_out)
         y = np.empty((n, oh, ow, c_out), np.result_type(x, w))
@@ -82,8 +81,7 @@ class NumpyBackend(Taping):
         if FEWER * c_in > c_out and (back := _turned_geometry(g)):
             return self.conv2d(y, self.part(_turned, w), back)
         if m := _tile(y, w, g, c_in, c_out):
-            t = cpu_winograd.tiling(g, m)
-            return self.part(t.conv_transpose2d, self.part(t.of_y, y), self.part(t.of_w, w))
+            return cpu_winograd.conv_transpose2d(self.part, y, w, g, m)
         divides = all(k % s == 0 and s > 1 for k, s in zip(g.kernel, g.stride))
         if divides and g.dilation == (1, 1) and c_in >= 4:
             return self._by_phases(y, w, g)
@@ -167,8 +165,7 @@ class NumpyBackend(Taping):
         if FEWER * c_out <= c_in and (back := _turned_geometry(g)):
             return np.ascontiguousarray(_turned(self.conv2d_weight(y, x, back)))
         if m := _tile(x, y, g, c_in, c_out):
-            t = cpu_winograd.tiling(g, m)
-            return self.part(t.conv2d_weight, self.part(t.of_x, x), self.part(t.of_y, y))
+            return cpu_winograd.conv2d_weight(self.part, x, y, g, m)
         rows = math.prod(g.kernel) * c_in
         parts = {-1: np.zeros((rows, c_out), np.result_type(x, y))}  # of no images
 

@@ -25,7 +25,6 @@ from minigan.backend.cpu_calls import Call, memory_of, placed
 from minigan.backend.cpu_lanes import Lanes
 from minigan.backend.cpu_passes import Passes
 
-KEPT = 1 << 24  # bytes; a larger part is made again rather than kept until the next asks for it
 MAKERS = ("arange", "empty", "eye", "full", "ones", "zeros")  # what they make is the same each time
 
 
@@ -74,7 +73,7 @@ class Tape:
     def part(self, run: Callable[..., Array], inputs: Sequence[Array], result: Array) -> None:
         """Note down what an op is made of, unless of an array of its own: then it is one call."""
         if all(id(array) in self._places for array in inputs):
-            self.call(run, inputs, result, once=result.nbytes <= KEPT)
+            self.call(run, inputs, result, once=True)
 
     def constant(self, array: Array) -> Array:
         """Take note of an array whose values every replay may share."""

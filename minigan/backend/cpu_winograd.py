@@ -32,7 +32,7 @@ import numpy as np
 
 from minigan.backend.base import Array
 from minigan.backend.geometry import Geometry
-from minigan.backend.threads import LARGE_PRODUCT, in_turn, parallel, threads
+from minigan.backend.threads import LARGE_PRODUCT, added_up, in_turn, parallel, threads
 
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)  # small numbers and their inverses: small errors
 SIZES = (2, 4)         # of tiles; larger ones would lose digits
@@ -45,6 +45,8 @@ WEIGHTS = 8192         # of each of P matrices, transformed at once: they stay i
 MANY_TILES = 1024      # from which they are multiplied block by block,
 FEW_WEIGHTS = 1 << 18  # if the weights stay in the cache from one block to the next
 SHARED = 1 << 20       # transformed numbers, 4 MB, for which it pays to wake other threads
+KEPT = 6 << 20         # transformed numbers, 24 MB, that may lie about until they are needed again,
+GROUP = 1 << 22        # or else are made, 16 MB at a time, wherever they are needed
 
 
 @functools.lru_cache(1024)
@@ -101,6 +103,12 @@ class Tiling:
         self.rows, self.columns = (-(-size // m) for size in g.out_size)
         self.tiles = self.rows * self.columns  # of an image
 
+    def groups(self, images: int, c_in: int) -> list[slice]:
+        """The images that are transformed at once."""
+        numbers = images * self.tiles * self.n ** 2 * self.stride ** 2 * c_in
+        n = 1 if numbers <= KEPT else -(-numbers // GROUP)
+        return [slice(images * i // n, images * (i + 1) // n) for i in range(n)]
+
     def of_x(self, x: Array) -> Array:
         """B x, for x (N, H, W, C_in)."""
         s, n, (top, left), c = self.stride, self.n, self._corner(), x.shape[-1]
@@ -146,10 +154,11 @@ class Tiling:
         w = w.reshape(r, s, r, s, -1).transpose(0, 2, 1, 3, 4).reshape(r * r, -1)
         return _times(self._matrices(w)[1], w).reshape(-1, s * s * c_in, c_out)
 
-    def conv2d(self, of_x: Array, of_w: Array) -> Array:
+    def conv2d(self, of_x: Array, of_w: Array, out: Array | None = None) -> Array:
         """y (N, OH, OW, C_out) = A^T of the products."""
         m, (oh, ow), c = self.m, self.g.out_size, of_w.shape[-1]
-        y = np.empty((of_x.shape[1] // self.tiles, oh, ow, c), of_x.dtype)
+        size = of_x.shape[1] // self.tiles, oh, ow, c
+        y = np.empty(size, of_x.dtype) if out is None else out
         back = self._matrices(y)[0].T
 
         def put(tiles: Array, images: Array) -> None:
@@ -158,14 +167,15 @@ class Tiling:
 
         return self._put_together(put, of_x, of_w, y)
 
-    def conv_transpose2d(self, of_y: Array, of_w: Array) -> Array:
+    def conv_transpose2d(self, of_y: Array, of_w: Array, out: Array | None = None) -> Array:
         """x (N, H, W, C_in) = B^T of the products, tiles that overlap by r - 1 added up."""
         s, m, n, more, (top, left) = self.stride, self.m, self.n, self.r - 1, self._corner()
         rows, columns, (h, w), c = self.rows, self.columns, self.g.in_size, of_w.shape[1] // s**2
         down, across = _pieces(rows, m, rows * m * s < top + h), _pieces(
             columns, m, columns * m * s < left + w)
         high, wide = rows * m + more * (len(down) - 1), columns * m + more * (len(across) - 1)
-        x = np.zeros((of_y.shape[1] // self.tiles, h, w, c), of_y.dtype)  # 0 where no y came from
+        size = of_y.shape[1] // self.tiles, h, w, c
+        x = np.zeros(size, of_y.dtype) if out is None else out  # 0 where no y came from
         back = self._matrices(x)[2].T
 
         def put(tiles: Array, images: Array) -> None:
@@ -265,3 +275,42 @@ def _products(a: Array, b: Array) -> Array:
     share = parallel if a.size * b.shape[2] >= LARGE_PRODUCT else in_turn
     share(lambda i: np.matmul(a[parts[i]], b[parts[i]], out=result[parts[i]]), n)
     return result
+
+
+# The convolution family. part(run, *arrays) is run(*arrays), as `Taping.part`.
+
+Part = Callable[..., Array]
+
+
+def conv2d(part: Part, x: Array, w: Array, g: Geometry, m: int) -> Array:
+    """y (N, OH, OW, C_out)."""
+    t, of_w = tiling(g, m), part(tiling(g, m).of_w, w)
+    groups = t.groups(len(x), w.shape[2])
+    if len(groups) == 1:
+        return part(t.conv2d, part(t.of_x, x), of_w)
+    y = np.empty((len(x), *g.out_size, w.shape[3]), w.dtype)
+    for images in groups:
+        t.conv2d(t.of_x(x[images]), of_w, y[images])
+    return y
+
+
+def conv_transpose2d(part: Part, y: Array, w: Array, g: Geometry, m: int) -> Array:
+    """x (N, H, W, C_in)."""
+    t, of_w = tiling(g, m), part(tiling(g, m).of_w, w)
+    groups = t.groups(len(y), w.shape[2])
+    if len(groups) == 1:
+        return part(t.conv_transpose2d, part(t.of_y, y), of_w)
+    x = np.zeros((len(y), *g.in_size, w.shape[2]), w.dtype)
+    for images in groups:
+        t.conv_transpose2d(t.of_y(y[images]), of_w, x[images])
+    return x
+
+
+def conv2d_weight(part: Part, x: Array, y: Array, g: Geometry, m: int) -> Array:
+    """w (KH, KW, C_in, C_out)."""
+    t = tiling(g, m)
+    groups = t.groups(len(x), x.shape[-1])
+    if len(groups) == 1:
+        return part(t.conv2d_weight, part(t.of_x, x), part(t.of_y, y))
+    return added_up({images.start: t.conv2d_weight(t.of_x(x[images]), t.of_y(y[images]))
+                     for images in groups})
