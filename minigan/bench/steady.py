@@ -72,7 +72,8 @@ def _run(code: str, threads: int) -> list[float]:
     root = str(Path(minigan.__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={
-        **os.environ, **{name: str(threads) for name in LIMITS}, "PYTHONPATH": path})
+        **os.environ, **{name: str(threads) for name in LIMITS}, "PYTHONPATH": path,
+        "PYTHONDONTWRITEBYTECODE": ""})  # modules are compiled once, as an installation does
     if done.returncode:
         raise RuntimeError(f"a new process failed: {done.stderr.strip().splitlines()[-1]}")
     return [float(number) for number in done.stdout.split()]
