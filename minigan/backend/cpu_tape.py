@@ -175,7 +175,7 @@ class Tape:
         names = {f"f{i}": call.run for i, call in enumerate(self.calls)}
         names.update((f"v{place}", value) for place, value in enumerate(self._values))
         names.update((f"r{i}", array) for i, (_, array) in enumerate(self._results))
-        exec(self.source(), names)
+        exec(compile(self.source(), "<a recorded step>", "exec"), names)
         return names["replay"]
 
     def _make(self, call: Call) -> float:
