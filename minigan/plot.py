@@ -213,12 +213,13 @@ def panels(count: int, width: float = 3.2, height: float | None = None, title: s
 
 
 def lines(series: Series, title: str = "", caption: str = "", x_label: str = "", y_label: str = "",
-          dots: Series | None = None, log: bool = False, on: Axes | None = None) -> Figure:
+          dots: Series | None = None, log: bool = False, from_zero: bool = False,
+          on: Axes | None = None) -> Figure:
     """Curves by name, each labelled at its right end.
 
     series: name -> (x, y). dots: the same, drawn as points, in the colour of the curve of that name
-    if there is one. log: a logarithmic y axis. caption: one line under the plot. on: an Axes of
-    `panels`.
+    if there is one. log: a logarithmic y axis. from_zero: one that begins at 0. caption: one line
+    under the plot. on: an Axes of `panels`.
     """
     figure, ax = _plot(on, title, caption, x_label, y_label)
     if log:
@@ -233,6 +234,8 @@ def lines(series: Series, title: str = "", caption: str = "", x_label: str = "",
                 markeredgecolor=colours[name], markeredgewidth=1.2, zorder=3, clip_on=False)
         if name not in series:
             ends.append((name, colours[name], np.asarray(y, float)))
+    if from_zero:
+        ax.set_ylim(bottom=0)
     _name_ends(ax, ends)
     return figure
 

@@ -166,6 +166,14 @@ def test_names_at_the_ends_of_curves_keep_apart():
     assert len(places) == 4 and min(np.diff(places)) > 0.05
 
 
+def test_names_stand_at_the_ends_of_curves_on_a_scale_from_zero():
+    figure = plot.lines({"high": ([0, 1], [50, 51]), "low": ([0, 1], [40, 41])}, from_zero=True)
+    ax = figure.axes[0]
+    assert ax.get_ylim()[0] == 0
+    assert {name.get_text(): name.get_position()[1] * ax.get_ylim()[1] for name in ax.texts} == {
+        "high": pytest.approx(51), "low": pytest.approx(41)}
+
+
 def test_a_loss_curve_is_a_running_median_that_outliers_do_not_move():
     values = np.ones(3000)
     values[1000], values[5], values[6] = 1e6, np.nan, np.inf

@@ -169,12 +169,10 @@ def picture(rows: list[Row]) -> Figure | None:
     runs = [row for row in rows if "at" in row]
     if runs:
         figure, (left, right) = plot.panels(2, 5.0, 3.4, title="Does a step stay what it costs?")
-        plot.lines({_name(r): (r["at"], r["ms_of_blocks"]) for r in runs}, title="ms a step",
-                   x_label="step", on=left)
-        left.set_ylim(bottom=0)  # flat is flat only on a scale that begins at 0
-        plot.lines({_name(r): (r["at"], r["mb_of_blocks"]) for r in runs}, title="MB, peak so far",
-                   x_label="step", on=right)
-        right.set_ylim(bottom=0)
+        for on, numbers, title in ((left, "ms_of_blocks", "ms a step"),
+                                   (right, "mb_of_blocks", "MB, peak so far")):
+            plot.lines({_name(r): (r["at"], r[numbers]) for r in runs}, title=title, x_label="step",
+                       from_zero=True, on=on)  # flat is flat only on a scale that begins at 0
         return figure
     found = [row for row in rows if "ratio" in row]
     if not found:
