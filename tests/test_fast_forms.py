@@ -153,10 +153,13 @@ def test_the_convolution_family_in_blocks(size, kernel, stride, padding, dtype):
 
 
 @pytest.mark.parametrize("kept", [0, 1 << 20])  # numbers: in groups of a few images, or all at once
+@pytest.mark.parametrize("many", [0, 1 << 20])  # tiles: multiplied block by block, or all at once
 @pytest.mark.parametrize("m", [2, 3, 4])
 @pytest.mark.parametrize("size, kernel, stride, padding", CONVOLUTIONS[:-2])
-def test_the_convolution_family_by_winograd(monkeypatch, size, kernel, stride, padding, m, kept):
+def test_the_convolution_family_by_winograd(monkeypatch, size, kernel, stride, padding, m, many,
+                                            kept):
     monkeypatch.setattr(cpu_winograd, "KEPT", kept)
+    monkeypatch.setattr(cpu_winograd, "MANY_TILES", many)
     monkeypatch.setattr(cpu_winograd, "GROUP", 20_000)
     r = -(-kernel // stride)
     for dtype in ("float64", "float32") if r <= m + 1 else ():
@@ -188,7 +191,10 @@ def test_winograd_is_chosen_where_it_was_measured_to_win():
     assert cpu_winograd.tile_size(dilated, 64, 64, 64) == 0
 
 
-def test_convolutions_have_the_same_bits_on_any_number_of_threads():
+@pytest.mark.parametrize("many", [0, 1024])
+def test_convolutions_have_the_same_bits_on_any_number_of_threads(monkeypatch, many):
+    monkeypatch.setattr(cpu_winograd, "MANY_TILES", many)
+    monkeypatch.setattr(cpu_winograd, "SHARED", 0)
     for size, channels in ((14, (64, 128)), (28, (48, 48))):
         g = conv_geometry("test", (size, size), (3, 3), 1, 1, 1)
         x, w, y = (draw(shape, "float32") for shape in (

@@ -33,23 +33,6 @@ def lanes(monkeypatch):
     monkeypatch.setattr(cpu_calls, "LARGE", 0)
 
 
-def test_a_replay_is_a_function_that_can_be_read():
-    x = mg.tensor([1.0, 2.0])
-    fast = mg.capture(lambda: {"y": (x + 1) * (x + 1)}, [x])
-    for value in (3.0, 5.0, 7.0):
-        x.assign(np.array([value, 0], "float32"))
-        np.testing.assert_array_equal(fast()["y"].numpy(), [(value + 1) ** 2, 1])
-    head, *calls, result = fast._recording.source().split("\n    ")
-    assert head == "def replay():" and re.fullmatch(r"r0\[...\] = v\d+", result)
-    assert [re.sub(r"v\d+", "v", call) for call in calls] == [
-        "v = f0(v, v)", "v = f1(v, v)", "v = f2(v, v)", "del v", "del v"]
-
-
-def parts_of(fast):
-    """How often a replay makes each part of an op."""
-    return Counter(call.run.__name__ for call in fast._recording.calls if call.once)
-
-
 @pytest.fixture
 def winograd(monkeypatch):
     """Makes a step of convolutions in Winograd's form, whose weights change between two of them."""
@@ -69,6 +52,25 @@ def winograd(monkeypatch):
         return step, w
 
     return make
+
+
+# What is on it.
+
+def test_a_replay_is_a_function_that_can_be_read():
+    x = mg.tensor([1.0, 2.0])
+    fast = mg.capture(lambda: {"y": (x + 1) * (x + 1)}, [x])
+    for value in (3.0, 5.0, 7.0):
+        x.assign(np.array([value, 0], "float32"))
+        np.testing.assert_array_equal(fast()["y"].numpy(), [(value + 1) ** 2, 1])
+    head, *calls, result = fast._recording.source().split("\n    ")
+    assert head == "def replay():" and re.fullmatch(r"r0\[...\] = v\d+", result)
+    assert [re.sub(r"v\d+", "v", call) for call in calls] == [
+        "v = f0(v, v)", "v = f1(v, v)", "v = f2(v, v)", "del v", "del v"]
+
+
+def parts_of(fast):
+    """How often a replay makes each part of an op."""
+    return Counter(call.run.__name__ for call in fast._recording.calls if call.once)
 
 
 def test_a_part_is_made_once_until_what_it_reads_is_written(winograd):
@@ -96,8 +98,6 @@ def test_a_part_of_an_ops_own_array_is_no_call(winograd):
     x.assign(x.numpy() * 2)
     np.testing.assert_array_equal(fast()["y"].numpy(), through_a_copy(x).numpy())
 
-
-# What is on it.
 
 def test_results_that_nobody_reads_are_not_computed():
     def names(results):

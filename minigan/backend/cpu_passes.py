@@ -261,6 +261,7 @@ def _inside(axis: tuple[int, ...], x: Array) -> bool:
 
 
 def _sums(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Array:
+    """`x.sum` in the dtype of x, without NumPy's Python."""
     return np.add.reduce(x, axis, x.dtype, None, keepdims)  # type: ignore[call-overload]
 
 

@@ -280,8 +280,11 @@ class Taping(Passes):
     # What is made of parts.
 
     def part(self, run: Callable[..., Array], *arrays: Array) -> Array:
-        """run(*arrays), a part of an op. Where a step asks for the same again (the same function of
-        the same arrays), its replay makes it once."""
+        """run(*arrays), a part of an op.
+
+        Where a step asks for the same again, the same function of the same arrays, its replays make
+        it once.
+        """
         result = run(*arrays)
         if self._tape is not None:
             self._tape.part(run, arrays, result)

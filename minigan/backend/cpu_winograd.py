@@ -104,10 +104,10 @@ class Tiling:
         self.tiles = self.rows * self.columns  # of an image
 
     def groups(self, images: int, c_in: int) -> list[slice]:
-        """The images that are transformed at once."""
+        """Which of N images, with so many channels of x, are transformed at once."""
         numbers = images * self.tiles * self.n ** 2 * self.stride ** 2 * c_in
         n = 1 if numbers <= KEPT else -(-numbers // GROUP)
-        return [slice(images * i // n, images * (i + 1) // n) for i in range(n)]
+        return _even(images, n)
 
     def of_x(self, x: Array) -> Array:
         """B x, for x (N, H, W, C_in)."""
@@ -155,7 +155,7 @@ class Tiling:
         return _times(self._matrices(w)[1], w).reshape(-1, s * s * c_in, c_out)
 
     def conv2d(self, of_x: Array, of_w: Array, out: Array | None = None) -> Array:
-        """y (N, OH, OW, C_out) = A^T of the products."""
+        """y (N, OH, OW, C_out) = A^T of the products; written to `out` where that is given."""
         m, (oh, ow), c = self.m, self.g.out_size, of_w.shape[-1]
         size = of_x.shape[1] // self.tiles, oh, ow, c
         y = np.empty(size, of_x.dtype) if out is None else out
@@ -168,7 +168,10 @@ class Tiling:
         return self._put_together(put, of_x, of_w, y)
 
     def conv_transpose2d(self, of_y: Array, of_w: Array, out: Array | None = None) -> Array:
-        """x (N, H, W, C_in) = B^T of the products, tiles that overlap by r - 1 added up."""
+        """x (N, H, W, C_in) = B^T of the products, tiles that overlap by r - 1 added up.
+
+        out: where it is written to, 0 where no y came from.
+        """
         s, m, n, more, (top, left) = self.stride, self.m, self.n, self.r - 1, self._corner()
         rows, columns, (h, w), c = self.rows, self.columns, self.g.in_size, of_w.shape[1] // s**2
         down, across = _pieces(rows, m, rows * m * s < top + h), _pieces(
@@ -182,11 +185,11 @@ class Tiling:
             windows = (back @ tiles).reshape(-1, rows, columns, n, n, s, s * c)
             windows[:, 1:, :, :more] += windows[:, :-1, :, m:]
             windows[:, :, 1:, :, :more] += windows[:, :, :-1, :, m:]
+            windows = windows.transpose(0, 1, 3, 5, 2, 4, 6)  # (N, rows, n, s, columns, n, s * c)
             whole = np.empty((len(images), high, s, wide, s * c), x.dtype)
             for row, inner_row, to_row in down:
                 for column, inner, to in across:
-                    piece = windows[:, row, column, inner_row, inner].transpose(
-                        0, 1, 3, 5, 2, 4, 6)
+                    piece = windows[:, row, inner_row, :, column, inner]
                     whole[:, to_row, :, to].reshape(piece.shape)[...] = piece
             pixels = whole.reshape(-1, high * s, wide * s, c)[:, top:top + h, left:left + w]
             images[:, :pixels.shape[1], :pixels.shape[2]] = pixels
@@ -270,11 +273,15 @@ def _times(matrix: Array, numbers: Array) -> Array:
 def _products(a: Array, b: Array) -> Array:
     """a[p] @ b[p] for every p; a few at a time, as threads meet between any two calls."""
     result = np.empty((len(a), a.shape[1], b.shape[2]), a.dtype)
-    n = 2 * threads()
-    parts = [slice(len(a) * i // n, len(a) * (i + 1) // n) for i in range(n)]
+    parts = _even(len(a), 2 * threads())
     share = parallel if a.size * b.shape[2] >= LARGE_PRODUCT else in_turn
-    share(lambda i: np.matmul(a[parts[i]], b[parts[i]], out=result[parts[i]]), n)
+    share(lambda i: np.matmul(a[parts[i]], b[parts[i]], out=result[parts[i]]), len(parts))
     return result
+
+
+def _even(n: int, parts: int) -> list[slice]:
+    """n things in so many parts of about the same size."""
+    return [slice(n * i // parts, n * (i + 1) // parts) for i in range(parts)]
 
 
 # The convolution family. part(run, *arrays) is run(*arrays), as `Taping.part`.
@@ -284,33 +291,33 @@ Part = Callable[..., Array]
 
 def conv2d(part: Part, x: Array, w: Array, g: Geometry, m: int) -> Array:
     """y (N, OH, OW, C_out)."""
-    t, of_w = tiling(g, m), part(tiling(g, m).of_w, w)
-    groups = t.groups(len(x), w.shape[2])
-    if len(groups) == 1:
-        return part(t.conv2d, part(t.of_x, x), of_w)
-    y = np.empty((len(x), *g.out_size, w.shape[3]), w.dtype)
-    for images in groups:
-        t.conv2d(t.of_x(x[images]), of_w, y[images])
-    return y
+    t, size = tiling(g, m), (len(x), *g.out_size, w.shape[3])
+    return _in_groups(part, t.groups(*x.shape[::3]), t.of_x, x, part(t.of_w, w), t.conv2d, size)
 
 
 def conv_transpose2d(part: Part, y: Array, w: Array, g: Geometry, m: int) -> Array:
     """x (N, H, W, C_in)."""
-    t, of_w = tiling(g, m), part(tiling(g, m).of_w, w)
-    groups = t.groups(len(y), w.shape[2])
-    if len(groups) == 1:
-        return part(t.conv_transpose2d, part(t.of_y, y), of_w)
-    x = np.zeros((len(y), *g.in_size, w.shape[2]), w.dtype)
-    for images in groups:
-        t.conv_transpose2d(t.of_y(y[images]), of_w, x[images])
-    return x
+    t, size = tiling(g, m), (len(y), *g.in_size, w.shape[2])
+    return _in_groups(part, t.groups(*size[::3]), t.of_y, y, part(t.of_w, w), t.conv_transpose2d,
+                      size)
 
 
 def conv2d_weight(part: Part, x: Array, y: Array, g: Geometry, m: int) -> Array:
     """w (KH, KW, C_in, C_out)."""
     t = tiling(g, m)
-    groups = t.groups(len(x), x.shape[-1])
+    groups = t.groups(*x.shape[::3])
     if len(groups) == 1:
         return part(t.conv2d_weight, part(t.of_x, x), part(t.of_y, y))
-    return added_up({images.start: t.conv2d_weight(t.of_x(x[images]), t.of_y(y[images]))
-                     for images in groups})
+    return added_up({group.start: t.conv2d_weight(t.of_x(x[group]), t.of_y(y[group]))
+                     for group in groups})
+
+
+def _in_groups(part: Part, groups: list[slice], cut: Callable[[Array], Array], images: Array,
+               of_w: Array, finish: Callable[..., Array], size: tuple[int, ...]) -> Array:
+    """finish(cut(images), of_w), an array of that size, by a group of the images at a time."""
+    if len(groups) == 1:
+        return part(finish, part(cut, images), of_w)
+    result = np.zeros(size, images.dtype)
+    for group in groups:
+        finish(cut(images[group]), of_w, result[group])
+    return result

@@ -125,6 +125,7 @@ def avg_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
         return mean(_windows(x, g=g), axis=3)
     (oh, ow), (kh, kw), (n, h, w, c) = g.out_size, g.kernel, x.shape
     whole = x if (h, w) == (oh * kh, ow * kw) else x[:, :oh * kh, :ow * kw]
+    # Windows that lie side by side need not be copied.
     return mean(reshape(whole, (n, oh, kh, ow, kw, c)), axis=(2, 4))
 
 
