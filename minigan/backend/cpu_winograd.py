@@ -31,6 +31,7 @@ from typing import Any, Callable
 import numpy as np
 
 from minigan.backend.base import Array
+from minigan.backend.cpu_passes import BLOCK, SHARED
 from minigan.backend.geometry import Geometry
 from minigan.backend.threads import LARGE_PRODUCT, added_up, in_turn, parallel, threads
 
@@ -44,7 +45,6 @@ TILES = 128            # transformed at once; with fewer, threads would meet mor
 WEIGHTS = 8192         # of each of P matrices, transformed at once: they stay in the cache
 MANY_TILES = 1024      # from which they are multiplied block by block,
 FEW_WEIGHTS = 1 << 18  # if the weights stay in the cache from one block to the next
-SHARED = 1 << 20       # transformed numbers, 4 MB, for which it pays to wake other threads
 KEPT = 6 << 20         # transformed numbers, 24 MB, that may lie about until they are needed again,
 GROUP = 1 << 22        # or else are made, 16 MB at a time, wherever they are needed
 
@@ -257,8 +257,8 @@ def _pieces(tiles: int, m: int, more: bool) -> list[tuple[slice, slice, slice]]:
 
 
 def _share(transformed: int) -> Callable[[Callable[[int], Any], int], None]:
-    """`parallel` or `in_turn`, for so many transformed numbers."""
-    return parallel if transformed >= SHARED else in_turn
+    """`parallel` or `in_turn`, for so many transformed numbers: as for any pass."""
+    return parallel if transformed >= SHARED * BLOCK else in_turn
 
 
 def _times(matrix: Array, numbers: Array) -> Array:
