@@ -1,11 +1,9 @@
-"""The house: who may import whom, what an index may hold, how long the code and its lines are."""
+"""The house: who may import whom, what an index may hold, how long its lines are."""
 from __future__ import annotations
 
 import ast
-import io
 import re
 import subprocess
-import tokenize
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -29,8 +27,6 @@ ROOMS = [  # level by level: a room imports from earlier levels only
     {"__main__"},
 ]
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
-LEARNERS_PATH = ["engine", "errors", "ops", "nn", "losses", "penalties", "models/gan",
-                 "models/dcgan", "models/cgan", "models/wgan", "models/wgan_gp"]
 ONE_PLACE = {"cupy": "backend/gpu.py", "cupyx": "backend/gpu.py", "cupy_backends": "backend/gpu.py",
              "matplotlib": "plot.py", "pooch": "data/download.py",
              "requests": "data/download.py", "PIL": {"data/pictures.py", "training/animation.py"},
@@ -109,20 +105,6 @@ def room_of(path):
     return (name_of(path) or ("__init__",))[0]
 
 
-def code_lines(text):
-    """Lines that hold code: not blank, no comment, no docstring."""
-    lines = set()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT,
-                              tokenize.DEDENT, tokenize.ENDMARKER):
-            lines.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if ast.get_docstring(node) is not None:
-                lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    return len(lines)
-
-
 def public_definitions(path):
     """Public functions and classes of a file, and the public methods of such classes."""
     for node in tree(path).body:
@@ -187,41 +169,6 @@ def test_a_library_is_imported_in_one_place(library, place):
 
 
 # Sizes.
-
-def test_what_counts_as_a_line_of_code():
-    text = '''"""Doc
-
-string."""
-
-x = 1  # comment
-# comment
-
-
-def f():
-    """Doc."""
-
-    return """two
-
-lines"""
-
-
-class C:
-    """Doc."""
-'''
-    assert code_lines(text) == 1 + 1 + 3 + 1
-
-
-def test_the_engine_is_small():
-    lines = code_lines((HOUSE / "engine.py").read_text("utf-8"))
-    assert 200 < lines <= 350
-
-
-def test_the_learners_path_is_short():
-    lengths = {short(path): code_lines(path.read_text("utf-8"))
-               for path in sources(*LEARNERS_PATH)}
-    assert "engine.py" in lengths and "ops/conv.py" in lengths
-    assert 0 < sum(lengths.values()) < 2000, lengths
-
 
 def test_lines_have_100_columns_at_most():
     files = [path for path in house_files() if path.suffix == ".py"]
