@@ -66,7 +66,7 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
     scale: how many pixels wide and high each pixel of an array becomes. Folders are made. The file
     gets its name when it is complete, so nobody ever sees half a picture. Returns the path.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix.lower() != ".png":
         raise ValueError(f"save: the path must end in .png, got {str(path)!r}")
     content = _png(picture if isinstance(picture, np.ndarray) else pixels(picture), scale)

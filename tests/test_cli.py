@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import data
+from minigan import data, plot
 from minigan.backend import registry
 from minigan.cli import main
 from minigan.commands import info
 from minigan.models.catalog import find, names
-from minigan.training import archive, load, open_run
+from minigan.training import archive, evaluate, load, open_run
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -614,3 +614,61 @@ def test_a_closed_pipe_is_no_error():
                           stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
     os.close(writer)
     assert done.returncode == 1 and done.stderr == ""
+
+
+# Where home is.
+
+@pytest.fixture
+def at_home(alone, monkeypatch):
+    """The working folder, with another one as the user's home."""
+    home = alone / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    return home
+
+
+def test_a_tilde_is_the_users_home(run, at_home):
+    """A shell does not expand it in --out=~/a; who then removes a folder named ~ loses his home."""
+    def ran(*arguments):
+        status, _, err = run(*arguments)
+        assert status == 0, err
+
+    ran("train", "gan", "--steps", "1", "--out=~/a", *QUICK)
+    ran("resume", "~/a", "--more", "1")
+    ran("sample", "~/a", "--n", "1", "--out=~/one.png")
+    ran("sample", "~/a", "--n", "1", "--single", "--out=~/many")
+    ran("export", "~/a", "--out=~/g.npz")
+    ran("sample", "~/g.npz", "--n", "1")
+    ran("evaluate", "~/a", "--n", "200")
+    ran("profile", "gan", "--preset", "seed", "--batch-size", "2", "--steps", "1", "--threads", "1",
+        "--out=~/profile.png")
+    ran("bench", "gan:seed", "--on", "numpy", "--threads", "1", "--batch-size", "2", "--pairs", "1",
+        "--turn", "0.001", "--keep-busy", "--out=~/bench")
+    ran("bench", "--show", "~/bench.jsonl")
+    ran("toy", "ring", "--steps", "2", "--out=~/toy")
+    assert {"a", "one.png", "many", "g.npz", "profile.png", "bench.jsonl", "toy"} <= {
+        path.name for path in at_home.iterdir()}
+    assert (at_home / "a" / "evaluation.json").is_file()
+    assert [path.name for path in Path().iterdir()] == ["home"]
+
+
+def test_a_tilde_is_the_users_home_in_python_too(at_home):
+    images = data.load("digits")
+    trainer = mg.Trainer(mg.models.GAN("seed"), images, 8, out="~/a", threads=1).fit(1)
+    assert trainer.folder.path == at_home / "a"
+    assert mg.Trainer.resume("~/a").step == mg.load("~/a").config["step"] == 1
+    assert mg.load("~/a").export("~/g.npz") == at_home / "g.npz"
+    assert plot.save(np.zeros((2, 2), np.uint8), "~/dot.png") == at_home / "dot.png"
+    plot.save(images.images[0], "~/pictures/0.png")
+    assert len(data.load("~/pictures")) == len(data.load("pictures", folder="~")) == 1
+    assert evaluate("~/a", n=200).record == at_home / "a" / "evaluation.json"
+    assert [path.name for path in Path().iterdir()] == ["home"]
+
+
+def test_a_home_that_nobody_has(run, at_home):
+    sentence = refusal(run("train", "gan", "--steps", "0", "--out=~nobody-of-that-name/a"))
+    assert "--out" in sentence and "./~nobody-of-that-name/a" in sentence
+    assert [path.name for path in Path().iterdir()] == ["home"]
+    Path("~odd").mkdir()
+    assert run("train", "gan", "--steps", "0", "--out", "./~odd/a", *QUICK)[0] == 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Iterator
 
-from minigan.commands.options import count
+from minigan.commands.options import count, path
 
 HELP = "measure training steps beside rivals"
 SIDES = "numpy,torch,torch-tuned,torch-compiled,jax,autograd,by-hand"
@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                       "first step")
     what.add_argument("--flat", nargs="?", const=10_000, type=count, metavar="STEPS", help="time "
                       "and memory over a long run of the first side (10000 steps if left out)")
-    what.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: table and "
+    what.add_argument("--show", type=path, metavar="FILE", help="measure nothing: table and "
                       "picture of a file of results")
     parser.add_argument("--batch-size", default="64", metavar="N[,N...]", help="images a step")
     parser.add_argument("--threads", type=count, help="threads of every side (default: all cores, "
@@ -47,9 +47,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turn", type=float, default=0.3, help="seconds a turn, at least")
     parser.add_argument("--keep-busy", action="store_true", help="keep pairs of a busy machine, "
                         "and mark them")
-    parser.add_argument("--rivals", type=Path, help=f"folder of the rivals (default: {RIVALS.name} "
+    parser.add_argument("--rivals", type=path, help=f"folder of the rivals (default: {RIVALS.name} "
                         "of the clone's benchmarks; the installed package has none)")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="FILE of results: "
+    parser.add_argument("--out", type=path, default=Path("runs/bench"), help="FILE of results: "
                         "JSON lines are added to FILE.jsonl, the picture is FILE.png")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from minigan.commands.options import path
+
 HELP = "list data sets, or get one"
 
 
@@ -16,7 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     got = what.add_parser("get", help="download a set's files, or what is missing of them")
     got.add_argument("name", metavar="NAME", help="mnist, fashion-mnist or cifar-10")
     for parser in (listed, got):
-        parser.add_argument("--data-dir", type=Path, help="data folder, with a folder for each set "
+        parser.add_argument("--data-dir", type=path, help="data folder, with a folder for each set "
                             "in it (default: MINIGAN_DATA, else the user's cache folder)")
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import count, natural
+from minigan.commands.options import count, natural, path
 
 HELP = "judge the digits of a finished run"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and which samples of it."""
-    parser.add_argument("run_folder", metavar="RUN", help="a run folder or a checkpoint file")
+    parser.add_argument("run_folder", metavar="RUN", type=path,
+                        help="a run folder or a checkpoint file")
     parser.add_argument("--n", type=count, help="how many samples to judge (default: 5000; "
                         "26000 of stacked digits)")
     parser.add_argument("--seed", type=natural, default=0, help="of the samples")

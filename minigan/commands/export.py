@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from minigan.commands.options import path
 
 HELP = "write a run's generator alone, to a small file"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to."""
-    parser.add_argument("run_folder", metavar="RUN", help="a run folder or a checkpoint file")
-    parser.add_argument("--out", type=Path, help="the npz file to write (default: "
+    parser.add_argument("run_folder", metavar="RUN", type=path,
+                        help="a run folder or a checkpoint file")
+    parser.add_argument("--out", type=path, help="the npz file to write (default: "
                         "RUN/generator.npz)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write it; returns the exit status."""
     from minigan.training import load
-    source = Path(options.run_folder)
+    source = options.run_folder
     trained = load(source)
     out = trained.export(options.out or (source if source.is_dir() else source.parent)
                          / "generator.npz")

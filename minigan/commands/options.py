@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
+
+from minigan.data.places import user_path
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells count it
 
@@ -15,6 +18,14 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter):
         if action.default is None or action.default is False:
             return action.help
         return super()._get_help_string(action)
+
+
+def path(text: str) -> Path:
+    """A file or folder; ~ is the user's home, which shells do not see in --out=~/runs."""
+    try:
+        return user_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def count(text: str) -> int:

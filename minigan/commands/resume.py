@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from minigan.commands.options import add_speed_options, count
+from minigan.commands.options import add_speed_options, count, path
 
 HELP = "go on with a run where it stopped"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and how far."""
-    parser.add_argument("run_folder", metavar="RUN", nargs="?", help="a run folder (default: the "
-                        "one in runs/ that was written to last)")
+    parser.add_argument("run_folder", metavar="RUN", type=path, nargs="?",
+                        help="a run folder (default: the one in runs/ that was written to last)")
     far = parser.add_mutually_exclusive_group()
     far.add_argument("--steps", type=count, help="training steps in all, those already done "
                      "included (default: as many as the run was to have)")
     far.add_argument("--more", type=count, help="training steps to add to those done")
-    parser.add_argument("--data-dir", type=Path, help="where the files of its data set are "
+    parser.add_argument("--data-dir", type=path, help="where the files of its data set are "
                         "(default: where they were)")
     parser.add_argument("--backend", help="numpy or cupy (default: as before)")
     add_speed_options(parser, "as before", "as before")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minigan.commands.options import count, labels
+from minigan.commands.options import count, labels, path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,8 @@ STEPS = 10  # of a walk, a row each
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, which images, and where to write them."""
-    parser.add_argument("run_folder", metavar="RUN", nargs="?", help="a run folder, a checkpoint "
-                        "or an exported file")
+    parser.add_argument("run_folder", metavar="RUN", type=path, nargs="?",
+                        help="a run folder, a checkpoint or an exported file")
     parser.add_argument("--pretrained", action="store_true", help="in place of RUN: the small "
                         "generator of digits that comes with minigan")
     parser.add_argument("--n", type=count, help="how many images, or walks (default: 64 or 8, or "
@@ -34,11 +34,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--single", action="store_true", help="a file for each image, in a folder")
     parser.add_argument("--raw", action="store_true", help="use the generator's own weights, not "
                         "their moving average")
-    parser.add_argument("--data-dir", type=Path, help="for models that start from images: where "
+    parser.add_argument("--data-dir", type=path, help="for models that start from images: where "
                         "the files of their data set are (default: as in training)")
     parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else "
                         "numpy)")
-    parser.add_argument("--out", type=Path, help="the PNG to write (default: RUN/samples/"
+    parser.add_argument("--out", type=path, help="the PNG to write (default: RUN/samples/"
                         "seed-SEED.png, or walk-SEED.png), or the folder of --single")
 
 
@@ -82,7 +82,7 @@ def _walks(trained: Loaded, options: argparse.Namespace) -> tuple[np.ndarray, in
 def _write(images: np.ndarray, columns: int, options: argparse.Namespace) -> None:
     from minigan import plot
     name = f"{'walk' if options.interpolate else 'seed'}-{options.seed}"
-    source = Path(options.run_folder or "pretrained")
+    source = options.run_folder or Path("pretrained")
     place = (source / "samples" if source.is_dir() else source.parent) / (
         f"{source.name}-{name}" if options.pretrained else name)
     if options.single:

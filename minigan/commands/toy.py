@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from minigan.commands.options import INTERRUPTED, count, natural
+from minigan.commands.options import INTERRUPTED, count, natural, path
 
 HELP = "train on points in the plane, and count the modes that are found"
 
@@ -23,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=natural, default=0, help="the first one")
     parser.add_argument("--seeds", type=count, default=1, help="how many, one after another; those "
                         "that are in the folder already are kept")
-    parser.add_argument("--out", type=Path, help="run folder (default: runs/toy-NAME, after points "
+    parser.add_argument("--out", type=path, help="run folder (default: runs/toy-NAME, after points "
                         "and loss)")
     parser.add_argument("--threads", type=count, default=1, help="threads to compute with; such "
                         "small networks gain nothing from a second one")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 
-from minigan.commands.options import Formatter, add_speed_options, count, natural
+from minigan.commands.options import Formatter, add_speed_options, count, natural, path
 
 HELP = "train a model and write a run folder"
 
@@ -30,9 +29,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                          "folder of pictures")
         run.add_argument("--size", type=count, help="height and width to bring its images to "
                          "(default: their own)")
-        run.add_argument("--data-dir", type=Path, help="where its files are (default: "
+        run.add_argument("--data-dir", type=path, help="where its files are (default: "
                          "MINIGAN_DATA, else the user's cache folder)")
-        run.add_argument("--out", type=Path, help=f"run folder (default: the next free "
+        run.add_argument("--out", type=path, help=f"run folder (default: the next free "
                          f"runs/{name}-001)")
         run.add_argument("--overwrite", action="store_true", help="if --out is a run folder, keep "
                          "it as OUT.old and start anew")

@@ -14,7 +14,7 @@ from minigan.data.folder import load_folder
 from minigan.data.idx import parse_idx, read_contents
 from minigan.data.images import Images
 from minigan.data.pictures import resize
-from minigan.data.places import find_cifar, find_idx
+from minigan.data.places import find_cifar, find_idx, user_path
 from minigan.data.sets import ALIASES, SETS, KnownSet, names
 from minigan.data.stacked import BASES, COUNT, stack
 
@@ -71,7 +71,7 @@ def load(
         raise ValueError(f"size: {size!r}, expected a whole number of 1 or more")
     text = os.fspath(name)
     known = ALIASES.get(text, text)
-    where = None if folder is None else Path(folder)
+    where = None if folder is None else user_path(folder)
     if known in BASES:
         return _load_stacked(known, split, where, size)
     if known == "digits":
@@ -105,7 +105,7 @@ def _load_stacked(name: str, split: str, folder: Path | None, size: int | None) 
 
 
 def _load_pictures(text: str, split: str, folder: Path | None, size: int | None) -> Images:
-    path = Path(text).expanduser()
+    path = user_path(text)
     if folder is not None:
         path = folder if path.is_absolute() else folder / path
     is_path = text != "" and (path.exists() or path.name != text)

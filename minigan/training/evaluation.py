@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 import numpy as np
 
 from minigan import data, plot
+from minigan.data.places import user_path
 from minigan.data.stacked import BASES
 from minigan.models.model import Model
 from minigan.training.archive import replacing
@@ -56,7 +57,8 @@ def evaluate(run: str | os.PathLike[str], n: int | None = None, seed: int = 0, r
         FileNotFoundError, ValueError: as `load`; the model makes no MNIST digits, or starts from
             training images, so that it could not but copy; too few samples; an unknown bound.
     """
-    trained, folder = load(run), Path(run) if Path(run).is_dir() else Path(run).parent
+    run = user_path(run)
+    trained, folder = load(run), run if run.is_dir() else run.parent
     model, config = trained.model, trained.config
     stacked = config["data"] in BASES
     _check(trained, stacked)

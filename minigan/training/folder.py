@@ -19,6 +19,7 @@ import os
 from pathlib import Path
 from typing import Any, Callable, ContextManager
 
+from minigan.data.places import user_path
 from minigan.training.archive import replacing
 from minigan.training.lock import locked
 
@@ -104,13 +105,13 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
         RuntimeError: another process trains in `out`.
     """
     if out is None:
-        root = Path(root)
+        root = user_path(root)
         taken = [int(tail) for path in (root.iterdir() if root.is_dir() else ())
                  if (tail := path.name.removeprefix(f"{model}-")).isdecimal()
                  and path.name.startswith(f"{model}-")]
         path = root / f"{model}-{max(taken, default=0) + 1:03d}"
     else:
-        path = Path(out)
+        path = user_path(out)
         if path.exists() or path.is_symlink():
             _make_way(path, overwrite)
     (path / "samples").mkdir(parents=True)
@@ -166,7 +167,7 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
     Raises:
         FileNotFoundError: there is none at that path.
     """
-    folder = Path(path)
+    folder = user_path(path)
     if not _is_run(folder):
         raise FileNotFoundError(f"run: {folder} is not a run folder of minigan (it has no "
                                 f"config.json of minigan)")

@@ -10,6 +10,7 @@ import numpy as np
 
 from minigan import data
 from minigan.backend import Stream, default
+from minigan.data.places import user_path
 from minigan.engine import Tensor
 from minigan.models.catalog import find
 from minigan.models.model import Model
@@ -121,7 +122,7 @@ class Loaded:
         Raises:
             FileExistsError: there is something at that path.
         """
-        path = Path(path)
+        path = user_path(path)
         if path.suffix != ".npz":
             raise ValueError(f"export: the path must end in .npz, got {str(path)!r}")
         if path.exists():
@@ -167,9 +168,9 @@ def load(path: str | os.PathLike[str] | None = None) -> Loaded:
         FileNotFoundError: there is nothing at that path, or the run has saved nothing yet.
         ValueError: the file is damaged, foreign, or of another layout.
     """
-    path = PRETRAINED if path is None else path
-    folder = open_run(path) if Path(path).is_dir() else None
-    file = Path(path) if folder is None else folder.checkpoint
+    path = PRETRAINED if path is None else user_path(path)
+    folder = open_run(path) if path.is_dir() else None
+    file = path if folder is None else folder.checkpoint
     try:
         arrays, config = archive.load(file)
     except (archive.DamagedError, FileNotFoundError) as error:

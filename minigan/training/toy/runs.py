@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Sequence
 from minigan import __version__, plot
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
+from minigan.data.places import user_path
 from minigan.training.archive import replacing
 from minigan.training.toy.pictures import picture
 from minigan.training.toy.plan import Plan
@@ -41,7 +42,7 @@ class ToyRun:
 
     def __init__(self, plan: Plan, out: str | os.PathLike[str] | None = None) -> None:
         self.plan = plan
-        self.path = Path(out) if out is not None else Path("runs") / f"toy-{plan.name}"
+        self.path = user_path(out) if out is not None else Path("runs") / f"toy-{plan.name}"
         self._check_place()
 
     def _check_place(self) -> None:
