@@ -228,7 +228,7 @@ def test_single_files(run, trained):
 def test_export(run, trained):
     assert run("export", trained, "--out", "g.npz")[1] == (
         f"gan seed, step 2, {Path('g.npz').stat().st_size:,} bytes: g.npz\n")
-    assert run("sample", "g.npz", "--n", "2", "--seed", "3")[1] == "2 images: seed-3.png\n"
+    assert run("sample", "g.npz", "--n", "2", "--seed", "3")[1] == "2 images: g-seed-3.png\n"
     assert "g.npz exists" in refusal(run("export", trained, "--out", "g.npz"))
     assert ".npz" in refusal(run("export", trained, "--out", "g.zip"))
     run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
@@ -258,8 +258,25 @@ def test_where_samples_go_by_default(run):
     run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
     assert run("sample", "out")[1] == "64 images: out/samples/seed-0.png\n"
     assert run("sample", "out/checkpoint.npz", "--seed", "5", "--n", "1")[1] == (
-        "1 image: out/seed-5.png\n")
-    assert Path("out/samples/seed-0.png").is_file() and Path("out/seed-5.png").is_file()
+        "1 image: out/checkpoint-seed-5.png\n")
+    assert Path("out/samples/seed-0.png").is_file()
+    assert Path("out/checkpoint-seed-5.png").is_file()
+    for name in ("a", "b"):  # two files in one folder do not overwrite each other's pictures
+        run("export", "out", "--out", f"files/{name}.npz")
+        assert run("sample", f"files/{name}.npz", "--n", "1")[1] == (
+            f"1 image: files/{name}-seed-0.png\n")
+
+
+def test_without_run_it_is_the_newest(run):
+    for command in ("resume", "sample", "evaluate", "export"):
+        assert "no run folder of minigan in runs" in refusal(run(command))
+    for seed in (0, 1):
+        run("train", "gan", "--steps", "1", "--seed", seed, *QUICK)
+    assert run("sample", "--n", "2")[1] == "2 images: runs/gan-002/samples/seed-0.png\n"
+    assert run("export")[1].endswith("bytes: runs/gan-002/generator.npz\n")
+    assert run("evaluate", "--n", "200")[1].endswith("runs/gan-002/evaluation.json\n")
+    assert run("resume", "runs/gan-001", "--more", "1")[0] == 0
+    assert run("sample", "--n", "2")[1] == "2 images: runs/gan-001/samples/seed-0.png\n"
 
 
 def test_evaluate(run):
@@ -394,9 +411,10 @@ WRONG = [  # arguments, what the sentence must name
     (["resume", "--steps", "0"], ["--steps", "1 or more"]),
     (["resume", "--more", "-5"], ["--more", "-5"]),
     (["resume", "--steps", "9", "--more", "5"], ["--more", "not allowed with", "--steps"]),
-    (["sample"], ["RUN"]),
+    (["sample"], ["no run folder", "runs"]),
+    (["evaluate"], ["no run folder", "runs"]),
     (["sample", "nowhere"], ["nowhere", "does not exist"]),
-    (["export"], ["RUN"]),
+    (["export"], ["no run folder", "runs"]),
     (["export", "nowhere"], ["nowhere", "does not exist"]),
     (["export", "there"], ["there", "not a run folder"]),
     (["sample", "there"], ["there", "not a run folder"]),

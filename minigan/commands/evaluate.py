@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import count, natural, path
+from minigan.commands.options import add_run, count, natural, run_of
 
 HELP = "judge the digits of a finished run"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and which samples of it."""
-    parser.add_argument("run_folder", metavar="RUN", type=path,
-                        help="a run folder or a checkpoint file")
+    add_run(parser, "a run folder or a checkpoint file")
     parser.add_argument("--n", type=count, help="how many samples to judge (default: 5000; "
                         "26000 of stacked digits)")
     parser.add_argument("--seed", type=natural, default=0, help="of the samples")
@@ -33,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     use_threads()
     if options.backend:
         minigan.use(options.backend)
-    found = evaluate(options.run_folder, options.n, options.seed, options.raw)
+    found = evaluate(run_of(options), options.n, options.seed, options.raw)
     print("\n".join(found.lines))
     print(f"see {found.picture.as_posix()} and {found.record.as_posix()}")
     return 0

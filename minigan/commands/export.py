@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import path
+from minigan.commands.options import add_run, path, run_of
 
 HELP = "write a run's generator alone, to a small file"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to."""
-    parser.add_argument("run_folder", metavar="RUN", type=path,
-                        help="a run folder or a checkpoint file")
+    add_run(parser, "a run folder or a checkpoint file")
     parser.add_argument("--out", type=path, help="the npz file to write (default: "
                         "RUN/generator.npz)")
 
@@ -20,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write it; returns the exit status."""
     from minigan.training import load
-    source = options.run_folder
+    source = run_of(options)
     trained = load(source)
     out = trained.export(options.out or (source if source.is_dir() else source.parent)
                          / "generator.npz")

@@ -28,6 +28,23 @@ def path(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def add_run(parser: argparse.ArgumentParser, what: str) -> None:
+    """RUN, which may be left out; `run_of` then finds the newest. what: what RUN can be."""
+    parser.add_argument("run_folder", metavar="RUN", type=path, nargs="?",
+                        help=f"{what} (default: the run in runs/ that was written to last)")
+
+
+def run_of(options: argparse.Namespace) -> Path:
+    """The RUN that was given, or the run that was written to last.
+
+    Raises:
+        FileNotFoundError: none was given, and there is none in runs/.
+    """
+    from minigan.training import newest_run
+    given: Path | None = options.run_folder
+    return newest_run().path if given is None else given
+
+
 def count(text: str) -> int:
     """A whole number of 1 or more."""
     return _whole(text, 1)

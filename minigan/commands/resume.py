@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import add_speed_options, count, path
+from minigan.commands.options import add_run, add_speed_options, count, path, run_of
 
 HELP = "go on with a run where it stopped"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and how far."""
-    parser.add_argument("run_folder", metavar="RUN", type=path, nargs="?",
-                        help="a run folder (default: the one in runs/ that was written to last)")
+    add_run(parser, "a run folder")
     far = parser.add_mutually_exclusive_group()
     far.add_argument("--steps", type=count, help="training steps in all, those already done "
                      "included (default: as many as the run was to have)")
@@ -28,9 +27,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     from minigan.commands.fitting import captures, fit, use_backend
-    from minigan.training import Trainer, newest_run, open_run
-    given = options.run_folder
-    folder = newest_run() if given is None else open_run(given)
+    from minigan.training import Trainer, open_run
+    folder = open_run(run_of(options))
     config = folder.read_config()
     use_backend(options, config)
     trainer = Trainer.resume(folder.path, data_dir=options.data_dir, threads=options.threads,

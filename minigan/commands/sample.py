@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minigan.commands.options import count, labels, path
+from minigan.commands.options import add_run, count, labels, path, run_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,7 @@ STEPS = 10  # of a walk, a row each
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, which images, and where to write them."""
-    parser.add_argument("run_folder", metavar="RUN", type=path, nargs="?",
-                        help="a run folder, a checkpoint or an exported file")
+    add_run(parser, "a run folder, a checkpoint or an exported file")
     parser.add_argument("--pretrained", action="store_true", help="in place of RUN: the small "
                         "generator of digits that comes with minigan")
     parser.add_argument("--n", type=count, help="how many images, or walks (default: 64 or 8, or "
@@ -39,7 +38,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else "
                         "numpy)")
     parser.add_argument("--out", type=path, help="the PNG to write (default: RUN/samples/"
-                        "seed-SEED.png, or walk-SEED.png), or the folder of --single")
+                        "seed-SEED.png, or walk-SEED.png; of a file FILE.npz FILE-seed-SEED.png "
+                        "beside it), or the folder of --single")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,16 +48,17 @@ def run(options: argparse.Namespace) -> int:
     from minigan.training import load
     if options.backend:
         minigan.use(options.backend)
-    if (options.run_folder is None) != options.pretrained:
-        raise ValueError("RUN: give a run folder, a checkpoint or an exported file, or else "
-                         "--pretrained")
-    trained = load(options.run_folder)
+    if options.pretrained and options.run_folder is not None:
+        raise ValueError(f"--pretrained: it is drawn from in place of RUN, so give one of the "
+                         f"two, not also {str(options.run_folder)!r}")
+    source = None if options.pretrained else run_of(options)
+    trained = load(source)
     if options.labels and not trained.model.conditional:
         raise ValueError(f"--labels: {trained.model.name} is not conditional")
     if options.labels and options.n and options.n != len(options.labels):
         raise ValueError(f"--n is {options.n}, but there are {len(options.labels)} --labels")
     images, columns = _walks(trained, options) if options.interpolate else _images(trained, options)
-    _write(images, columns, options)
+    _write(images, columns, source, options)
     return 0
 
 
@@ -79,12 +80,16 @@ def _walks(trained: Loaded, options: argparse.Namespace) -> tuple[np.ndarray, in
     return walks.reshape(-1, *walks.shape[2:]), STEPS
 
 
-def _write(images: np.ndarray, columns: int, options: argparse.Namespace) -> None:
+def _write(images: np.ndarray, columns: int, source: Path | None, options: argparse.Namespace
+           ) -> None:
     from minigan import plot
     name = f"{'walk' if options.interpolate else 'seed'}-{options.seed}"
-    source = options.run_folder or Path("pretrained")
-    place = (source / "samples" if source.is_dir() else source.parent) / (
-        f"{source.name}-{name}" if options.pretrained else name)
+    if source is None:
+        place = Path(f"pretrained-{name}")
+    elif source.is_dir():
+        place = source / "samples" / name
+    else:  # beside a file there may be others
+        place = source.with_name(f"{source.stem}-{name}")
     if options.single:
         out = options.out or place
         for i, image in enumerate(images):

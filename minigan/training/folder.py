@@ -152,7 +152,7 @@ def newest_run(root: str | os.PathLike[str] = "runs") -> RunFolder:
              if _is_run(path)]
     if not found:
         raise FileNotFoundError(f"run: there is no run folder of minigan in {Path(root)}; name "
-                                f"the one to go on with")
+                                f"the one you mean")
     return RunFolder(max(found, key=_last_written))
 
 
