@@ -7,9 +7,10 @@ import importlib
 import os
 import sys
 import warnings
-from typing import NoReturn, Sequence
+from typing import Any, NoReturn, Sequence
 
 from minigan.commands.options import INTERRUPTED, Formatter
+from minigan.console import Forgiving, can_flush, give_up, printable, tell
 
 COMMANDS = ("train", "resume", "sample", "evaluate", "toy", "export", "models", "data", "info",
             "bench", "profile")
@@ -22,22 +23,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     by_python = warnings.formatwarning
     warnings.formatwarning = _warning
     try:
-        status: int = options.run(options)
-        sys.stdout.flush()  # while a closed pipe can still be caught
+        with printable(sys.stdout):
+            status: int = options.run(options)
+            if hasattr(sys.stdout, "flush"):
+                sys.stdout.flush()  # while a closed pipe can still be caught
         return status
     except KeyboardInterrupt:
-        print("minigan: interrupted", file=sys.stderr)
+        tell("minigan: interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # as after `| head`; what is left to flush goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # as after `| head`
         return 1
     except (ValueError, TypeError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
         if os.environ.get("MINIGAN_TRACEBACK"):
             raise
-        print(f"minigan: error: {_sentence(error)}", file=sys.stderr)
+        tell(f"minigan: error: {_sentence(error)}")
         return 2
     finally:
         warnings.formatwarning = by_python
+        if not can_flush(sys.stdout):
+            give_up(sys.stdout)
 
 
 def _warning(message: Warning | str, *place: object, **line: object) -> str:
@@ -70,6 +74,11 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     """Reports a wrong option in one sentence, without the list of all others."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        stream = Forgiving(file or sys.stderr)
+        stream.write(message)
+        stream.flush()
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (--help shows all there is)\n")

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from minigan.commands.options import INTERRUPTED
+from minigan.console import say
 
 if TYPE_CHECKING:
     from minigan.training import Trainer
@@ -35,21 +36,22 @@ def captures(options: argparse.Namespace, before: dict[str, Any] | None = None) 
 def fit(trainer: Trainer, steps: int) -> int:
     """Train `steps` further steps, say so before and after; returns the exit status."""
     model, images = trainer.model, trainer.data
-    print(f"run folder: {trainer.folder}")
-    print(f"{model.name} {model.preset} on {images.name} ({len(images):,} images "
-          f"{'x'.join(map(str, images.shape))}), {trainer.xp.describe()}, {trainer.threads} "
-          f"thread{'s' * (trainer.threads > 1)}, "
-          + (f"from step {trainer.step:,} to {trainer.step + steps:,}, " if trainer.step else
-             f"{steps:,} steps of {trainer.batches.batch_size}; ")
-          + f"look at {trainer.folder}/samples/latest.png", flush=True)
+    say(f"run folder: {trainer.folder}")
+    say(f"{model.name} {model.preset} on {images.name} ({len(images):,} images "
+        f"{'x'.join(map(str, images.shape))}), {trainer.xp.describe()}, {trainer.threads} "
+        f"thread{'s' * (trainer.threads > 1)}, "
+        + (f"from step {trainer.step:,} to {trainer.step + steps:,}, " if trainer.step else
+           f"{steps:,} steps of {trainer.batches.batch_size}; ")
+        + f"look at {trainer.folder}/samples/latest.png")
     if notice := trainer.xp.notice():
-        print(notice, flush=True)
+        say(notice)
     trainer.fit(steps)
     if trainer.interrupted:
-        print(f"interrupted at step {trainer.step:,}; what was learned is saved in "
-              f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` goes "
-              f"on with it")
+        say(f"interrupted at step {trainer.step:,}; what was learned is saved in "
+            f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` goes "
+            f"on with it")
         return INTERRUPTED
-    print(f"{trainer.step:,} steps in {trainer.seconds:.0f} s; see "
-          f"{trainer.folder.report.as_posix()}\nrun folder: {trainer.folder}")
+    say(f"{trainer.step:,} steps in {trainer.seconds:.0f} s; see "
+        f"{trainer.folder.report.as_posix()}")
+    say(f"run folder: {trainer.folder}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from minigan.commands.options import INTERRUPTED, count, natural, path
+from minigan.console import say
 
 HELP = "train on points in the plane, and count the modes that are found"
 
@@ -38,15 +39,15 @@ def run(options: argparse.Namespace) -> int:
     done = len(toy.scores(seeds))
     which = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     use_threads(options.threads)
-    print(f"run folder: {toy.path.as_posix()}\n{plan.describe()}; {which}"
-          + (f", {done} of them done before" if done else ""), flush=True)
+    say(f"run folder: {toy.path.as_posix()}")
+    say(f"{plan.describe()}; {which}" + (f", {done} of them done before" if done else ""))
     try:
         toy.train(seeds)
     except KeyboardInterrupt:
-        print(f"interrupted; {len(toy.scores(seeds))} of {len(seeds)} seeds are done, and the same "
-              f"command goes on after them")
+        say(f"interrupted; {len(toy.scores(seeds))} of {len(seeds)} seeds are done, and the same "
+            f"command goes on after them")
         return INTERRUPTED
-    print("\n".join(lines(list(toy.scores(seeds).values()), floor(plan), plan.parts)))
-    print(f"see {(toy.path / f'seed-{seeds[0]}.png').as_posix()} and "
-          f"{(toy.path / 'report.json').as_posix()}")
+    say("\n".join(lines(list(toy.scores(seeds).values()), floor(plan), plan.parts)))
+    say(f"see {(toy.path / f'seed-{seeds[0]}.png').as_posix()} and "
+        f"{(toy.path / 'report.json').as_posix()}")
     return 0

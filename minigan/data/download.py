@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Callable
 
+from minigan.console import standard_error
 from minigan.data.places import home, user_path
 from minigan.data.sets import ALIASES, SETS, Download
 
@@ -79,7 +79,7 @@ def _fetch(file: Download, mirror: str, part: str) -> Path:
 
     pooch.get_logger().setLevel("ERROR")  # what there is to say is said here
     downloader = pooch.HTTPDownloader(
-        progressbar=sys.stderr.isatty(), timeout=TIMEOUT,
+        progressbar=standard_error().isatty(), timeout=TIMEOUT,
         headers={"Accept-Encoding": "identity"})  # a .gz must arrive as it is
     store = pooch.create(path=part, base_url=mirror, retry_if_failed=RETRIES,
                          registry={file.name: f"sha256:{file.sha256}"})

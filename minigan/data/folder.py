@@ -8,12 +8,12 @@ classes. The set has three channels unless every picture is grey.
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from minigan.console import standard_error, warn
 from minigan.data.images import Images
 from minigan.data.pictures import Unusable, check_room, decode, look
 
@@ -45,7 +45,9 @@ def load_folder(folder: Path, size: int | None = None) -> Images:
     images = np.empty((len(found), size, size, channels), np.uint8)
     used: list[tuple[str, ...]] = []  # paths below the folder
     coloured = False
-    for path, *_ in tqdm(found, desc="reading pictures", unit="", ascii=True, disable=None):
+    stream = standard_error()
+    for path, *_ in tqdm(found, desc="reading pictures", unit="", ascii=True, file=stream,
+                         disable=not stream.isatty()):
         try:
             picture = decode(path, size)
         except Unusable as reason:
@@ -122,5 +124,5 @@ def _report(folder: Path, skipped: Counter[str], used: int) -> None:
         raise ValueError(f"data: no picture in {folder} can be used"
                          + (f" (left out: {counts})" if counts else ", it has no files"))
     if counts:
-        warnings.warn(f"data: {used:,} pictures of {folder} are used, {skipped.total():,} files "
-                      f"are left out: {counts}", stacklevel=5)
+        warn(f"data: {used:,} pictures of {folder} are used, {skipped.total():,} files are left "
+             f"out: {counts}", stacklevel=5)

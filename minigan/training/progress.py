@@ -1,11 +1,15 @@
-"""Progress: a bar on a terminal or in a notebook, elsewhere a plain line now and then."""
+"""Progress: a bar on a terminal or in a notebook, elsewhere a plain line now and then.
+
+It is decoration: whatever standard error is or is not, nothing here ends a training.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-import warnings
 from typing import Any
+
+from minigan.console import standard_error, warn
 
 QUIET_SECONDS = 30  # between two plain lines
 
@@ -14,18 +18,22 @@ class Progress:
     """Shows the step, steps a second, the losses and the time left, on standard error.
 
     step, steps: where training stands and where it will end. title: a word before the bar.
+    quiet: show nothing but warnings.
     """
 
-    def __init__(self, step: int, steps: int, title: str = "") -> None:
+    def __init__(self, step: int, steps: int, title: str = "", quiet: bool = False) -> None:
         from tqdm import tqdm
         self.first = self.step = step
         self.steps = steps
+        self.quiet = quiet
         self.began = self.said = time.monotonic()
+        self.stream = standard_error()
         # Not tqdm.auto, which wants widgets in a notebook: there the plain bar works too.
-        self.plain = not (sys.stderr.isatty()
-                          or type(sys.stderr).__module__.startswith("ipykernel"))
+        notebook = type(sys.stderr).__module__.startswith("ipykernel")
+        self.plain = not (self.stream.isatty() or notebook)
         self.bar = tqdm(total=steps, initial=step, desc=title or None, unit="step", ascii=True,
-                        disable=self.plain, mininterval=0.2, dynamic_ncols=True, file=sys.stderr)
+                        disable=self.plain or quiet, mininterval=0.2, dynamic_ncols=True,
+                        file=self.stream)
 
     def __enter__(self) -> Progress:
         return self
@@ -42,16 +50,20 @@ class Progress:
         """The losses as they are now."""
         self.bar.set_postfix({name: f"{v:.3f}" for name, v in metrics.items()}, refresh=False)
         now = time.monotonic()
-        if self.plain and now - self.said >= QUIET_SECONDS:
+        if self.plain and not self.quiet and now - self.said >= QUIET_SECONDS:
             self.said = now
-            rate = (self.step - self.first) / (now - self.began)
-            left = (self.steps - self.step) / rate if rate else 0
-            print(f"step {self.step:,} of {self.steps:,}, {rate:.1f} steps/s, "
-                  + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-                  + f", {left // 60:.0f}:{left % 60:02.0f} left", file=sys.stderr, flush=True)
+            self.stream.write(self._line(metrics, now) + "\n")
+            self.stream.flush()
+
+    def _line(self, metrics: dict[str, float], now: float) -> str:
+        rate = (self.step - self.first) / (now - self.began)
+        left = (self.steps - self.step) / rate if rate else 0
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        return (f"step {self.step:,} of {self.steps:,}, {rate:.1f} steps/s, {losses}, "
+                f"{left // 60:.0f}:{left % 60:02.0f} left")
 
     def warn(self, advice: str | None) -> None:
         """A warning, above the bar, if there is something to say."""
         if advice:
-            with self.bar.external_write_mode(sys.stderr):
-                warnings.warn(f"step {self.step:,}: {advice}", stacklevel=4)
+            with self.bar.external_write_mode(self.stream):
+                warn(f"step {self.step:,}: {advice}", stacklevel=4)
