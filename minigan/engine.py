@@ -22,14 +22,15 @@ import inspect
 import itertools
 import math
 import numbers
-from contextlib import contextmanager
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigan import errors
 from minigan.backend import BY_TYPE, Array, check_array, default, get, of
+from minigan.blocks import inside
 
 Axis = int | tuple[int, ...] | None
 Rule = Callable[..., "Tensor"]
@@ -72,7 +73,7 @@ class Tensor:
         check_array(data, requires_grad)
         self.data = data
         self.requires_grad = requires_grad
-        self.within = _within  # the op whose rule made this tensor, None in a forward pass
+        self.within = _state.get().within  # the op whose rule made it, None in a forward pass
         self.tick = _tick()
 
     shape = property(lambda self: self.data.shape)
@@ -163,9 +164,64 @@ def _memory(x: Tensor) -> Memory:
 # ---------------------------------------------------------------- 3. ops
 
 OPS: dict[str, Op] = {}  # every op by name: tests and tools look here
-_recording = True  # False under no_grad, and in a gradient that will not be differentiated again
-_within: Op | None = None  # the op whose rule is running
-_hooks: list[Callable[[Op, Op | None, Callable[[], Tensor]], Tensor]] = []
+Watch = Callable[["Op", "Op | None", Callable[[], Tensor]], Tensor]
+
+
+class State:
+    """What holds for the thread or asyncio task that computes; every block makes one.
+
+    recording: False under no_grad, and in a gradient that will not be differentiated again.
+    hooks: the innermost block's first. within: the op whose rule is running.
+    """
+
+    __slots__ = ("block", "before", "recording", "hooks", "within")
+
+    def __init__(self, block: Block | None = None, before: State | None = None) -> None:
+        self.block = block
+        self.before = before
+        self.recording = True
+        self.hooks: tuple[Watch, ...] = ()
+        self.within: Op | None = None
+        if block is not None and before is not None:
+            self.recording = before.recording if block.recording is None else block.recording
+            self.hooks = before.hooks if block.watch is None else (block.watch, *before.hooks)
+            self.within = before.within
+
+    def without(self, block: Block) -> State:
+        """This state when `block` is left, which may not be the innermost."""
+        if self.before is None:
+            return self
+        if self.block is block:
+            return self.before
+        rest = State(self.block, self.before.without(block))
+        rest.within = self.within
+        return rest
+
+
+_state: ContextVar[State] = ContextVar("what holds in the engine", default=State())
+
+
+class Block:
+    """A `with` block that records or does not, or lets a hook watch; as decorator, of each call.
+
+    It holds for its own thread or asyncio task, and takes back what it set itself, no more, so
+    blocks may be left in any order.
+    """
+
+    def __init__(self, recording: bool | None = None, watch: Watch | None = None) -> None:
+        self.recording = recording
+        self.watch = watch
+
+    def __enter__(self) -> State:
+        state = State(self, _state.get())
+        _state.set(state)
+        return state
+
+    def __exit__(self, *error: Any) -> None:
+        _state.set(_state.get().without(self))
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return inside(self, function)
 
 
 class Op:
@@ -197,14 +253,16 @@ class Op:
         return f"<op {self.name}>"
 
     def __call__(self, *inputs: Any, **settings: Any) -> Tensor:
-        if not _hooks:
-            return self._run(inputs, settings)
+        state = _state.get()
+        if not state.hooks:
+            return self._run(inputs, settings, state)
         run = functools.partial(self._run, inputs, settings)
-        for watch in _hooks:
-            run = functools.partial(watch, self, _within, run)
+        for watch in state.hooks:
+            run = functools.partial(watch, self, state.within, run)
         return run()
 
-    def _run(self, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
+    def _run(self, inputs: tuple[Any, ...], settings: dict[str, Any], state: State | None = None
+             ) -> Tensor:
         lead = kind = dtype = None  # type: Any  # the first tensor, its device, the float type
         arrays, carriers, mixed = list[Any](), list[Any](), False
         for position, x in enumerate(inputs):
@@ -236,11 +294,13 @@ class Op:
             result = np.asarray(result)  # NumPy makes scalars of 0-d results
         if result.dtype is not dtype and result.dtype != dtype and not self.converts:
             raise errors.NotFloatError(self.name, dtype, result.dtype)
+        if state is None:
+            state = _state.get()
         y: Tensor = object.__new__(Tensor)
-        y.data, y.requires_grad, y.within, y.tick = result, False, _within, _tick()
+        y.data, y.requires_grad, y.within, y.tick = result, False, state.within, _tick()
         if self.view or result is lead.data:
             y.memory = _memory(lead)
-        if carriers and _recording and result.dtype.kind == "f":
+        if carriers and state.recording and result.dtype.kind == "f":
             y.requires_grad, y.op, y.inputs, y.settings = True, self, inputs, settings
             y.carriers = carriers
         return y
@@ -264,33 +324,24 @@ def _common_dtype(op: Op, a: np.dtype, b: np.dtype) -> np.dtype:
     return a if a.kind == "f" else b if b.kind == "f" else np.promote_types(a, b)
 
 
-@contextmanager
-def _set_recording(flag: bool) -> Iterator[None]:
-    global _recording, _within
-    before, _recording = (_recording, _within), flag
-    try:
-        yield
-    finally:
-        _recording, _within = before
+def no_grad() -> Block:
+    """Compute without recording a graph: `with no_grad(): ...`, or as decorator `@no_grad()`.
+
+    It holds for the thread or asyncio task that computes there, and for no other. A task that is
+    started inside begins in the same state, as all context variables do; a thread begins recording.
+    """
+    return Block(recording=False)
 
 
-def no_grad() -> Any:
-    """Compute without recording a graph: `with no_grad(): ...`, or as decorator `@no_grad()`."""
-    return _set_recording(False)
-
-
-@contextmanager
-def op_hook(watch: Callable[[Op, Op | None, Callable[[], Tensor]], Tensor]) -> Iterator[None]:
+def op_hook(watch: Watch) -> Block:
     """Let `watch(op, within, run)` stand around every op; it returns what `run()` returned.
 
-    within: the op whose backward rule is running, None in a forward pass. Hooks nest: the innermost
-    block's is nearest to the op, and its `run.args` are the op's inputs and settings.
+    within: the op whose backward rule is running, None in a forward pass; where `grad` itself adds
+    up or copies gradients, outside of any rule, that op. Hooks nest: the innermost block's is
+    nearest to the op, and its `run.args` are the op's inputs and settings. Only ops of the block's
+    own thread or asyncio task are watched.
     """
-    _hooks.insert(0, watch)
-    try:
-        yield
-    finally:
-        _hooks.remove(watch)
+    return Block(watch=watch)
 
 
 # ---------------------------------------------------------------- 4. the gradient
@@ -314,22 +365,26 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
         StaleGraphError: a value that a rule needs was overwritten after it was recorded.
         NotScalarError: an output is not a scalar and has no cotangent.
     """
-    global _within
     outs, wanted = _tensors("outputs", outputs), _tensors("inputs", inputs)
     errors.check_choice("grad: unreached", unreached, ("raise", "zeros"))
     seeds = _cotangents(outs, grad_outputs)
     targets, handed = {id(x) for x in wanted}, {id(gy) for gy in seeds}
     gradients: dict[int, Tensor] = {}
     results = []
-    with _set_recording(create_graph):
+    with Block(recording=create_graph) as state:
+        around = state.within  # the op whose rule calls this, None at the outermost
+        state.within = around or add
         for y, gy in zip(outs, seeds):
             _accumulate(gradients, y, gy)
         for y, positions in _path(outs, wanted):
             found = gradients.get(id(y)) if id(y) in targets else gradients.pop(id(y), None)
             if found is not None:
-                _within = y.op
-                for x, gx in _pull_back(y, found, positions):
+                state.within = y.op
+                pairs = _pull_back(y, found, positions)
+                state.within = around or add
+                for x, gx in pairs:
                     _accumulate(gradients, x, gx)
+        state.within = around or multiply
         for position, x in enumerate(wanted):
             result = gradients.get(id(x)) if x.requires_grad else None
             if result is None and unreached == "raise":

@@ -152,9 +152,7 @@ def _nodes(tensors: list[Tensor], outputs: set[int], stops: set[int],
         inputs = sorted((x for x in t.inputs if id(x) in made), key=lambda x: x.tick)
         below = [made[id(x)] for x in inputs] if id(t) not in stops else []  # oldest first
         op = None if id(t) in stops else t.op
-        # grad returns a copy of a gradient that shares memory: that is a gradient, too
-        gradient = t.within is not None or (op is not None and op.name == "copy"
-                                            and any(n.gradient for n in below))
+        gradient = t.within is not None
         if op is None:
             layered = t.requires_grad and "." in name
             parameter = getattr(t, "role", None) is not None or layered

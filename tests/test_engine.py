@@ -545,6 +545,60 @@ def test_no_grad_as_a_block_and_as_a_decorator():
     assert y.requires_grad and y.op.name == "multiply" and y.inputs == (x, 2.0)
 
 
+def test_no_grad_of_a_generator_holds_while_its_own_code_runs():
+    x, closed = leaf(2), []
+
+    @mg.no_grad()
+    def doubled():
+        given = x
+        try:
+            while True:
+                try:
+                    given = yield given * 2.0
+                except KeyError:
+                    given = x
+        finally:
+            closed.append((x * 2.0).requires_grad)
+
+    found = doubled()
+    assert not next(found).requires_grad and (x * 2.0).requires_grad
+    assert not found.send(x).requires_grad and (x * 2.0).requires_grad
+    assert not found.throw(KeyError()).requires_grad and (x * 2.0).requires_grad
+    found.close()
+    assert closed == [False] and (x * 2.0).requires_grad
+
+    @mg.no_grad()
+    def ending():
+        yield 1
+        return (x * 2.0).requires_grad
+
+    def outer():
+        returned.append((yield from ending()))
+
+    returned = []
+    assert list(outer()) == [1] and returned == [False]
+
+
+def test_blocks_may_be_left_in_another_order():
+    x, watched = leaf(2), []
+    first, second = mg.no_grad(), mg.no_grad()
+    hook = mg.op_hook(lambda op, within, run: watched.append(op.name) or run())
+    for entered in (first, hook, second):
+        entered.__enter__()
+    for left, recorded_then, seen in ((first, False, 1), (second, True, 2), (hook, True, 2)):
+        left.__exit__(None, None, None)
+        assert (x * 2.0).requires_grad is recorded_then and len(watched) == seen
+
+
+def test_a_block_can_be_entered_again():
+    x, block = leaf(2), mg.no_grad()
+    with block:
+        with block:
+            assert not (x * 2.0).requires_grad
+        assert not (x * 2.0).requires_grad
+    assert (x * 2.0).requires_grad
+
+
 def test_a_graph_can_be_differentiated_under_no_grad():
     x = leaf(2)
     y = ops.sum(x * x)
@@ -581,6 +635,35 @@ def test_hooks_are_told_whose_rule_runs():
     g, seen = recorded(lambda: mg.grad(y, x, create_graph=True))
     assert {within for _, within, _ in seen} >= {"sum", "multiply", "exp"}
     assert g.within is not None and ops.exp(g).within is None
+
+
+def test_sums_and_copies_of_gradients_belong_to_no_rule():
+    x = leaf(2, 3)
+    y = ops.sum(ops.reshape(ops.exp(x) + x, (3, 2)) * 2.0)
+    _, seen = recorded(lambda: mg.grad(y, x))
+    assert [(name, within) for name, within, _ in seen] == [
+        ("broadcast_to", "sum"), ("multiply", "multiply"), ("reshape", "reshape"),
+        ("multiply", "exp"), ("add", "add")]
+    y = ops.sum(ops.reshape(x, (6,)))
+    _, seen = recorded(lambda: mg.grad(y, x))
+    assert [(name, within) for name, within, _ in seen][1:] == [
+        ("reshape", "reshape"), ("multiply", "multiply")]  # the last is the copy that is returned
+    with mg.op_hook(lambda op, within, run: run()):
+        assert (x * 2.0).within is None  # and nothing is left over
+
+
+def test_sums_of_gradients_inside_of_a_rule_belong_to_the_rule(private_ops):
+    def rule(gy, y, x):
+        inner = mg.Tensor(x.data, requires_grad=True)
+        return gy * mg.grad(ops.sum(ops.exp(inner) + inner), inner)
+
+    twofold = mg.op(rule)(lambda xp, x: xp.exp(x) + x)
+    twofold.name = "twofold"
+    x = leaf(2)
+    y = ops.sum(twofold(x))
+    _, seen = recorded(lambda: mg.grad(y, x, create_graph=True))
+    assert [(name, within) for name, within, _ in seen if name == "add"] == [
+        ("add", "twofold"), ("add", "twofold")]
 
 
 def test_a_hook_leaves_when_its_block_fails():

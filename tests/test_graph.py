@@ -108,6 +108,18 @@ def test_a_gradients_nodes_are_told_apart():
     assert not any(n.gradient for n in graph.layout(y).nodes)
 
 
+def test_sums_and_copies_of_gradients_are_gradients_too():
+    x = mg.tensor(np.ones((2, 3)), requires_grad=True)
+    y = ops.sum(ops.exp(x) + ops.square(x))
+    gx = mg.grad(y, x, create_graph=True)                              # adds two contributions up
+    assert gx.op.name == "add" and gx.within.name == "add"
+    copied = mg.grad(ops.sum(ops.reshape(x, (6,)) * y), x, create_graph=True)
+    for g in (gx, copied):
+        nodes = graph.layout(g, inputs=[x, y]).nodes
+        assert [n.gradient for n in nodes if n.kind == "output"] == [True]
+        assert not any(n.kind == "op" for n in nodes if n.label == "+")
+
+
 def test_a_product_says_which_operand_is_transposed():
     w = tensor((3, 4), "0.weight")
     x = tensor((2, 3), "x")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HOUSE = ROOT / "minigan"
 
 ROOMS = [  # level by level: a room imports from earlier levels only
-    {"backend", "console", "errors"},
+    {"backend", "blocks", "console", "errors"},
     {"engine", "plot"},
     {"ops", "capturing", "gradcheck", "graph", "profiler"},
     {"nn", "optim", "losses", "penalties"},
