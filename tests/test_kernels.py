@@ -132,6 +132,25 @@ def test_long_sums_in_chunks(shape, axes, threads, tile):
     assert ran[-1] == "sum_chunks"
 
 
+@pytest.mark.parametrize("shape, axes, kernel", [((300_001, 2), (0,), "column_sums"),
+                                                 ((2, 140_000, 3), (1,), "column_sums"),
+                                                 ((4_300_000,), (0,), "row_sums")], ids=str)
+def test_of_very_long_sums_no_part_is_long(shape, axes, kernel):
+    x = np.random.default_rng(0).uniform(250, 320, shape).astype("float32")
+    xp = emulated()
+    there = xp.from_host(x)
+    xp.launched.clear()
+    with threads_of(32, 4):
+        total = xp.total(there, axes, False).get()
+        assert xp.launched == [kernel, kernel], "parts are to be added up as the numbers were"
+        variance = xp.variance(there, xp.from_host(x.mean(axes, "float64", keepdims=True)
+                                                   .astype("float32")), axes).get()
+    exact = x.astype("float64")
+    rounding = 10 * np.finfo("float32").eps
+    np.testing.assert_allclose(total, exact.sum(axes), rtol=rounding)
+    np.testing.assert_allclose(variance, exact.var(axes, keepdims=True), rtol=rounding)
+
+
 def compare_sums(x, axes):
     xp = emulated()
     there = xp.from_host(x)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Array = Any  # an array of whichever module computes: numpy.ndarray, cupy.ndarray, a stand-in
 
+FEW = 128   # terms that a long sum adds one after another; such sums are added up again, and so on
+PLAIN = 256  # terms up to which a sum is short: it is made in one go
+
 
 class BackendError(RuntimeError):
     """A backend is unknown, is not installed, or finds no device."""
@@ -99,8 +102,9 @@ class Backend:
     # Primitives.
 
     def total(self, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-        """Sum over `axis` in x's own dtype."""
-        return self.module.sum(x, axis=axis, dtype=x.dtype, keepdims=keepdims)
+        """Sum over `axis` in x's own dtype; its error does not grow with the number of terms."""
+        return self.module.sum(shortened(self.module, x, axis), axis=axis, dtype=x.dtype,
+                               keepdims=keepdims)
 
     def product(self, a: Array, b: Array) -> Array:
         """Matrix product (..., M, K) @ (..., K, N)."""
@@ -260,3 +264,38 @@ class Backend:
         c_in, c_out = x.shape[-1], y.shape[-1]
         w = self.product(self.patches(x, g).T, y.reshape(-1, c_out))  # (KH*KW*C_in, C_out)
         return w.reshape(*g.kernel, c_in, c_out)
+
+
+def shortened(module: Any, x: Array, axis: tuple[int, ...]) -> Array:
+    """x itself, or partial sums of it over `axis` which have the same sum: at most FEW a sum.
+
+    Term after term, float32 loses all that is below its 24 bits of the sum so far: of millions of
+    numbers some per cent. A tree of short sums loses a few roundings at any size. Neighbours on the
+    longest of the axes are added up until few are left, always in the same order.
+    """
+    if x.size <= PLAIN or x.dtype.kind != "f" or _terms(x, axis) <= PLAIN:
+        return x
+    while _terms(x, axis) > FEW:
+        longest = max(axis, key=x.shape.__getitem__)
+        x = _neighbours_added(module, x, longest)
+    return x
+
+
+def _terms(x: Array, axis: tuple[int, ...]) -> int:
+    return math.prod(x.shape[i] for i in axis)
+
+
+def _neighbours_added(module: Any, x: Array, i: int) -> Array:
+    """Sums of FEW neighbours along axis i; of those that are over, one more sum."""
+    n = x.shape[i]
+    if n <= FEW:
+        return module.sum(x, axis=i, dtype=x.dtype, keepdims=True)
+    before = (slice(None),) * i
+    blocks = n // FEW
+    whole = x[before + (slice(0, blocks * FEW),)]
+    cut = whole.reshape(*x.shape[:i], blocks, FEW, *x.shape[i + 1:])   # a view, however x lies
+    sums = module.sum(cut, axis=i + 1, dtype=x.dtype)
+    if blocks * FEW == n:
+        return sums
+    over = x[before + (slice(blocks * FEW, n),)]
+    return module.concatenate([sums, module.sum(over, axis=i, dtype=x.dtype, keepdims=True)], i)

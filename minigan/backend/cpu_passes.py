@@ -4,7 +4,8 @@ A GAN's networks spend a third of their time outside matrix products, in passes 
 operations for each number that they fetch. Three things made them two to three times faster:
 several operations a block while it is in the cache; constants that are as large as a block, since
 NumPy's `maximum(x, 0)` takes three times as long as its `maximum(x, zeros)`, and a row of 64
-channels repeated to a block half as long as the row broadcast; sums over rows as `ones @ x`.
+channels repeated to a block half as long as the row broadcast; sums over rows as `ones @ x`. Long
+sums are made of short ones, see `shortened` in `base.py`.
 
 Whatever does not fit, such as an array that is not contiguous, takes the plain form in `base.py`;
 so do activations and arithmetic within one block, where nothing is gained.
@@ -18,12 +19,14 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from minigan.backend.base import Array, Backend
-from minigan.backend.threads import added_up, in_turn, parallel, threads
+from minigan.backend.base import FEW, PLAIN, Array, Backend, shortened
+from minigan.backend.threads import in_turn, parallel, threads
 
 BLOCK = 65_536  # elements: a block, its result and a temporary array fit the second-level cache
 SHARED = 16     # blocks, so 4 MB, from which to wake other threads takes less than it saves
 NARROW = 512    # columns below which a row is repeated to the size of a block
+WIDE = 256      # columns from which a product with ones is fast; narrower rows lie side by side
+LANES = 16      # sums at least that `einsum` makes side by side, of numbers that lie side by side
 
 
 def in_blocks(job: Callable[[slice], Any], rows: int, columns: int, length: int = 0) -> None:
@@ -54,7 +57,7 @@ def summed(job: Callable[[slice], Array], rows: Array, shape: tuple[int, ...]) -
         parts[block.start] = job(block)
 
     in_blocks(keep, len(rows), rows.shape[1], BLOCK)
-    return added_up(parts).reshape(shape)
+    return _column_sums(np.stack([parts[start] for start in sorted(parts)])).reshape(shape)
 
 
 @functools.lru_cache(256)
@@ -167,7 +170,7 @@ class Passes(Backend):
         return _in(out, super().mix(a, p, b, q, r)) if result is None else result
 
     def total(self, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-        if len(axis) == x.ndim:
+        if len(axis) == x.ndim and (x.size <= PLAIN or x.flags.c_contiguous):
             return _sums(x, None, keepdims)
         shape = tuple(1 if i in axis else size for i, size in enumerate(x.shape)
                       if keepdims or i not in axis)
@@ -186,7 +189,7 @@ class Passes(Backend):
             return summed(lambda rows: _column_sums(a[rows] * b[rows]), a, shape)
         if _inside(axis, a):
             a, b = (array.reshape(len(a), -1, math.prod(shape[1:])) for array in (a, b))
-            return _by_sample(lambda n: np.einsum("nkc,nkc->nc", a[n], b[n]), a, shape)
+            return _by_sample(lambda n: _products_added(a[n], b[n]), a, shape)
         return super().dot(a, b, axis)
 
     def variance(self, x: Array, mean: Array, axis: tuple[int, ...]) -> Array:
@@ -201,11 +204,11 @@ class Passes(Backend):
 
             return summed(squares, rows, mean.shape) / len(rows)
         if _inside(axis, x) and mean.size == len(x):
-            samples, middle = x.reshape(len(x), -1), mean.reshape(-1, 1)
+            samples, middle = x.reshape(len(x), -1, 1), mean.reshape(-1, 1, 1)
 
             def lengths(n: slice) -> Array:
                 away = samples[n] - middle[n]
-                return np.einsum("nk,nk->n", away, away)
+                return _products_added(away, away)
 
             return _by_sample(lengths, samples, mean.shape) / samples.shape[1]
         return super().variance(x, mean, axis)
@@ -261,13 +264,47 @@ def _inside(axis: tuple[int, ...], x: Array) -> bool:
 
 
 def _sums(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Array:
-    """`x.sum` in the dtype of x, without NumPy's Python."""
+    """`x.sum` in the dtype of x, without NumPy's Python; long sums are made of short ones.
+
+    Over the last axes of contiguous arrays, NumPy itself adds up in pairs.
+    """
+    if x.size > PLAIN and axis and not (
+            x.flags.c_contiguous and x.flags.aligned and axis[0] == x.ndim - len(axis)):
+        x = shortened(np, x, axis)
     return np.add.reduce(x, axis, x.dtype, None, keepdims)  # type: ignore[call-overload]
 
 
-def _column_sums(rows: Array) -> Array:
-    """Sums over the first axis, as a product with ones: a sixth of the time of `rows.sum(0)`."""
-    return constant(1.0, len(rows), rows.dtype) @ rows
+def _column_sums(rows: Array, short: int = PLAIN) -> Array:
+    """Sums over the first axis, as a product with ones: a sixth of the time of `rows.sum(0)`.
+
+    More than `short` rows are cut into blocks of FEW, and so are the sums of these.
+    """
+    n, columns = rows.shape
+    if n <= short:
+        return constant(1.0, n, rows.dtype) @ rows
+    beside = min(max(1, WIDE // columns), n // FEW)  # rows that make a long one
+    whole = n - n % (FEW * beside)
+    blocks = rows[:whole].reshape(-1, FEW, beside * columns)
+    sums = (constant(1.0, FEW, rows.dtype) @ blocks).reshape(-1, columns)
+    if whole < n:
+        over = _column_sums(rows[whole:], FEW)
+        sums = np.concatenate([sums, over[None]])
+    return _column_sums(sums, FEW)
+
+
+def _products_added(a: Array, b: Array) -> Array:
+    """a * b summed over the middle axis, in blocks: (N, K, C) -> (N, C)."""
+    n, k, c = a.shape
+    few = FEW * LANES if c == 1 else FEW
+    if k <= 2 * few:
+        return np.einsum("nkc,nkc->nc", a, b)
+    whole = k - k % few
+    blocks = [array[:, :whole].reshape(n, -1, few, c) for array in (a, b)]
+    sums = np.einsum("nbkc,nbkc->nbc", *blocks)
+    if whole < k:
+        over = np.einsum("nkc,nkc->nc", a[:, whole:], b[:, whole:])
+        sums = np.concatenate([sums, over[:, None]], axis=1)
+    return _sums(sums, (1,), False)
 
 
 def _by_sample(job: Callable[[slice], Array], samples: Array, shape: tuple[int, ...]) -> Array:

@@ -19,6 +19,7 @@ from minigan.backend.kernels import REALS
 LIMIT = 2**31             # elements that a kernel can count
 MOST_BLOCKS = 4096        # of a pass; its threads take several elements each beyond that
 ROW_CHUNK, COLUMN_CHUNK, MOST_CHUNKS = 4096, 256, 64  # elements, rows and number of parts of a sum
+LONGEST_ROW_CHUNK, LONGEST_COLUMN_CHUNK = 65_536, 2048  # so that a thread adds up 256 terms at most
 PLAIN, PRODUCT, SQUARE_AWAY = 0, 1, 2  # of sums.cu
 
 Broadcast = tuple[Array | None, int, int]  # an operand for `at` of common.cuh
@@ -91,7 +92,10 @@ class Passes(Backend):
 
     def _sums(self, what: int, a: Array, b: Broadcast, axis: tuple[int, ...], scale: float
               ) -> Array | None:
-        """Sums over axes without a gap, kept with size 1; None where there is a gap."""
+        """Sums over axes without a gap, kept with size 1; None where there is a gap.
+
+        The parts of very long sums are added up in the same way, so that no part is long.
+        """
         kept = tuple(1 if i in axis else n for i, n in enumerate(a.shape))
         summed = [i for i in axis if a.shape[i] != 1]
         first, last = (min(summed), max(summed)) if summed else (0, -1)
@@ -101,8 +105,9 @@ class Passes(Backend):
         outer, inner = math.prod(a.shape[:first]), math.prod(a.shape[last + 1:])
         if inner > 1 and outer > 65_535:  # more than a grid has
             return None
-        least = ROW_CHUNK if inner == 1 else COLUMN_CHUNK
-        chunk = max(least, -(-n // MOST_CHUNKS))
+        least, most = ((ROW_CHUNK, LONGEST_ROW_CHUNK) if inner == 1 else
+                       (COLUMN_CHUNK, LONGEST_COLUMN_CHUNK))
+        chunk = max(least, min(-(-n // MOST_CHUNKS), most))
         chunks = -(-n // chunk)
         a, sums = contiguous(a), self.module.empty((outer, chunks, inner), a.dtype)
         now = scale if chunks == 1 else 1.0
@@ -112,7 +117,10 @@ class Passes(Backend):
         else:
             self.run("column_sums", a.dtype, (-(-inner // self.tile), chunks, outer), self.threads,
                      (what, a, *b, n, inner, chunk, self.tile, now, sums))
-        if chunks > 1:
+        if chunks > MOST_CHUNKS:
+            parts = sums.reshape(outer, chunks, inner)
+            sums = self._sums(PLAIN, parts, (None, 1, 1), (1,), scale)
+        elif chunks > 1:
             parts, sums = sums, self.module.empty((outer, inner), a.dtype)
             self.each("sum_chunks", a.dtype, outer * inner, parts, chunks, inner, scale, sums)
         return sums.reshape(kept)

@@ -37,7 +37,7 @@ def _max(xp, x, axes, sign):
 def _extreme(xp, x, axes, sign):
     """At the extreme elements one over their number, elsewhere 0."""
     best = (x == (xp.max if sign > 0 else xp.min)(x, axis=axes, keepdims=True)).astype(x.dtype)
-    return best / best.sum(axis=axes, keepdims=True)
+    return best / xp.total(best, axes, True)
 
 
 def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
