@@ -16,6 +16,8 @@ import functools
 import time
 import weakref
 from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
 from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
@@ -206,11 +208,25 @@ def _indexed(xp: Any, forward: Callable[..., Array], settings: dict[str, Any], n
     return run
 
 
+_recorded: ContextVar[Tape | None] = ContextVar("the tape that is recorded here", default=None)
+
+
 class Taping(Passes):
-    """The processor as a device that can capture a step."""
+    """The processor as a device that can capture a step.
+
+    A tape records what its own thread or asyncio task computes. The threads of the pool see none:
+    a call that they share is noted down by the thread that made it.
+    """
 
     capturable = True
-    _tape: Tape | None = None  # while a step is recorded
+    _tape = property(lambda self: _recorded.get())  # while a step is recorded
+
+    def __init__(self, device: str, module: Any, array_type: type) -> None:
+        super().__init__(device, module, array_type)
+        self._plain = {name: getattr(np, name) for name in MAKERS}
+        self._recordings = 0  # in all threads together
+        self._counting = Lock()
+        self.__dict__.update(self._plain)
 
     @contextmanager
     def recording(self) -> Iterator[Tape]:
@@ -218,14 +234,18 @@ class Taping(Passes):
         if self._tape is not None:
             raise RuntimeError("a step is being captured already; captures do not nest")
         tape = Tape()
-        self.__dict__.update({name: _noted(tape, getattr(np, name)) for name in MAKERS})
+        with self._counting:
+            self._recordings += 1
+            self.__dict__.update({name: _noted(make) for name, make in self._plain.items()})
+        before = _recorded.set(tape)
         try:
-            self._tape = tape
             yield tape
         finally:
-            self._tape = None
-            for name in MAKERS:
-                del self.__dict__[name]  # NumPy's own again
+            _recorded.reset(before)
+            with self._counting:
+                self._recordings -= 1
+                if not self._recordings:
+                    self.__dict__.update(self._plain)
             tape.stop()
 
     def _change(self, run: Callable[..., Any], inputs: Sequence[Any], reads: Sequence[Any],
@@ -312,5 +332,10 @@ class Taping(Passes):
                                f"reads the value does not run in a replay")
 
 
-def _noted(tape: Tape, make: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda *sizes, **settings: tape.constant(make(*sizes, **settings))
+def _noted(make: Callable[..., Array]) -> Callable[..., Array]:
+    """What makes arrays, for the time in which a step is recorded somewhere."""
+    def made(*sizes: Any, **settings: Any) -> Array:
+        array, tape = make(*sizes, **settings), _recorded.get()
+        return array if tape is None else tape.constant(array)
+
+    return made

@@ -1,0 +1,264 @@
+"""Threads, asyncio tasks and forked processes: what one sets, computes or holds is its own."""
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import minigan as mg
+from minigan import capturing, nn, ops
+
+PATIENCE = 60  # seconds for what takes milliseconds, on a machine that does much else
+
+
+def side_by_side(*jobs):
+    """Run each job in a thread of its own, all from the same moment on; what they returned."""
+    start = threading.Barrier(len(jobs))
+
+    def run(job):
+        start.wait(PATIENCE)
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return [found.result(PATIENCE) for found in [pool.submit(run, job) for job in jobs]]
+
+
+class Elsewhere:
+    """A thread that is inside of a block for as long as this one is inside of `with Elsewhere`."""
+
+    def __init__(self, block):
+        self.block, self.inside, self.go = block, threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        with self.block:
+            self.inside.set()
+            self.go.wait(PATIENCE)
+
+    def __enter__(self):
+        self.thread.start()
+        assert self.inside.wait(PATIENCE)
+
+    def __exit__(self, *error):
+        self.go.set()
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
+
+
+def leaf(*shape):
+    values = np.random.default_rng(0).uniform(0.5, 2.0, shape)
+    return mg.tensor(values, requires_grad=True)
+
+
+# Recording and hooks.
+
+def test_no_grad_in_another_thread_is_not_ours():
+    x = leaf(2)
+    with Elsewhere(mg.no_grad()):
+        y = ops.sum(x * x)
+    np.testing.assert_array_equal(mg.grad(y, x).numpy(), 2 * x.numpy())
+
+
+def test_overlapping_blocks_of_two_threads_leave_nothing_behind():
+    x, first = leaf(2), Elsewhere(mg.no_grad())
+    first.__enter__()
+    second = mg.no_grad()
+    with second:
+        first.__exit__()
+        assert not (x * 2.0).requires_grad
+    assert (x * 2.0).requires_grad
+
+
+def test_a_hook_sees_the_ops_of_its_own_thread():
+    x, seen = leaf(2), []
+    with Elsewhere(mg.op_hook(lambda op, within, run: seen.append(op.name) or run())):
+        mg.grad(ops.sum(x * x), x)
+    assert seen == []
+
+
+def test_a_gradient_in_another_thread_names_no_rule_of_ours(private_ops):
+    inside, go = threading.Event(), threading.Event()
+
+    def rule(gy, y, x):
+        inside.set()
+        assert go.wait(PATIENCE)
+        return gy
+
+    waiting, x = mg.op(rule)(lambda xp, x: xp.negative(x)), leaf(2)
+    thread = threading.Thread(target=lambda: mg.grad(ops.sum(waiting(x)), x))
+    thread.start()
+    try:
+        assert inside.wait(PATIENCE)
+        assert ops.exp(x).within is None and ops.exp(x).requires_grad
+    finally:
+        go.set()
+        thread.join(PATIENCE)
+
+
+@pytest.fixture
+def private_ops(monkeypatch):
+    from minigan import engine
+    monkeypatch.setattr(engine, "OPS", dict(engine.OPS))
+
+
+def test_asyncio_tasks_take_turns_without_taking_each_others_blocks():
+    x, order, seen = leaf(2), [], []
+
+    async def silent(name):
+        with mg.no_grad():
+            for _ in range(3):
+                order.append(name)
+                assert not (x * 2.0).requires_grad
+                await asyncio.sleep(0)
+
+    async def watched(name):
+        with mg.op_hook(lambda op, within, run: seen.append(op.name) or run()):
+            for _ in range(3):
+                order.append(name)
+                assert ops.exp(x).requires_grad
+                await asyncio.sleep(0)
+
+    async def plain(name):
+        for _ in range(3):
+            order.append(name)
+            assert mg.grad(ops.sum(x * x), x).shape == (2,) and (x * 2.0).requires_grad
+            await asyncio.sleep(0)
+
+    @mg.no_grad()
+    async def decorated():
+        for _ in range(3):
+            await asyncio.sleep(0)
+            assert not (x * 2.0).requires_grad
+        return "returned"
+
+    async def main():
+        found = await asyncio.gather(silent("a"), watched("b"), plain("c"), silent("d"),
+                                     decorated())
+        assert found[-1] == "returned" and (x * 2.0).requires_grad
+
+    asyncio.run(main())
+    assert order == list("abcd") * 3 and seen == ["exp"] * 3
+
+
+def test_a_task_begins_in_its_makers_state_and_changes_its_own():
+    x = leaf(2)
+
+    async def task():
+        assert not (x * 2.0).requires_grad
+        with mg.no_grad():
+            await asyncio.sleep(0)
+
+    async def main():
+        with mg.no_grad():
+            started = asyncio.create_task(task())
+        await started
+        assert (x * 2.0).requires_grad
+
+    asyncio.run(main())
+
+
+def test_an_asynchronous_generator_cannot_be_decorated():
+    with pytest.raises(TypeError, match="numbers is an asynchronous generator"):
+        @mg.no_grad()
+        async def numbers():
+            yield 1
+
+
+def test_eight_threads_with_all_kinds_of_blocks():
+    x = leaf(3, 4)
+    expected = mg.grad(ops.sum(ops.tanh(x) * x), x).numpy()
+
+    def gradients():
+        for _ in range(100):
+            y = ops.sum(ops.tanh(x) * x)
+            np.testing.assert_array_equal(mg.grad(y, x).numpy(), expected)
+
+    def silent():
+        for _ in range(400):
+            with mg.no_grad():
+                assert not ops.tanh(x).requires_grad
+
+    def watched():
+        for _ in range(150):
+            seen = []
+            with mg.op_hook(lambda op, within, run: seen.append(op.name) or run()):
+                y = ops.sum(ops.exp(x))
+            assert seen == ["exp", "sum"] and y.requires_grad
+
+    def second_order():
+        for _ in range(40):
+            g = mg.grad(ops.sum(x ** 3), x, create_graph=True)
+            np.testing.assert_allclose(mg.grad(ops.sum(g), x).numpy(), 6 * x.numpy(), rtol=1e-15)
+
+    side_by_side(*[gradients, silent, watched, second_order] * 2)
+    assert (x * 2.0).requires_grad
+
+
+# Recorded steps.
+
+def small_step(seed):
+    """A training step of a network of its own, with all that is drawn, made and counted in one."""
+    streams = mg.Streams(seed)
+    net = nn.Sequential(nn.Dense(6, 8), nn.BatchNorm(8), nn.LeakyReLU(0.2), nn.Dense(8, 1))
+    for p in net.parameters():
+        p.assign(streams["init"].normal(p.shape, std=0.3))
+    optimizer = mg.optim.Adam(net.parameters(), 1e-2)
+
+    def step():
+        x = mg.Tensor(streams["data"].normal((16, 6)))
+        loss = ops.mean((net(x) - 1.0) ** 2)
+        optimizer.step(mg.grad(loss, net.parameters()))
+        return {"loss": loss.detach()}
+
+    return net, step
+
+
+def trained(seed, captured, n=12):
+    """The bits of a network after n steps."""
+    net, step = small_step(seed)
+    step()
+    tensors = [tensor for _, tensor in net.named_tensors()]
+    run = capturing.capture(step, tensors) if captured else step
+    for _ in range(n):
+        loss = run()["loss"].item()
+    return loss, *[value.tobytes() for value in net.state_dict().values()]
+
+
+def test_a_tape_records_its_own_thread_only():
+    _, step = small_step(0)
+    step()
+    go, stop = threading.Event(), threading.Event()
+
+    def other():
+        x, xp = leaf(5), mg.tensor(0.0)
+        while not stop.is_set():
+            y = ops.sum(ops.exp(x) + 1.0)
+            mg.grad(y, x)
+            y.item()  # what a step that is recorded may not do
+            mg.tensor(np.zeros(3)).assign(1.0)
+            mg.Stream(0, "other").normal((4,))
+            go.set()
+        return xp
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    try:
+        assert go.wait(PATIENCE)
+        sources = [capturing.capture(step)._recording.source() for _ in range(10)]
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+    alone = capturing.capture(step)._recording.source()
+    assert [source.count("\n") for source in sources] == [alone.count("\n")] * 10
+
+
+@pytest.mark.parametrize("captured", [(False, False), (True, True), (True, False)])
+def test_two_trainings_in_two_threads_have_the_bits_of_each_alone(captured):
+    alone = [trained(seed, flag) for seed, flag in enumerate(captured)]
+    for _ in range(3):
+        both = side_by_side(*[lambda seed=seed, flag=flag: trained(seed, flag)
+                              for seed, flag in enumerate(captured)])
+        assert both == alone
