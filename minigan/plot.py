@@ -4,19 +4,29 @@
     save(lines({"f": (xs, ys)}, title="f"), "f.png")         # a matplotlib Figure
 
 This is the only file that imports matplotlib, inside its functions, so that pixels are written
-without it. It never touches pyplot, the backend or global settings, and never shows anything: every
-function returns a Figure, which a notebook displays by itself and `save` writes. Functions with an
-argument `on` also draw onto an Axes of `panels`, to put several plots into one picture.
+without it. It never touches pyplot or the backend and never shows anything: every function returns
+a Figure, which a notebook displays by itself and `save` writes. Functions with an argument `on`
+also draw onto an Axes of `panels`, to put several plots into one picture.
+
+Pictures look the same everywhere: they are made and drawn with matplotlib's default settings, of
+which the user's (matplotlibrc, a style, MPLBACKEND) change nothing, and which are put back after
+each call. A dollar sign in a name is a dollar sign, not the beginning of a formula.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
 import os
 import struct
+import sys
 import textwrap
+import threading
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
 import numpy as np
 
@@ -29,6 +39,98 @@ Series = Mapping[str, tuple[Any, Any]]  # name -> (x, y), two vectors of one len
 INK, MUTED, FAINT, PAPER = "#1f2933", "#66717d", "#e4e7eb", "#ffffff"
 COLOURS = ("#2563a8", "#d9622b", "#2e8b6f", "#8a4fa3", "#b8860b", "#5b6770", "#c2477f", "#4aa3c7")
 DPI = 150
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+# ---------------------------------------------------------------- settings
+
+_drawing = threading.RLock()  # matplotlib's settings are one for all threads
+
+
+def _renew_lock() -> None:
+    global _drawing
+    _drawing = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # another thread may hold it, which the child does not have
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _matplotlib() -> Any:
+    """matplotlib, imported so that no setting of the user's can prevent it.
+
+    An MPLBACKEND that is not here would be an error of the import, though no backend is needed.
+    Where it is here, it is still what pyplot will use.
+    """
+    if "matplotlib" in sys.modules:
+        return sys.modules["matplotlib"]
+    with _environment(MPLBACKEND=None) as chosen:
+        try:
+            matplotlib = importlib.import_module("matplotlib")
+        except ImportError:
+            raise
+        except Exception:  # a matplotlibrc that cannot be read
+            for name in [name for name in sys.modules if name.startswith("matplotlib.")]:
+                del sys.modules[name]  # what the import had got to
+            with _environment(MATPLOTLIBRC=_shipped_settings()):
+                matplotlib = importlib.import_module("matplotlib")
+    if chosen:
+        try:
+            matplotlib.rcParams["backend"] = chosen
+        except Exception:
+            pass
+    return matplotlib
+
+
+def _shipped_settings() -> str | None:
+    """The path of the matplotlibrc that comes with matplotlib."""
+    found = importlib.util.find_spec("matplotlib")
+    if found is None or found.origin is None:
+        return None
+    return str(Path(found.origin).with_name("mpl-data") / "matplotlibrc")
+
+
+@contextmanager
+def _environment(**variables: str | None) -> Iterator[str | None]:
+    """Set one variable of the environment, or none of that name, for a while; yields what it was.
+    """
+    (name, value), = variables.items()
+    before = os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
+    try:
+        yield before
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
+@contextmanager
+def _default_settings() -> Iterator[None]:
+    """matplotlib's default settings while this lasts, the user's again afterwards."""
+    matplotlib = _matplotlib()
+    with _drawing:
+        present, usual = matplotlib.rcParams, matplotlib.rcParamsDefault
+        names = [name for name in usual if name != "backend"]
+        differing = {name: usual[name] for name in names if present[name] != usual[name]}
+        with matplotlib.rc_context(differing):
+            yield
+
+
+def _drawn(function: Function) -> Function:
+    """Let a function make or draw its figure with the default settings."""
+    @functools.wraps(function)
+    def with_default_settings(*arguments: Any, **named: Any) -> Any:
+        with _default_settings():
+            return function(*arguments, **named)
+    return with_default_settings  # type: ignore[return-value]
+
+
+def _plain(text: Any) -> str:
+    """A text for matplotlib that shows its dollar signs."""
+    return str(text).replace("$", r"\$")
 
 
 # ---------------------------------------------------------------- pixels
@@ -80,6 +182,7 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
     return path
 
 
+@_drawn
 def pixels(figure: Figure) -> np.ndarray:
     """A Figure as uint8 (H, W, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -111,6 +214,7 @@ def _png(picture: np.ndarray, scale: int) -> bytes:
 
 # ---------------------------------------------------------------- pictures as figures
 
+@_drawn
 def image_grid(images: np.ndarray, columns: int | None = None, labels: Sequence[Any] | None = None,
                gap: int = 2, scale: int = 1) -> Figure:
     """The picture of `tile` as a Figure, pixel by pixel, with a label over each column.
@@ -130,11 +234,12 @@ def image_grid(images: np.ndarray, columns: int | None = None, labels: Sequence[
         raise ValueError(f"image_grid: {count} columns have {len(labels)} labels")
     for i, label in enumerate(labels or ()):
         middle = (i * (width + gap) + width / 2) / sheet.shape[1]
-        figure.text(middle, (h + 8) / (h + head), str(label), ha="center", va="baseline", size=9,
+        figure.text(middle, (h + 8) / (h + head), _plain(label), ha="center", va="baseline", size=9,
                     color=INK)
     return figure
 
 
+@_drawn
 def strip(pictures: Sequence[np.ndarray], captions: Sequence[str] = (), title: str = "",
           caption: str = "", height: float = 2.2) -> Figure:
     """Pictures of one height side by side, each with a line under it.
@@ -154,12 +259,13 @@ def strip(pictures: Sequence[np.ndarray], captions: Sequence[str] = (), title: s
                               height * shape / total_w, height / total_h))
         _show(ax, p)
         for j, line in enumerate(captions[i].split("\n") if i < len(captions) else ()):
-            figure.text(left / total_w, 1 - (head + height + 0.19 + 0.16 * j) / total_h, line,
-                        size=8.5, color=MUTED)
+            figure.text(left / total_w, 1 - (head + height + 0.19 + 0.16 * j) / total_h,
+                        _plain(line), size=8.5, color=MUTED)
         left += height * shape + gap
     if title:
-        figure.text(gap / total_w, 1 - 0.31 / total_h, title, size=11, weight="bold", color=INK)
-    figure.text(gap / total_w, 0.1 / total_h, "\n".join(below), size=8.5, color=MUTED)
+        figure.text(gap / total_w, 1 - 0.31 / total_h, _plain(title), size=11, weight="bold",
+                    color=INK)
+    figure.text(gap / total_w, 0.1 / total_h, _plain("\n".join(below)), size=8.5, color=MUTED)
     return figure
 
 
@@ -194,6 +300,7 @@ def _diverging() -> Any:
 
 # ---------------------------------------------------------------- curves
 
+@_drawn
 def panels(count: int, width: float = 3.2, height: float | None = None, title: str = "",
            caption: str = "") -> tuple[Figure, list[Axes]]:
     """A Figure with `count` empty Axes side by side, for the functions that take `on`.
@@ -205,13 +312,14 @@ def panels(count: int, width: float = 3.2, height: float | None = None, title: s
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore
     axes = [figure.add_subplot(1, count, i + 1) for i in range(count)]
     if title:
-        figure.suptitle(title, x=0.012, ha="left", size=11, weight="bold", color=INK)
+        figure.suptitle(_plain(title), x=0.012, ha="left", size=11, weight="bold", color=INK)
     if caption:
-        figure.supxlabel("\n".join(_wrapped(caption, width * count)), x=0.012, ha="left", size=8.5,
-                         color=MUTED)
+        below = "\n".join(_wrapped(caption, width * count))
+        figure.supxlabel(_plain(below), x=0.012, ha="left", size=8.5, color=MUTED)
     return figure, axes
 
 
+@_drawn
 def lines(series: Series, title: str = "", caption: str = "", x_label: str = "", y_label: str = "",
           dots: Series | None = None, log: bool = False, from_zero: bool = False,
           on: Axes | None = None) -> Figure:
@@ -240,6 +348,7 @@ def lines(series: Series, title: str = "", caption: str = "", x_label: str = "",
     return figure
 
 
+@_drawn
 def loss_curves(series: Series, caption: str = "", title: str = "", x_label: str = "step",
                 levels: Mapping[str, float] | None = None, on: Axes | None = None) -> Figure:
     """Losses over steps: every value thin, the running median (a 30th of the run) bold.
@@ -276,6 +385,7 @@ def _running_median(y: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray]:
     return at, np.array([np.median(y[max(0, i - half):i + half + 1]) for i in at])
 
 
+@_drawn
 def histogram(values: Mapping[str, Any], bins: int = 50, title: str = "", caption: str = "",
               x_label: str = "", on: Axes | None = None) -> Figure:
     """Distributions of one or several named vectors over common bins, as shares a bin."""
@@ -285,13 +395,14 @@ def histogram(values: Mapping[str, Any], bins: int = 50, title: str = "", captio
     for i, (name, v) in enumerate(zip(values, arrays)):
         heights, colour = np.histogram(v, edges)[0] / max(len(v), 1), COLOURS[i % len(COLOURS)]
         ax.stairs(heights, edges, fill=True, color=colour, alpha=0.18)
-        ax.stairs(heights, edges, color=colour, linewidth=1.5, label=name)
+        ax.stairs(heights, edges, color=colour, linewidth=1.5, label=_plain(name))
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     _legend(ax, len(values))
     return figure
 
 
+@_drawn
 def scatter(points: Mapping[str, np.ndarray], limit: float | None = None, title: str = "",
             caption: str = "", on: Axes | None = None) -> Figure:
     """Clouds of points in the plane by name, later ones on top; (N, 2) each.
@@ -300,7 +411,7 @@ def scatter(points: Mapping[str, np.ndarray], limit: float | None = None, title:
     """
     figure, ax = _plot(on, title, caption, "", "", square=True)
     for i, (name, xy) in enumerate(points.items()):
-        ax.scatter(xy[:, 0], xy[:, 1], s=7, linewidths=0, alpha=0.55, label=name,
+        ax.scatter(xy[:, 0], xy[:, 1], s=7, linewidths=0, alpha=0.55, label=_plain(name),
                    color=COLOURS[i % len(COLOURS)])
     if limit:
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
@@ -308,6 +419,7 @@ def scatter(points: Mapping[str, np.ndarray], limit: float | None = None, title:
     return figure
 
 
+@_drawn
 def ranges(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str = "",
            caption: str = "", level: float | None = None) -> Figure:
     """Medians as dots on the lines from lowest to highest value, a row a name.
@@ -327,7 +439,7 @@ def ranges(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title
             ax.plot([low, high], [y, y], color=colour, linewidth=2.2, alpha=0.4,
                     solid_capstyle="round")
             ax.plot([median], [y], "o", color=colour, markersize=5.5, markeredgecolor=PAPER,
-                    markeredgewidth=0.8, label="" if label in labelled else label, zorder=3)
+                    markeredgewidth=0.8, label="" if label in labelled else _plain(label), zorder=3)
             labelled.add(label)
     ax.set_xlim(left=0)
     if level is not None:
@@ -337,6 +449,7 @@ def ranges(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title
     return figure
 
 
+@_drawn
 def bars(names: Sequence[str], charts: Mapping[str, Mapping[str, Sequence[float]]],
          title: str = "", caption: str = "", same_scale: bool = False) -> Figure:
     """Bar charts side by side with a row a name.
@@ -351,7 +464,7 @@ def bars(names: Sequence[str], charts: Mapping[str, Mapping[str, Sequence[float]
         ends = np.zeros(len(names))
         for i, (part, lengths) in enumerate(parts.items()):
             ax.barh(range(len(names)), lengths, left=ends, height=0.62, color=COLOURS[i],
-                    label=part, linewidth=0)
+                    label=_plain(part), linewidth=0)
             ends += np.asarray(lengths, float)
         for row, end in enumerate(ends):
             ax.text(end, row, f" {end:.3g}" if end else "", va="center", size=8, color=MUTED)
@@ -365,7 +478,7 @@ def _rows(names: Sequence[str], height: float, title: str, caption: str, on: Axe
     """An Axes whose vertical axis are names, the first on top."""
     figure, axes = (on.figure, [on]) if on is not None else panels(1, 7.2, height, caption=caption)
     _, ax = _plot(axes[0], title, "", "", "")
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [_plain(name) for name in names])
     ax.tick_params(axis="y", labelcolor=INK)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
@@ -373,6 +486,7 @@ def _rows(names: Sequence[str], height: float, title: str, caption: str, on: Axe
     return figure, ax  # type: ignore[return-value]
 
 
+@_drawn
 def level_sets(xx: np.ndarray, yy: np.ndarray, zz: np.ndarray, points: np.ndarray | None = None,
                title: str = "", caption: str = "", on: Axes | None = None) -> Figure:
     """A function of the plane as filled levels: xx, yy, zz (H, W); points (N, 2) drawn on top."""
@@ -394,6 +508,10 @@ def _figure(width: float, height: float, dpi: int = DPI, layout: Any = None) -> 
     class Picture(Figure):
         """A Figure that a notebook displays by itself, which pyplot would have to arrange."""
 
+        @_drawn
+        def draw(self, renderer: Any) -> None:
+            super().draw(renderer)
+
         def _repr_png_(self) -> bytes:
             return _png(pixels(self), 1)
 
@@ -408,10 +526,11 @@ def _plot(on: Axes | None, title: str, caption: str, x_label: str, y_label: str,
         ax = axes[0]
     else:
         ax, figure = on, on.figure  # type: ignore[assignment]
-    ax.set_title(title, loc="left", size=11 if on is None else 9.5, weight="bold", color=INK, pad=9)
-    ax.set_xlabel("\n".join(filter(None, [x_label, caption if on is not None else ""])), size=8.5,
-                  color=MUTED)
-    ax.set_ylabel(y_label, size=8.5, color=MUTED)
+    ax.set_title(_plain(title), loc="left", size=11 if on is None else 9.5, weight="bold",
+                 color=INK, pad=9)
+    below = "\n".join(filter(None, [x_label, caption if on is not None else ""]))
+    ax.set_xlabel(_plain(below), size=8.5, color=MUTED)
+    ax.set_ylabel(_plain(y_label), size=8.5, color=MUTED)
     ax.tick_params(which="both", length=0, labelsize=8.5, labelcolor=MUTED, pad=5)
     for side, spine in ax.spines.items():
         spine.set(visible=square or side == "bottom", color=FAINT if square else "#b5bdc6",
@@ -434,7 +553,7 @@ def _name_ends(ax: Axes, ends: list[tuple[str, str, np.ndarray]]) -> None:
                              0, 1)) for _, _, y in ends if len(y)]
     named = [(name, colour) for name, colour, y in ends if len(y)]
     for place, i in zip(_apart(sorted(heights), 0.062), np.argsort(heights, kind="stable")):
-        ax.text(1.012, place, named[i][0], transform=ax.transAxes, size=9, va="center",
+        ax.text(1.012, place, _plain(named[i][0]), transform=ax.transAxes, size=9, va="center",
                 weight="bold", color=named[i][1])
 
 
@@ -471,6 +590,7 @@ EM = 8.5 / 72  # inches: the unit of a layout is one em of its text
 LARGEST = 40.0  # inches
 
 
+@_drawn
 def graph(*layouts: Any, titles: Sequence[str] = (), caption: str = "") -> Figure:
     """One or several layouts of `minigan.graph` in one picture, with a key to the colours.
 
@@ -499,7 +619,7 @@ def graph(*layouts: Any, titles: Sequence[str] = (), caption: str = "") -> Figur
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     ax.set_axis_off()
     for g, title, (x, y) in zip(layouts, named, corners):
-        ax.text(x, y + 0.2, title, size=1.25 * font, weight="bold", color=INK, va="center")
+        ax.text(x, y + 0.2, _plain(title), size=1.25 * font, weight="bold", color=INK, va="center")
         _draw_edges(ax, g, x, y + head, font)
         for node in g.nodes:
             _draw_node(ax, node, x, y + head, font)
@@ -511,7 +631,8 @@ def graph(*layouts: Any, titles: Sequence[str] = (), caption: str = "") -> Figur
         ax.text(x + 2.0, bottom + 0.52, words, size=0.9 * font, color=MUTED, va="center_baseline")
         x += room
     for i, line in enumerate(below):
-        ax.text(margin, bottom + 2.8 + 1.5 * i, line, size=font, color=MUTED, va="center_baseline")
+        ax.text(margin, bottom + 2.8 + 1.5 * i, _plain(line), size=font, color=MUTED,
+                va="center_baseline")
     return figure
 
 
@@ -536,11 +657,11 @@ def _draw_node(ax: Axes, node: Any, left: float, top: float, font: float) -> Non
              node.height, kind, font, strong)
     signs = {"*": "\u00d7", "-": "\u2212", "/": "\u00f7", "**": "^"}
     words = " ".join(signs.get(word, word) for word in node.label.split(" "))
-    ax.text(x, y - 0.52 if node.detail else y, words, size=font, ha="center", zorder=3,
+    ax.text(x, y - 0.52 if node.detail else y, _plain(words), size=font, ha="center", zorder=3,
             va="center_baseline" if not node.detail else "center", color=PAPER if strong else INK)
     if node.detail:
-        ax.text(x, y + 0.62, node.detail, size=0.8 * font, ha="center", va="center", zorder=3,
-                color=PAPER if strong else MUTED)
+        ax.text(x, y + 0.62, _plain(node.detail), size=0.8 * font, ha="center", va="center",
+                zorder=3, color=PAPER if strong else MUTED)
 
 
 def _draw_edges(ax: Axes, layout: Any, left: float, top: float, font: float) -> None:

@@ -1,8 +1,11 @@
 """The plot room: tiles to the pixel, PNG files that others read, figures that are really drawn."""
 from __future__ import annotations
 
+import io
+import os
 import subprocess
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -215,6 +218,103 @@ def test_nothing_touches_pyplot_or_the_settings():
             "print('matplotlib.pyplot' in sys.modules, all(rc[n] == before[n] for n in before))")
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+DRAW = """
+import os, sys
+from minigan import plot
+figure = plot.lines({'a': ([0, 1], [1, 1000])}, log=True, title='t', caption='c', x_label='x')
+plot.save(figure, sys.argv[1])
+print(os.environ.get('MPLBACKEND'))
+import matplotlib
+backend = dict.__getitem__(matplotlib.rcParams, 'backend')
+print(backend if isinstance(backend, str) else 'open', 'matplotlib.pyplot' in sys.modules)
+"""
+
+USERS = {
+    "nothing": ({}, None),
+    "a backend that is not here": ({"MPLBACKEND": "module://matplotlib_nowhere.backend"}, None),
+    "no backend": ({"MPLBACKEND": "nonsense"}, None),
+    "a backend": ({"MPLBACKEND": "svg"}, None),
+    "TeX": ({}, b"text.usetex: True\n"),
+    "other looks": ({}, b"font.size: 30\nfont.family: monospace\naxes.facecolor: black\n"
+                        b"axes.grid: True\nlines.linestyle: --\nfigure.autolayout: True\n"),
+    "nonsense": ({}, b"font.size: large as life\nnot a line\nno.such.setting: 3\n"),
+    "a damaged file": ({}, b"font.size: 30\n\xff\xfe\x00"),
+    "no place for the cache": ({"MPLCONFIGDIR": os.path.join(os.devnull, "x")}, None),
+}
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_no_setting_of_the_users_touches_a_picture(tmp_path, user):
+    variables, settings = USERS[user]
+    (tmp_path / "matplotlibrc").write_bytes(settings or b"")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MPL")}
+    if settings is not None:
+        variables = {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc")}
+    done = subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / "a.png")],
+                          env={**environment, **variables}, text=True, capture_output=True,
+                          timeout=300)
+    assert done.returncode == 0, done.stderr
+    kept, backend, pyplot = done.stdout.split()
+    assert kept == str(variables.get("MPLBACKEND")) and pyplot == "False"
+    if user == "a backend":
+        assert backend == "svg"  # which pyplot uses, who ever imports it
+    plain = plot.lines({"a": ([0, 1], [1, 1000])}, log=True, title="t", caption="c", x_label="x")
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), plot.pixels(plain))
+
+
+def users_style():
+    """matplotlib's settings as somebody might have set them, and all of them as they are then."""
+    import matplotlib
+    settings = matplotlib.rcParams
+    settings.update({"font.size": 25, "text.usetex": True, "axes.facecolor": "black",
+                     "axes.spines.right": False, "lines.marker": "x", "image.cmap": "hot"})
+    return {name: settings[name] for name in settings if name != "backend"}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_settings_that_are_made_meanwhile_stay_and_touch_nothing(name):
+    import matplotlib
+    due = plot.pixels(FIGURES[name](title="t"))
+    before = FIGURES[name](title="t")
+    with matplotlib.rc_context():
+        own = users_style()
+        for figure in (before, FIGURES[name](title="t")):
+            np.testing.assert_array_equal(plot.pixels(figure), due)
+            saved = io.BytesIO()
+            figure.savefig(saved)  # as a notebook's user does
+            assert matplotlib.image.imread(io.BytesIO(saved.getvalue())).std() > 0
+        assert {name: matplotlib.rcParams[name] for name in own} == own
+
+
+def test_settings_are_put_back_by_threads_that_draw_at_once():
+    import matplotlib
+    with matplotlib.rc_context():
+        own, errors = users_style(), []
+
+        def draw():
+            try:
+                plot.pixels(plot.histogram({"a": CLOUD}))
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=draw) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not errors and {name: matplotlib.rcParams[name] for name in own} == own
+
+
+def test_a_dollar_sign_is_one():
+    odd = "a $ b $\\frac$ c"
+    for figure in (plot.lines({odd: ([0, 1], [0, 1])}, odd, odd, odd, odd),
+                   plot.strip([digits(1)[0, :, :, 0]], [odd], odd, odd),
+                   plot.histogram({odd: CLOUD, "b": CLOUD}), plot.bars([odd], {odd: {odd: [1.0]}}),
+                   plot.ranges({odd: {odd: (1.0, 0.5, 2.0)}}, odd, odd),
+                   plot.image_grid(digits(2, height=9, width=9), 2, [odd, "$"])):
+        assert ink(figure) > 0
 
 
 def test_a_notebook_gets_a_png(tmp_path):
