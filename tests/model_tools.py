@@ -6,6 +6,7 @@ import math
 from typing import Any, Callable, Sequence
 
 import numpy as np
+import pytest
 
 import minigan as mg
 from minigan.backend import Stream, default
@@ -87,6 +88,21 @@ def in_float64(model: Model) -> Model:
     draw = model.latent_from
     model.latent_from = lambda stream, n: draw(stream, n).astype("float64")  # type: ignore
     return model
+
+
+LOSSES = {"float32": 2e-3, "float64": 1e-9}  # how far a few steps carry another rounding
+
+
+def check_losses(ours: dict[str, float], theirs: dict[str, float], dtype: str = "float32") -> None:
+    """Compare the losses of two trainings that differ in rounding alone, such as two devices'.
+
+    On the scale of what a loss is made of, D's outputs, which are of order one: W's estimate is a
+    difference of two means that are nearly equal, so a bound relative to *it* holds on some
+    processors only. And loosely in float32: the first steps of Adam and RMSprop have the length of
+    the learning rate whatever the gradient's, so where that is zero but for rounding, its sign
+    decides. In float64 such gradients are below the optimizers' eps.
+    """
+    assert ours == pytest.approx(theirs, rel=LOSSES[dtype], abs=LOSSES[dtype])
 
 
 def check_gradients(value: Callable[[], float], parameters: list[mg.Tensor],

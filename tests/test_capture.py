@@ -10,6 +10,8 @@ from model_tools import LIGHT, small
 import minigan as mg
 from minigan import errors, ops
 
+pytestmark = pytest.mark.rounding
+
 
 @pytest.fixture(autouse=True, params=["numpy", "emulated"])
 def _on_a_device_that_captures(request):

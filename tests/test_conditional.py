@@ -11,6 +11,8 @@ from minigan.gradcheck import check_grads
 from minigan.nn.conditional import join, one_hot
 from minigan.optim import Adam
 
+pytestmark = pytest.mark.rounding
+
 Y = np.array([2, 0, 2, 1])
 
 

@@ -16,6 +16,8 @@ from minigan.metrics import BOUNDS, digit_test, nearest_training, predictions, p
 from minigan.metrics.digits import DigitTest, Row
 from minigan.metrics.reference import reference
 
+pytestmark = pytest.mark.rounding
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 needs_mnist = pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason="MNIST is not here")
 PARTS = {"a": ["recognised"], "b": ["least class"], "c": ["precision", "recall"],

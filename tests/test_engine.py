@@ -11,6 +11,8 @@ import pytest
 import minigan as mg
 from minigan import engine, errors, ops
 
+pytestmark = pytest.mark.rounding
+
 
 def leaf(*shape, seed=0, low=0.5, high=1.5):
     """A float64 leaf without zeros, so that everything can be divided by it."""

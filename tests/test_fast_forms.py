@@ -13,6 +13,8 @@ from minigan.backend import Backend, cpu_passes, cpu_winograd, get
 from minigan.backend.geometry import conv_geometry, pair
 from minigan.backend.threads import use_threads
 
+pytestmark = pytest.mark.rounding
+
 FAST, PLAIN = get("numpy"), Backend("numpy", np, np.ndarray)
 SHAPES = [(8, 3, 4, 6), (3, 5, 4, 7), (3, 9, 20, 3), (7, 600), (90, 4), (1000,), (5,), (1, 1),
           (1, 2, 3, 1), (2, 1, 1, 1), (0, 4), (3, 0, 2), ()]

@@ -8,6 +8,8 @@ import minigan as mg
 from minigan import engine, ops
 from minigan.gradcheck import Check, GradientError, check_adjoint, check_grads
 
+pytestmark = pytest.mark.rounding
+
 
 @pytest.fixture(autouse=True)
 def _private_ops():

@@ -17,6 +17,8 @@ from model_tools import build
 
 import minigan as mg
 
+pytestmark = pytest.mark.rounding
+
 
 class Row(NamedTuple):
     """A layer: Keras's class, its output without the batch, its weights, "Param #"."""

@@ -10,6 +10,8 @@ import minigan as mg
 from minigan import losses
 from minigan.gradcheck import check_grads
 
+pytestmark = pytest.mark.rounding
+
 REAL, FAKE = (np.random.Generator(np.random.Philox(seed)).standard_normal((7, 1)) * 3
               for seed in (1, 2))
 

@@ -17,6 +17,8 @@ from minigan.metrics import copies, distances, judges
 from minigan.metrics.frechet import Gaussian
 from minigan.metrics.reference import arrays, reference, summarise
 
+pytestmark = pytest.mark.rounding
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 needs_mnist = pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason="MNIST is not here")

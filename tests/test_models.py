@@ -17,6 +17,8 @@ import minigan as mg
 from minigan.backend import get
 from minigan.models.catalog import find, names
 
+pytestmark = pytest.mark.rounding
+
 EACH = pytest.mark.parametrize("name, preset", [
     pytest.param(*row, id=":".join(row), marks=[pytest.mark.slow] if row[1].endswith("64") else [])
     for row in PRESETS])

@@ -11,6 +11,8 @@ import minigan as mg
 from minigan.data import SwissRoll, grid, ring
 from minigan.metrics import ModeScores, curve_scores, mode_scores
 
+pytestmark = pytest.mark.rounding
+
 RING, GRID = ring(), grid()
 
 

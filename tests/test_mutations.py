@@ -25,6 +25,8 @@ from minigan.nn import BatchNorm, Conv2d, Module, Tanh
 from minigan.ops import mean, norm, sigmoid, sqrt, square, sum
 from minigan.penalties import gradient_penalty
 
+pytestmark = pytest.mark.rounding
+
 RIGHT = Method()
 
 

@@ -15,6 +15,8 @@ from minigan.backend import Stream, Streams
 from minigan.gradcheck import check_grads
 from minigan.nn import init
 
+pytestmark = pytest.mark.rounding
+
 
 @pytest.fixture(autouse=True)
 def seeded():

@@ -15,6 +15,8 @@ import minigan as mg
 from minigan import losses, ops, penalties
 from minigan.models.model import Model
 
+pytestmark = pytest.mark.rounding
+
 EACH = pytest.mark.parametrize("name, preset", PRESETS, ids=[":".join(row) for row in PRESETS])
 CRITICS = [losses.discriminator, losses.least_squares_discriminator, losses.hinge_discriminator,
            losses.wasserstein_critic, losses.relativistic_discriminator]

@@ -17,6 +17,8 @@ from minigan.engine import OPS, Op, Tensor, grad, op_hook
 from minigan.errors import MixedDtypesError, NotFloatError
 from minigan.gradcheck import check_adjoint, check_grads
 
+pytestmark = pytest.mark.rounding
+
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 linear_cases = pytest.mark.parametrize("case", [case for case in CASES if case.linear],
                                        ids=lambda case: case.id)

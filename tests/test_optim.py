@@ -13,6 +13,8 @@ from minigan import errors, nn, ops, optim
 from minigan.backend import cpu_passes
 from minigan.optim import EMA, SGD, Adam, RMSprop, clip_weights
 
+pytestmark = pytest.mark.rounding
+
 SHAPES = [(3, 5), (), (7,), (2, 1, 3), (cpu_passes.BLOCK + 321,)]  # the last: several blocks
 
 

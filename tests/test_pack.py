@@ -15,6 +15,8 @@ import minigan as mg
 from minigan import losses, nn, ops, penalties
 from minigan.optim import Adam
 
+pytestmark = pytest.mark.rounding
+
 EACH = pytest.mark.parametrize("name, preset", PRESETS, ids=[":".join(row) for row in PRESETS])
 
 

@@ -14,7 +14,7 @@ from torch_twins import SEED, Flat, Images, Mask, Twin, nn, torch, uniform
 
 from minigan.backend import Stream
 
-pytestmark = pytest.mark.parity
+pytestmark = [pytest.mark.parity, pytest.mark.rounding]
 F = nn.functional
 Step = Callable[..., dict[str, Any]]
 

@@ -12,6 +12,8 @@ from minigan.nn import BatchNorm, Conv2d, Dense, Flatten, LayerNorm, LeakyReLU, 
 from minigan.optim import Adam
 from minigan.penalties import dragan, gradient_penalty, r1, r2
 
+pytestmark = pytest.mark.rounding
+
 
 def images(n: int, *shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, *shape))

@@ -10,6 +10,8 @@ import pytest
 from minigan.data import load, stack
 from minigan.metrics.stacked import N_MODES, RULES, count_modes, mode_count, real_counts, seen
 
+pytestmark = pytest.mark.rounding
+
 
 def test_equal_counts_are_all_modes_at_no_distance():
     assert mode_count(np.full(N_MODES, 26)) == (26_000, 1000, 0.0)

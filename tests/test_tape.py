@@ -22,6 +22,8 @@ from minigan.backend.cpu_tape import Taping
 from minigan.optim import Optimizer
 from minigan.training.stepping import Stepper
 
+pytestmark = pytest.mark.rounding
+
 NUMPY = get("numpy")
 
 

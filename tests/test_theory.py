@@ -20,6 +20,8 @@ from minigan.nn import Dense, Sequential, Tanh
 from minigan.optim import Adam
 from minigan.penalties import gradient_penalty, r1, r2
 
+pytestmark = pytest.mark.rounding
+
 
 @dataclass(frozen=True)
 class Game:

@@ -18,6 +18,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from minigan.backend import allocator, get, threads
 from minigan.backend.threads import default_threads, parallel, use_threads
 
+pytestmark = pytest.mark.rounding
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -18,6 +18,8 @@ from minigan.training.toy import (GAMES, PROTOCOLS, SETS, Plan, Player, ToyRun, 
                                   lines, summary, watch, watching)
 from minigan.training.toy.protocols import dense
 
+pytestmark = pytest.mark.rounding
+
 TINY = dataclasses.replace(PROTOCOLS["minigan"]["ring"], scale=1.0, batch=8, samples=50, steps=6,
                            networks=lambda *given: dense(8, 2, *given))
 
