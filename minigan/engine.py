@@ -23,7 +23,7 @@ import itertools
 import math
 import numbers
 from contextvars import ContextVar
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -97,8 +97,19 @@ class Tensor:
     __rmatmul__ = lambda self, other: matmul(other, self)  # noqa: E731
     __getitem__ = lambda self, index: getitem(self, index)  # noqa: E731
     __neg__ = lambda self: negative(self)  # noqa: E731
-    __len__ = lambda self: len(self.data)  # noqa: E731
+    __len__ = lambda self: len(self.data) if self.ndim else errors.refuse_rows()  # noqa: E731
     __bool__ = lambda self: bool(self.item())  # noqa: E731
+    __hash__ = object.__hash__  # a tensor is itself, whatever its values
+    __eq__ = __ne__ = errors.refuse_equality
+    __lt__ = __le__ = __gt__ = __ge__ = errors.refuse_order
+    __float__ = __int__ = errors.refuse_number
+    __abs__ = errors.refuse_abs
+    __getattr__ = errors.refuse_attribute  # asked only for what is missing
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            errors.refuse_rows()
+        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         values = np.array2string(self.numpy(), separator=", ", threshold=20, prefix="tensor(")
@@ -110,6 +121,7 @@ class Tensor:
 
     def item(self) -> Any:
         """The only element as a Python number."""
+        errors.check_one(self)
         return of(self.data).item(self.data)
 
     def detach(self) -> Tensor:
@@ -117,6 +129,14 @@ class Tensor:
         alone = Tensor(self.data)
         alone.memory = _memory(self)
         return alone
+
+    def as_leaf(self) -> Tensor:
+        """The same memory without its history, to which a gradient can flow: what to differentiate
+        with respect to, where this tensor may itself be computed, or needs no gradient.
+        """
+        leaf = Tensor(self.data, requires_grad=True)
+        leaf.memory = _memory(self)  # who overwrites this tensor makes the leaf's graphs stale too
+        return leaf
 
     def astype(self, dtype: Any) -> Tensor:
         """These values in another dtype; differentiable between float32 and float64."""
@@ -281,8 +301,6 @@ class Op:
                 carriers.append((position, x))
         if lead is None:
             raise errors.OperandError(self.name, inputs[0] if inputs else None)
-        if mixed and not self.broadcasts:
-            raise errors.MixedDtypesError(self.name, *{x.dtype for x in inputs})
         if mixed:  # integers beside floats are constants of the float type
             return self(*(x.astype(dtype) if isinstance(x, Tensor) and x.dtype != dtype else x
                           for x in inputs), **settings)
@@ -401,11 +419,13 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
 def _backward(y: Tensor, gy: Tensor | None) -> None:
     leaves = [t for t in _ancestors([y], 0) if t.op is None]
     for leaf, g in zip(leaves, grad([y], leaves or [y], None if gy is None else [gy])):
-        leaf.grad = g if leaf.grad is None else Tensor(leaf.grad.data + g.data)
+        with no_grad():
+            leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
 
 
 def _tensors(name: str, given: Any) -> list[Tensor]:
-    listed = list(given) if isinstance(given, Iterable) else [given]
+    one = isinstance(given, Tensor) or not isinstance(given, Iterable)
+    listed = [given] if one else list(given)
     if not all(isinstance(t, Tensor) for t in listed):
         raise TypeError(f"grad: {name} must be a tensor or a sequence of tensors, got {given!r}")
     return listed
@@ -512,11 +532,53 @@ def log(xp, x):
     return xp.log(x)
 
 
-@op(lambda gy, y, x, n: gy * n * power(x, n - 1) if isinstance(n, Tensor) or n else gy * 0,
-    lambda gy, y, x, n: gy * y * (log if isinstance(x, Tensor) else math.log)(x), broadcasts=True)
+@op(lambda gg, g, gy, mask: keep(gg, mask), None, broadcasts=True, out=(0,))
+def keep(xp, gy, mask, **out):
+    """gy where mask is not 0, else 0: linear in gy, flat in mask, which broadcasts against gy."""
+    return xp.keep(gy, mask, **out)
+
+
+def _power_base_rule(gy: Tensor, y: Tensor, x: Any, n: Any) -> Tensor:
+    """n x^(n - 1), and 0 where n is 0, also at x = 0."""
+    if isinstance(n, Tensor):
+        return keep(gy, n) * n * power(x, _one_less(n, x))
+    if n == 0:
+        return Tensor(of(gy.data).zeros(gy.shape, gy.dtype))
+    return gy * n * power(x, n - 1)
+
+
+def _power_exponent_rule(gy: Tensor, y: Tensor, x: Any, n: Any) -> Tensor:
+    """x^n log(x), and 0 where x is 0 and n is not negative: x^n is 0 there, or jumps at n = 0."""
+    if not isinstance(x, Tensor) and x > 0:
+        return gy * y * math.log(x)
+    return keep(gy, _varies(n, x)) * y * log(_or_one(x, n))
+
+
+@op(_power_base_rule, _power_exponent_rule, broadcasts=True)
 def power(xp, x, n):
-    """x ** n, element by element; the derivative with respect to a tensor n needs x > 0."""
+    """x ** n, element by element; the derivative with respect to a tensor n needs x >= 0.
+
+    Where x is 0 that derivative is 0 for n >= 0, as in PyTorch; where x is negative it is NaN.
+    """
     return xp.multiply(x, x) if type(n) is int and n == 2 else xp.power(x, n)
+
+
+@op(lambda gy, y, n, x: gy, None, broadcasts=True)
+def _one_less(xp, n, x):
+    """n - 1, but 0 where x and n are 0: n x^(n - 1) is 0 there, not 0 times infinity."""
+    return xp.where((x == 0) & (n == 0), n, n - 1)
+
+
+@op(lambda gy, y, x, n: keep(gy, _varies(n, x)), None, broadcasts=True)
+def _or_one(xp, x, n):
+    """x, but 1 where it is 0 and n is not negative."""
+    return xp.where((x == 0) & (n >= 0), 1, x).astype(n.dtype)
+
+
+@op(None, None, broadcasts=True)
+def _varies(xp, n, x):
+    """1, but 0 where x is 0 and n is not negative."""
+    return xp.asarray((x != 0) | (n < 0)).astype(n.dtype)
 
 
 # ---------------------------------------------------------------- 5. rules: matrix product
@@ -534,9 +596,12 @@ def _matmul(xp, a, b, ta, tb, **out):
 def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
     """Matrix product (..., M, K) @ (..., K, N) -> (..., M, N); vectors as NumPy treats them.
 
-    transpose_a, transpose_b: take the last two axes of a, of b, in the other order.
+    transpose_a, transpose_b: take the last two axes of a, of b, in the other order. Of integers the
+    product is int64.
     """
     errors.check_matmul(a, b, transpose_a, transpose_b)
+    if a.data.dtype.kind != "f":
+        a, b = widened(a), widened(b)
     if b.ndim == 1:
         return matmul(a, reshape(b, (-1, 1)), transpose_a)[..., 0]
     if a.ndim == 1:
@@ -545,6 +610,12 @@ def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = 
 
 
 # ---------------------------------------------------------------- 5. rules: sum and shape
+
+def widened(x: Tensor) -> Tensor:
+    """Booleans and small integers as int64, so that a sum of them does not wrap, as in NumPy."""
+    dtype = x.data.dtype
+    return x if dtype.kind == "f" or dtype.itemsize == 8 else x.astype("int64")
+
 
 def axes_of(x: Tensor, axis: Axis) -> tuple[int, ...]:
     """`axis` (int, tuple or None for all) as a sorted tuple of non-negative axes of x."""
@@ -564,7 +635,11 @@ def _sum(xp, x, axis, keepdims):
 
 
 def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Sum over `axis` (int, tuple or None for all axes)."""
+    """Sum over `axis` (int, tuple or None for all axes).
+
+    Of booleans and integers it is int64, as in NumPy and PyTorch: `sum(hits)` counts.
+    """
+    x = widened(x)
     return _sum(x, axis=axes_of(x, axis), keepdims=keepdims)
 
 
@@ -634,7 +709,11 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 
 def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
-    """Zeros of `shape` with values added at index, repeats summed: the adjoint of getitem."""
+    """Zeros of `shape` with values added at index, repeats summed: the adjoint of getitem.
+
+    Of booleans and integers the result is int64, as that of `sum`.
+    """
+    values = widened(values)
     index, arrays = of(values.data).constant_index(index)
     errors.check_places(of(values.data).zeros(shape, "bool")[index].shape, values)
     return _scatter_add(values, index=index, shape=tuple(shape), repeats=arrays)

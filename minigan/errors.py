@@ -110,6 +110,49 @@ def refuse_conversion(tensor: Any, *_: Any, **__: Any) -> Any:
     raise TypeError("a tensor does not turn into a NumPy array by itself; use t.numpy()")
 
 
+def refuse_equality(tensor: Any, other: Any) -> bool:
+    """What == and != between tensors do: whether same values or the same tensor are meant is open.
+
+    Without this, tensors of equal values would be unequal, in silence.
+    """
+    raise TypeError("== and != are not defined for tensors; ask `a is b` for the same tensor, and "
+                    "compare values as arrays, with a.numpy() == b.numpy()")
+
+
+def refuse_order(tensor: Any, other: Any) -> bool:
+    """What <, <=, > and >= between tensors do."""
+    raise TypeError("tensors are not compared with <, <=, > or >=; compare arrays, a.numpy() < "
+                    "b.numpy(), or use minigan.ops.maximum, minimum or clip")
+
+
+def refuse_number(tensor: Any) -> float:
+    """What float(t) and int(t) do."""
+    raise TypeError("a tensor does not turn into a number by itself; use t.item()")
+
+
+def refuse_rows() -> Any:
+    """What len(t) and a loop over t do where t has no axis."""
+    raise TypeError("a 0-d tensor has no rows, so neither a length nor a loop; use t.item()")
+
+
+def check_one(tensor: Any) -> None:
+    """Raise a ValueError unless the tensor has one element."""
+    if tensor.size != 1:
+        raise ValueError(f"item: a tensor of shape {tensor.shape} has not one element but "
+                         f"{tensor.size}; use t.numpy() or an index")
+
+
+def refuse_abs(tensor: Any) -> Any:
+    """What abs(t) does."""
+    raise TypeError("abs(t) is not defined for tensors; use minigan.ops.abs(t)")
+
+
+def refuse_attribute(tensor: Any, name: str) -> Any:
+    """What a tensor does for an attribute that it has not: functions are in `minigan.ops`."""
+    raise AttributeError(f"a tensor has no attribute {name!r}; functions of tensors are in "
+                         f"minigan.ops: ops.sum(x), ops.reshape(x, shape), ops.mean(x), ...")
+
+
 def check_ids(what: str, ids: Any, count: int) -> None:
     """Raise unless ids are an array of integers and, on the host, from 0 to count - 1.
 

@@ -93,8 +93,10 @@ def _check(f: Callable[..., Any], inputs: list[Tensor], names: list[str], name: 
             xs, vs = arguments[:len(inputs)], arguments[len(inputs):]
             return grad(_listed(f(*xs)), [xs[i] for i in varied], vs, create_graph=True,
                         unreached="zeros")
-        checks += _check(gradient, inputs + vs, names + [f"cotangent {i}" for i in range(len(vs))],
-                         name, orders, order + 1, eps, random)
+        of_order = f"cotangent {{}} of order {order}" if orders > 2 else "cotangent {}"
+        cotangents = [of_order.format(i) for i in range(len(vs))]
+        checks += _check(gradient, inputs + vs, names + cotangents, name, orders, order + 1, eps,
+                         random)
     return checks
 
 
@@ -133,7 +135,7 @@ def _unit(v: np.ndarray) -> np.ndarray:
 
 
 def _fresh(x: Tensor) -> Tensor:
-    return Tensor(x.data, requires_grad=x.dtype.kind == "f")
+    return x.as_leaf() if x.dtype.kind == "f" else x.detach()
 
 
 def _like(y: Tensor, random: np.random.Generator) -> Tensor:

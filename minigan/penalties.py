@@ -74,7 +74,7 @@ def r2(critic: Critic, fake: Tensor) -> Tensor:
 
 def _slopes(critic: Critic, x: Tensor) -> Tensor:
     """The critic's gradient with respect to each sample of x, recorded: (N, ...)."""
-    at = Tensor(x.data, requires_grad=True)
+    at = x.as_leaf()
     return grad(sum(critic(at)), at, create_graph=True)
 
 

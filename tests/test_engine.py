@@ -857,9 +857,69 @@ def test_truth_only_of_one_element():
             bool(mg.tensor(many))
 
 
-def test_equality_is_identity():
+@pytest.mark.parametrize("compare", [lambda a, b: a == b, lambda a, b: a != b,
+                                     lambda a, b: a in [b], lambda a, b: [b].index(a),
+                                     lambda a, b: a == 1.0, lambda a, b: 1.0 != a,
+                                     lambda a, b: a is not b and a == np.ones(1),
+                                     lambda a, b: np.ones(1) == a, lambda a, b: a == None])  # noqa
+def test_equality_is_refused_since_it_could_mean_two_things(compare):
+    with pytest.raises(TypeError, match=r"`a is b`.*a.numpy\(\) == b.numpy\(\)"):
+        compare(mg.tensor([1.0]), mg.tensor([1.0]))
+
+
+def test_tensors_are_keys_and_members_by_identity():
     a, b = mg.tensor([1.0]), mg.tensor([1.0])
-    assert a == a and a != b and len({a, b}) == 2 and [b, a].index(a) == 1
+    assert len({a, b, a}) == 2 and {a: 1, b: 2}[b] == 2 and a in [a, b] and [a, b].index(a) == 0
+
+
+@pytest.mark.parametrize("call, says", [
+    (lambda x: x < x, "minigan.ops.maximum"), (lambda x: x <= 1.0, "minigan.ops.maximum"),
+    (lambda x: 1.0 > x, "minigan.ops.maximum"), (lambda x: x >= x, "minigan.ops.maximum"),
+    (float, "item()"), (int, "item()"), (abs, "minigan.ops.abs"),
+    (lambda x: list(mg.tensor(1.0)), "0-d.*item()"), (lambda x: len(mg.tensor(1.0)), "0-d")])
+def test_what_a_tensor_does_not_do_is_refused_with_a_word_on_what_to_write(call, says):
+    with pytest.raises(TypeError, match=says):
+        call(mg.tensor(1.0))
+
+
+@pytest.mark.parametrize("name", ["sum", "reshape", "mean", "max", "view", "cpu", "colour"])
+def test_an_attribute_that_is_missing_points_to_the_ops(name):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'.*minigan.ops"):
+        getattr(mg.tensor(1.0), name)
+    assert not hasattr(mg.tensor(1.0), name)
+
+
+def test_item_of_many_is_refused():
+    for many in ([1.0, 2.0], []):
+        with pytest.raises(ValueError, match=r"item: .*shape \(.*one element"):
+            mg.tensor(many).item()
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
+def test_backward_adds_up_gradients_of_any_shape(shape):
+    """Of a 0-d leaf too, where NumPy makes scalars of sums."""
+    x = leaf(*shape)
+    for times in (1, 2, 3):
+        ops.sum(x * 2.0).backward()
+        assert x.grad.shape == shape and type(x.grad.data) is np.ndarray
+        np.testing.assert_array_equal(x.grad.numpy(), np.full(shape, 2.0 * times))
+        assert not x.grad.requires_grad
+
+
+def test_a_leaf_made_of_a_tensor_shares_its_memory_and_its_clock():
+    x, w = mg.tensor(np.ones(3)), leaf(3)
+    for source in (x, w * 1.0):
+        at = source.as_leaf()
+        assert at.data is source.data and at.requires_grad and at.op is None
+        y = ops.sum(at * at * w)
+        assert mg.grad(y, at).shape == (3,)
+        with pytest.raises(errors.UnreachedError):
+            mg.grad(y, source)
+        source.assign(2.0)
+        with pytest.raises(errors.StaleGraphError):
+            mg.grad(y, at)
+    with pytest.raises(TypeError, match="only float tensors have gradients"):
+        mg.tensor([1, 2]).as_leaf()
 
 
 def test_tensors_are_indexed_and_iterated_as_arrays():

@@ -237,3 +237,12 @@ def test_a_wrong_adjoint_is_rejected(adjoint):
 
 def test_the_table_of_ops_is_as_it_was():
     assert not {"cube", "square_in_the_rule", "custom", "scaled"} & set(engine.OPS)
+
+
+def test_no_two_comparisons_of_a_check_have_one_name():
+    x, y = mg.tensor(np.array([0.5, 2.0])), mg.tensor(np.array([1.5]))
+    for order in (1, 2, 3, 4):
+        checks = check_grads(lambda a, b: a * a * b, [x, y], order=order)
+        names = [str(check).split(": analytic")[0] for check in checks]
+        assert len(set(names)) == len(names), names
+    assert any("cotangent 0 of order 2" in name for name in names)

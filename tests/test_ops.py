@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import reference
+from emulated import emulated
 from op_table import CASES, CHECKS, Case, listed
 
 import minigan as mg
 from minigan import ops
-from minigan.backend import Stream
+from minigan.backend import Stream, get
 from minigan.engine import OPS, Op, Tensor, grad, op_hook
 from minigan.errors import MixedDtypesError, NotFloatError
 from minigan.gradcheck import check_adjoint, check_grads
@@ -479,10 +481,140 @@ def test_integers_where_floats_are_needed_raise(name: str):
     CHECKS["error"] += 1
 
 
-def test_a_convolution_of_integers_raises_and_names_astype():
-    with pytest.raises(TypeError, match="conv2d.*astype"):
-        ops.conv2d(Tensor(np.ones((1, 4, 4, 1), int)), *shaped((2, 2, 1, 1), dtype="float32"))
-    CHECKS["error"] += 1
+MORE_INTEGERS = {  # which of an op's inputs may be integers, and all inputs' shapes
+    "conv2d": (ops.conv2d, [(1, 4, 4, 2), (2, 2, 2, 3)]),
+    "conv_transpose2d": (ops.conv_transpose2d, [(1, 4, 4, 3), (2, 2, 2, 3)]),
+    "conv2d_weight": (partial(ops.conv2d_weight, kernel_size=2), [(1, 4, 4, 2), (1, 3, 3, 3)]),
+    "affine": (ops.affine, [(4, 2), (2, 3), (3,)]),
+    "affine of sequences": (ops.affine, [(4, 5, 2), (2, 3), (3,)]),
+    "bias_leaky_relu": (partial(ops.bias_leaky_relu, slope=0.2), [(4, 3), (3,)]),
+    "concatenate": (lambda *x: ops.concatenate(x), [(2, 3), (4, 3)]),
+    "stack": (lambda *x: ops.stack(x, 1), [(2, 3), (2, 3)]),
+    "where": (ops.where, [(2, 3), (2, 3), (3,)]),
+    "normalize": (ops.normalize, [(4, 3)] * 5),
+    "layer_norm": (ops.layer_norm, [(4, 3), (3,), (3,)]),
+    "batch_norm": (ops.batch_norm, [(4, 3), (3,), (3,)]),
+    "instance_norm": (ops.instance_norm, [(2, 4, 4, 3), (3,), (3,)]),
+}
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
+@pytest.mark.parametrize("name, whole", [
+    (name, i) for name, (_, shapes) in MORE_INTEGERS.items() for i in range(len(shapes))
+    if (i == 0) <= ("_norm" not in name)])  # what is normalised must be floats
+def test_integers_beside_floats_in_every_op_of_several_tensors(name: str, whole: int, dtype: str):
+    function, shapes = MORE_INTEGERS[name]
+    random = np.random.Generator(np.random.Philox(4))
+    inputs = [variable(random.uniform(0.5, 2, shape), "float32") for shape in shapes]
+    constant = Tensor(random.integers(1, 3, shapes[whole]).astype(dtype))
+    floats = [x for i, x in enumerate(inputs) if i != whole and (name, i) != ("where", 0)]
+    results = []
+    for x in (constant, constant.astype("float32")):
+        given = [*inputs[:whole], x, *inputs[whole + 1:]]
+        y = function(*given)
+        first = grad(ops.sum(ops.square(y)), floats, create_graph=True, unreached="zeros")
+        second = grad([ops.sum(ops.square(g)) for g in first], floats, unreached="zeros")
+        results.append([y, *first, *second])
+    for one, due in zip(*results, strict=True):
+        check(one.dtype == np.float32 and np.array_equal(one.data, due.data), "integer")
+
+
+# Sums of booleans and integers: int64, as PyTorch's; NumPy's where that has another word is uint64.
+
+SUMS = {
+    "booleans": ([True, True, False, True], "bool", 3),
+    "uint8": ([250] * 100, "uint8", 25_000),
+    "int32": ([2**30] * 4, "int32", 2**32),
+    "int8, negative": ([-128] * 3, "int8", -384),
+    "uint16": ([65_535] * 2, "uint16", 131_070),
+    "int64": ([2**40, 1], "int64", 2**40 + 1),
+}
+
+
+@pytest.mark.parametrize("device", ["numpy", "stand-in", "emulated"])
+@pytest.mark.parametrize("name", SUMS)
+def test_sums_of_integers_do_not_wrap(name: str, device: str):
+    values, dtype, due = SUMS[name]
+    xp = emulated() if device == "emulated" else get(device)
+    flat = Tensor(xp.from_host(np.array(values, dtype)))
+    n = len(values)
+    rows = ops.reshape(flat, (n, 1))
+    for y in (ops.sum(flat), ops.sum(flat, 0), ops.sum(rows, (0, 1)), ops.sum(rows, -2),
+              ops.sum(ops.broadcast_to(rows, (n, 3)), 0), ops.sum(rows, 0, keepdims=True),
+              ops.scatter_add(flat, xp.from_host(np.zeros(n, "int64")), (2,))[:1],
+              ops.matmul(ops.transpose(rows), Tensor(xp.from_host(np.ones((n, 2), dtype)))),
+              ops.matmul(flat, Tensor(xp.from_host(np.ones(n, dtype)))),
+              ops.affine(ops.transpose(rows), Tensor(xp.from_host(np.ones((n, 2), dtype))),
+                         Tensor(xp.from_host(np.zeros(2, dtype)))),
+              ops.conv2d(ops.reshape(flat, (1, n, 1, 1)),
+                         Tensor(xp.from_host(np.ones((n, 1, 1, 1), dtype))))):
+        check(y.dtype == np.int64 and type(y.data) is xp.array_type, "integer")
+        check((y.numpy() == due).all(), "integer")
+    check(np.array_equal(ops.sum(rows, 1).numpy(), np.array(values)), "integer")
+    check(np.array_equal(ops.sum(rows, ()).numpy().ravel(), np.array(values)), "integer")
+
+
+def test_the_share_of_right_answers_counted_the_usual_way():
+    right = Tensor(np.arange(1000) % 4 != 0)
+    check(ops.sum(right).item() / len(right) == 0.75, "integer")
+
+
+def test_what_adds_nothing_up_keeps_the_integer_type():
+    x = Tensor(np.array([[250, 3]], "uint8"))
+    for y in (ops.pad(x, ((1, 1), (0, 0))), ops.pad(x, ((1, 1), (0, 0)), 7), ops.max(x), x[0], x.T,
+              ops.concatenate([x, x]), ops.stack([x, x])):
+        check(y.dtype == np.uint8, "integer")
+    check(np.array_equal(ops.pad(x, ((1, 0), (0, 0)), 7).data, [[7, 7], [250, 3]]), "integer")
+
+
+def test_uint64_stays_as_there_is_nothing_larger():
+    check(ops.sum(Tensor(np.array([2**63, 1], "uint64"))).item() == 2**63 + 1, "integer")
+
+
+# Gains and biases that are repeated along different axes.
+
+SMALL = [(), (1,), (4,), (3, 1), (1, 4), (3, 4), (2, 1, 1), (2, 1, 4), (2, 3, 1), (2, 3, 4)]
+NORMS = {
+    "layer_norm, last": (ops.layer_norm, (2,)),
+    "layer_norm, two": (partial(ops.layer_norm, axes=(1, 2)), (1, 2)),
+    "layer_norm, middle": (partial(ops.layer_norm, axes=1), (1,)),
+    "layer_norm, all": (partial(ops.layer_norm, axes=None), (0, 1, 2)),
+    "batch_norm": (ops.batch_norm, (0, 1)),
+}
+
+
+@pytest.mark.parametrize("gain", SMALL, ids=str)
+@pytest.mark.parametrize("name", NORMS)
+def test_gamma_and_beta_may_broadcast_over_different_axes(name: str, gain: tuple[int, ...]):
+    """Against the formula in plain ops, to second order."""
+    function, axes = NORMS[name]
+    random = np.random.Generator(np.random.Philox(5))
+    x, gamma = (variable(random.standard_normal(shape)) for shape in ((2, 3, 4), gain))
+    v = variable(random.standard_normal((2, 3, 4)))
+
+    def plain(x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        return ops.normalize(x, ops.mean(x, axes, True), ops.var(x, axes, True), gamma, beta)
+
+    for bias in SMALL:
+        beta = variable(random.standard_normal(bias))
+        us = [variable(random.standard_normal(shape)) for shape in ((2, 3, 4), gain, bias)]
+        found = []
+        for f in (function, plain):
+            y = f(x, gamma, beta)
+            first = grad(y, (x, gamma, beta), v, create_graph=True)
+            second = grad(first, (x, gamma, beta, v), us, unreached="zeros")
+            found.append([y, *first, *second])
+        for one, due in zip(*found, strict=True):
+            close(one, due.data, 1e-11, "derivative")
+
+
+@pytest.mark.parametrize("bias", [(3,), (2, 1, 1, 1), (4, 1, 3), (1, 4, 1)], ids=str)
+@pytest.mark.parametrize("gain", [(3,), (2, 1, 1, 1), (4, 1, 3), (1, 4, 1)], ids=str)
+def test_gamma_and_beta_of_an_instance_norm_too(gain, bias):
+    random = np.random.Generator(np.random.Philox(6))
+    inputs = [Tensor(random.standard_normal(shape)) for shape in ((2, 4, 4, 3), gain, bias)]
+    check_grads(ops.instance_norm, inputs, order=2)
+    CHECKS["derivative"] += 1
 
 
 def test_integers_keep_their_type_where_no_floats_are_needed():

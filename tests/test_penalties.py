@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minigan import grad, op_hook, ops, tensor
+from minigan import errors, grad, op_hook, ops, tensor
 from minigan.backend import Streams
 from minigan.gradcheck import check_grads
 from minigan.nn import BatchNorm, Conv2d, Dense, Flatten, LayerNorm, LeakyReLU, Sequential
@@ -227,3 +227,32 @@ def test_pairs_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="real has shape .* and fake"):
         gradient_penalty(lambda at: ops.sum(at, 1), tensor(images(5, 6)), tensor(images(4, 6)),
                          epsilon())
+
+
+PENALTIES = {"r1": lambda critic, x: r1(critic, x), "r2": lambda critic, x: r2(critic, x),
+             "gradient_penalty": lambda critic, x: gradient_penalty(critic, x, x, epsilon()),
+             "dragan": lambda critic, x: dragan(critic, x, epsilon()),
+             "none": lambda critic, x: ops.mean(critic(x))}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_images_that_are_overwritten_before_grad_are_noticed_or_were_copied(name):
+    """Those of r1 and r2 are read in place, as without a penalty; the others' points are copies."""
+    x, w = tensor(images(2, 3)), tensor(images(1, 3, seed=1)[0], requires_grad=True)
+    loss = PENALTIES[name](lambda at: ops.tanh(ops.matmul(at, w)), x)
+    due = grad(loss, w).numpy().copy()
+    x.assign(np.full((2, 3), 3.0))
+    if name in ("r1", "r2", "none"):
+        with pytest.raises(errors.StaleGraphError, match="was overwritten after"):
+            grad(loss, w)
+    else:
+        np.testing.assert_array_equal(grad(loss, w).numpy(), due)
+
+
+def test_overwritten_weights_are_noticed_through_every_penalty():
+    for make in PENALTIES.values():
+        x, w = tensor(images(2, 3)), tensor(images(1, 3, seed=1)[0], requires_grad=True)
+        loss = make(lambda at: ops.tanh(ops.matmul(at, w)), x)
+        w.assign(np.zeros(3))
+        with pytest.raises(errors.StaleGraphError):
+            grad(loss, w)

@@ -119,9 +119,13 @@ class Backend:
     def gate(self, gy: Array, x: Array, slope: float) -> Array:
         """gy where x > 0, else slope * gy."""
         if slope == 0:
-            return gy * (x > 0)
+            return self.keep(gy, x > 0)
         factor = self.module.asarray(x > 0).astype(gy.dtype)
         return self.module.multiply(self.module.maximum(factor, slope, out=factor), gy, out=factor)
+
+    def keep(self, gy: Array, mask: Array) -> Array:
+        """gy where mask is not 0, else 0: a product with 0 would make NaN of an infinite gy."""
+        return self.module.where(mask != 0, gy, self.module.zeros_like(gy))
 
     def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
         """x * s + t."""

@@ -141,6 +141,14 @@ class Passes(Backend):
         self.each("gate", x.dtype, x.size, contiguous(gy), contiguous(x), slope, gx)
         return gx
 
+    def keep(self, gy: Array, mask: Array) -> Array:
+        operands = self._operands(gy, mask)
+        if operands is None:
+            return super().keep(gy, mask)
+        gx = self.module.empty(gy.shape, gy.dtype)
+        self.each("keep", gy.dtype, gy.size, contiguous(gy), *operands[0], gx)
+        return gx
+
     def biased(self, x: Array, bias: Array, slope: float) -> Array:
         if not _fits(x) or bias.shape != x.shape[-1:]:
             return super().biased(x, bias, slope)

@@ -17,7 +17,7 @@ from typing import Any
 
 from minigan.backend import of
 from minigan.backend.geometry import Geometry, conv_geometry, pair, transpose_geometry
-from minigan.engine import Tensor, getitem, op, reshape
+from minigan.engine import Tensor, getitem, op, reshape, widened
 from minigan.ops.reductions import mean
 
 
@@ -62,6 +62,7 @@ def conv2d(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: An
     "same", for which OH = ceil(H / s) and an odd pad goes to the bottom and the right (Keras).
     """
     _check("conv2d", x, "x", w, 2)
+    x, w = widened(x), widened(w)
     g = conv_geometry("conv2d", x.shape[1:3], w.shape[:2], stride, padding, dilation)
     return _conv2d(x, w, g=g)
 
@@ -75,6 +76,7 @@ def conv_transpose2d(y: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0,
     or H*s with padding "same". output_padding picks one of the sizes that conv2d maps to H.
     """
     _check("conv_transpose2d", y, "y", w, 3)
+    y, w = widened(y), widened(w)
     g = transpose_geometry("conv_transpose2d", y.shape[1:3], w.shape[:2], stride, padding,
                            output_padding, dilation)
     return _conv_transpose2d(y, w, g=g)
@@ -95,7 +97,7 @@ def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, paddi
     if y.shape[1:3] != g.out_size:
         raise ValueError(f"conv2d_weight: y of shape {y.shape} should have the height and width "
                          f"{g.out_size} that x of shape {x.shape} gives")
-    return _conv2d_weight(x, y, g=g)
+    return _conv2d_weight(widened(x), widened(y), g=g)
 
 
 # ---------------------------------------------------------------- pooling: windows without weights

@@ -1,13 +1,14 @@
 """Functions of each element by itself. At kinks and ties one choice each, stated in the docstring.
 
 A mask is an op whose rules are None: it is a constant for the gradient, and no path leads through
-it.
+it. Where it is 0 the gradient is 0 whatever arrives, infinities and NaN included, as in PyTorch: so
+masks are applied by `gate`, `keep` and `weigh`, never by a product alone.
 """
 
 from __future__ import annotations
 
 from minigan.backend import Stream, of
-from minigan.engine import Tensor, negative, op
+from minigan.engine import Tensor, keep, negative, op
 
 
 @op(lambda gy, y, x: gy * y)
@@ -34,7 +35,7 @@ def square(xp, x):
     return xp.multiply(x, x)
 
 
-@op(lambda gy, y, x: gy * _sign(x))
+@op(lambda gy, y, x: weigh(gy, _sign(x)))
 def abs(xp, x):
     """Absolute value; derivative 0 at 0."""
     return xp.abs(x)
@@ -91,7 +92,13 @@ def gate(xp, gy, x, slope, **out):
     return xp.gate(gy, x, slope, **out)
 
 
-@op(lambda gy, y, x, low, high: gy * _inside(x, low=low, high=high))
+@op(lambda gg, g, gy, share: weigh(gg, share), None)
+def weigh(xp, gy, share):
+    """gy * share, and 0 where share is 0, whatever gy is: linear in gy, flat in share."""
+    return xp.multiply(xp.keep(gy, share), share)
+
+
+@op(lambda gy, y, x, low, high: keep(gy, _inside(x, low=low, high=high)))
 def _clip(xp, x, low, high):
     return xp.clip(x, low, high)
 
@@ -103,19 +110,21 @@ def clip(x: Tensor, low: float, high: float) -> Tensor:
     return _clip(x, low=float(low), high=float(high))
 
 
-@op(lambda gy, y, a, b: gy * _share(a, b), lambda gy, y, a, b: gy * _share(b, a), broadcasts=True)
+@op(lambda gy, y, a, b: weigh(gy, _share(a, b)), lambda gy, y, a, b: weigh(gy, _share(b, a)),
+    broadcasts=True)
 def maximum(xp, a, b):
     """The larger of a and b, broadcast; equal ones share the gradient evenly."""
     return xp.maximum(a, b)
 
 
-@op(lambda gy, y, a, b: gy * _share(b, a), lambda gy, y, a, b: gy * _share(a, b), broadcasts=True)
+@op(lambda gy, y, a, b: weigh(gy, _share(b, a)), lambda gy, y, a, b: weigh(gy, _share(a, b)),
+    broadcasts=True)
 def minimum(xp, a, b):
     """The smaller of a and b, broadcast; equal ones share the gradient evenly."""
     return xp.minimum(a, b)
 
 
-@op(None, lambda gy, y, c, a, b: gy * _no(_no(c)), lambda gy, y, c, a, b: gy * _no(c),
+@op(None, lambda gy, y, c, a, b: keep(gy, c), lambda gy, y, c, a, b: keep(gy, _no(c)),
     broadcasts=True)
 def _where(xp, condition, a, b):
     return xp.where(condition != 0, a, b)
@@ -131,9 +140,9 @@ def _sign(xp, x):
     return xp.sign(x)
 
 
-@op(None, converts=True)
+@op(None)
 def _no(xp, condition):
-    return condition == 0
+    return xp.asarray(condition == 0).astype(condition.dtype)
 
 
 @op(None)
@@ -162,4 +171,5 @@ def dropout(x: Tensor, rate: float, rng: Stream) -> Tensor:
     if not 0 <= rate < 1:
         raise ValueError(f"dropout: rate must be in [0, 1), got {rate!r}")
     chance = Tensor(rng.uniform(x.shape, dtype=x.dtype, xp=of(x.data)))
-    return x * (_at_least(chance, limit=rate) / (1 - rate))
+    scale = float(x.dtype.type(1) / x.dtype.type(1 - rate))  # as the dtype rounds it
+    return keep(x * scale, _at_least(chance, limit=rate))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigan.engine import Tensor, matmul, op, sum
+from minigan.engine import Tensor, matmul, op, sum, widened
 from minigan.ops.elementwise import check_slope, gate
 
 
@@ -20,6 +20,7 @@ def affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     if w.ndim != 2 or b.shape != w.shape[1:]:
         raise ValueError(f"affine: w must be (n_in, n_out) and b (n_out,), got {w.shape} and "
                          f"{b.shape}")
+    x, w = widened(x), widened(w)
     return _affine(x, w, b) if x.ndim == 2 else matmul(x, w) + b
 
 

@@ -77,6 +77,8 @@ def _standardize_rule(gy: Tensor, y: Tensor, x: Tensor, gamma: Tensor, beta: Ten
         q = share * rstd * rstd * sum(gamma * slant, axes, keepdims=True)
         r = share * sum(gamma * total, axes, keepdims=True) - q * mean
         gx = _mix(gy, gamma * rstd, x, q, r)
+    if not set(both) <= set(_single(beta, x.ndim)):  # beta is repeated along other axes than gamma
+        total = gy                                   # and the engine sums it to beta's shape
     return gx, slant * rstd, total, None, None
 
 
@@ -100,6 +102,8 @@ def normalize(x: Tensor, mean: Tensor, var: Tensor, gamma: Tensor, beta: Tensor,
 
     mean and var may be anything; `standardize` is faster where they are x's own.
     """
+    if var.dtype.kind != "f":
+        var = var.astype(x.dtype)  # integers are constants of the floats' type
     return (x - mean) * (gamma / sqrt(var + eps)) + beta
 
 

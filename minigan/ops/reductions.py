@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from minigan.engine import Axis, Tensor, axes_of, log, op, reshape, spread, sum
-from minigan.ops.elementwise import exp, sqrt, square
+from minigan.engine import Axis, Tensor, axes_of, keep, log, op, reshape, spread, sum
+from minigan.ops.elementwise import exp, sqrt, square, weigh
 
 
 def _kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -28,7 +28,7 @@ def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return mean(square(x - mean(x, axis, keepdims=True)), axis, keepdims)
 
 
-@op(lambda gy, y, x, axes, sign: spread(gy, x, axes) * _extreme(x, axes=axes, sign=sign))
+@op(lambda gy, y, x, axes, sign: weigh(spread(gy, x, axes), _extreme(x, axes=axes, sign=sign)))
 def _max(xp, x, axes, sign):
     return (xp.max if sign > 0 else xp.min)(x, axis=axes)
 
@@ -96,6 +96,5 @@ def norm(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """
     axes = axes_of(x, axis)
     squares = _squares(x, axes=axes)
-    zero = _zero(squares)
-    y = sqrt(squares + zero) * (1 - zero)
+    y = keep(sqrt(squares + _zero(squares)), squares)
     return y if keepdims else reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in axes))

@@ -68,6 +68,8 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
     shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths))
     inside = tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths))
     padded = scatter_add(x, inside, shape)
+    if x.dtype.kind != "f":
+        padded = padded.astype(x.dtype)  # nothing was summed
     if not value:
         return padded
     outside = of(x.data).ones(shape, bool)

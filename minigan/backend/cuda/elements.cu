@@ -10,9 +10,16 @@ KERNEL leaky_relu(const REAL *x, REAL slope, REAL *y, int n)
     EACH(i, n) y[i] = leaky(x[i], slope);
 }
 
+// With slope 0 a place that is shut gives 0 whatever gy is: infinity times 0 would be NaN.
 KERNEL gate(const REAL *gy, const REAL *x, REAL slope, REAL *gx, int n)
 {
-    EACH(i, n) gx[i] = gy[i] * (x[i] > 0 ? (REAL)1 : slope);
+    EACH(i, n) gx[i] = x[i] > 0 ? gy[i] : slope == 0 ? (REAL)0 : gy[i] * slope;
+}
+
+// gy where mask is not 0, else 0.
+KERNEL keep(const REAL *gy, const REAL *mask, int block, int width, REAL *gx, int n)
+{
+    EACH(i, n) gx[i] = at(mask, block, width, 0, i) != 0 ? gy[i] : (REAL)0;
 }
 
 // y = leaky_relu(x + bias), bias of one number a channel, the last axis.
