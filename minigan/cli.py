@@ -50,7 +50,8 @@ def _warning(message: Warning | str, *place: object, **line: object) -> str:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
-        return f"out of memory ({error}); a smaller --batch-size needs less"
+        return (f"out of memory ({error}); fewer or smaller images at a time (--batch-size, --n, "
+                "--size) need less")
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'writing'}: {error.strerror.lower()}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -35,8 +35,8 @@ class Optimizer:
         self.lr, self.t = lr, 0
         if not self.parameters:
             raise ValueError("parameters is empty: there is nothing to optimize")
-        if not lr > 0:
-            raise ValueError(f"lr must be above 0, got {lr!r}")
+        if not 0 < lr < math.inf:
+            raise ValueError(f"lr must be above 0 and finite, got {lr!r}")
         first = self.parameters[0]
         self.xp = of(first.data)
         for i, p in enumerate(self.parameters):

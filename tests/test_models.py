@@ -156,7 +156,7 @@ def test_wrong_values_are_refused():
     for value in (0, -3, 2.5):
         with pytest.raises(ValueError, match=f"whole number of 1 or more, got {value}"):
             find("gan")("seed", latent_size=value)
-    with pytest.raises(ValueError, match="lr must be above 0"):
+    with pytest.raises(ValueError, match="setting learning_rate of .* must be above 0"):
         find("gan")("seed", learning_rate=0.0)
     with pytest.raises(TypeError, match="seed must be an int, got 'seven'"):
         find("gan")("seed", streams="seven")

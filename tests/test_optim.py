@@ -317,9 +317,10 @@ def test_an_optimizer_dies_with_its_last_name():
 
 @pytest.mark.parametrize("make, error, message", [
     (lambda ps: SGD([], 0.1), ValueError, "parameters is empty"),
-    (lambda ps: SGD(ps, 0.0), ValueError, r"lr must be above 0, got 0\.0"),
-    (lambda ps: Adam(ps, -1e-3), ValueError, r"lr must be above 0, got -0\.001"),
-    (lambda ps: RMSprop(ps, float("nan")), ValueError, "lr must be above 0, got nan"),
+    (lambda ps: SGD(ps, 0.0), ValueError, r"lr must be above 0 and finite, got 0\.0"),
+    (lambda ps: Adam(ps, -1e-3), ValueError, r"lr must be above 0 and finite, got -0\.001"),
+    (lambda ps: RMSprop(ps, float("nan")), ValueError, "lr must be above 0 and finite, got nan"),
+    (lambda ps: SGD(ps, float("inf")), ValueError, "lr must be above 0 and finite, got inf"),
     (lambda ps: SGD(ps, 0.1, 1.0), ValueError, r"momentum must be in \[0, 1\), got 1\.0"),
     (lambda ps: SGD(ps, 0.1, -0.5), ValueError, r"momentum must be in \[0, 1\), got -0\.5"),
     (lambda ps: RMSprop(ps, 0.1, alpha=1.5), ValueError, r"alpha must be in \[0, 1\), got 1\.5"),

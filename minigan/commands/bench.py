@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Iterator
 
-from minigan.commands.options import count, path
+from minigan.commands.options import count, path, positive, threads
 
 HELP = "measure training steps beside rivals"
 SIDES = "numpy,torch,torch-tuned,torch-compiled,jax,autograd,by-hand"
@@ -40,11 +40,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--show", type=path, metavar="FILE", help="measure nothing: table and "
                       "picture of a file of results")
     parser.add_argument("--batch-size", default="64", metavar="N[,N...]", help="images a step")
-    parser.add_argument("--threads", type=count, help="threads of every side (default: all cores, "
-                        "4 at most)")
+    parser.add_argument("--threads", type=threads, help="threads of every side (default: all "
+                        "cores, 4 at most)")
     parser.add_argument("--pairs", type=count, default=21, help="quiet pairs a cell; after "
                         f"{PATIENCE} times as many busy ones it gives up")
-    parser.add_argument("--turn", type=float, default=0.3, help="seconds a turn, at least")
+    parser.add_argument("--turn", type=positive, default=0.3, help="seconds a turn, at least")
     parser.add_argument("--keep-busy", action="store_true", help="keep pairs of a busy machine, "
                         "and mark them")
     parser.add_argument("--rivals", type=path, help=f"folder of the rivals (default: {RIVALS.name} "

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 from pathlib import Path
 from typing import Any
 
 from minigan.data.places import user_path
 
+MOST_THREADS = max(1024, os.cpu_count() or 1)  # a typing error starts no million of them
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells count it
 
 
@@ -22,6 +25,8 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter):
 
 def path(text: str) -> Path:
     """A file or folder; ~ is the user's home, which shells do not see in --out=~/runs."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty, expected a path")
     try:
         return user_path(text)
     except ValueError as error:
@@ -55,9 +60,39 @@ def natural(text: str) -> int:
     return _whole(text, 0)
 
 
+def threads(text: str) -> int:
+    """A number of threads."""
+    value = count(text)
+    if value > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"must be {MOST_THREADS:,} or less, got {value:,}")
+    return value
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a finite number, got {text!r}")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text!r}")
+    return value
+
+
 def labels(text: str) -> list[int]:
     """Labels as 2,0,2,6."""
-    return [_whole(part, 0) for part in text.split(",")]
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} has an empty place, expected labels as 2,0,2,6")
+    return [_whole(part, 0) for part in parts]
 
 
 def _whole(text: str, least: int) -> int:

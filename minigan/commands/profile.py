@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
 
-from minigan.commands.options import count, path
+from minigan.commands.options import count, path, threads
 
 if TYPE_CHECKING:
     from minigan.models import Model
@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=count, default=10, help="steps to measure, after "
                         f"{WARM_UP} that are not")
     parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
-    parser.add_argument("--threads", type=count, help="threads to compute with (default: all "
+    parser.add_argument("--threads", type=threads, help="threads to compute with (default: all "
                         "cores, 4 at most)")
     parser.add_argument("--out", type=path, help="the picture (default: runs/profile-MODEL-"
                         "PRESET.png)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import add_run, add_speed_options, count, path, run_of
+from minigan.commands.options import add_run, add_speed_options, count, path, run_of, threads
 
 HELP = "go on with a run where it stopped"
 
@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "(default: where they were)")
     parser.add_argument("--backend", help="numpy or cupy (default: as before)")
     add_speed_options(parser, "as before", "as before")
-    parser.add_argument("--threads", type=count, help="threads to compute with (default: as "
+    parser.add_argument("--threads", type=threads, help="threads to compute with (default: as "
                         "before)")
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minigan.commands.options import add_run, count, labels, path, run_of
+from minigan.commands.options import add_run, count, labels, natural, path, run_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "as many as labels)")
     parser.add_argument("--labels", type=labels, help="for conditional models: which, as 2,0,2,6 "
                         "(default: all in turn)")
-    parser.add_argument("--seed", type=int, default=0, help="of the latent vectors")
+    parser.add_argument("--seed", type=natural, default=0, help="of the latent vectors")
     parser.add_argument("--interpolate", action="store_true", help=f"walks between latent "
                         f"vectors: {STEPS} steps a row, each row from where the one before ended; "
                         f"a label a row")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import INTERRUPTED, count, natural, path
+from minigan.commands.options import INTERRUPTED, count, natural, path, threads
 from minigan.console import say
 
 HELP = "train on points in the plane, and count the modes that are found"
@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "that are in the folder already are kept")
     parser.add_argument("--out", type=path, help="run folder (default: runs/toy-NAME, after points "
                         "and loss)")
-    parser.add_argument("--threads", type=count, default=1, help="threads to compute with; such "
+    parser.add_argument("--threads", type=threads, default=1, help="threads to compute with; such "
                         "small networks gain nothing from a second one")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from typing import Any, Callable
 
-from minigan.commands.options import Formatter, add_speed_options, count, natural, path
+from minigan.commands.options import (Formatter, add_speed_options, count, natural, number, path,
+                                      positive, threads)
 
 HELP = "train a model and write a run folder"
 
@@ -37,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                          "it as OUT.old and start anew")
         run.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
         add_speed_options(run)
-        run.add_argument("--threads", type=count, help="threads to compute with (default: all "
+        run.add_argument("--threads", type=threads, help="threads to compute with (default: all "
                          "cores, 4 at most)")
         group = parser.add_argument_group("settings of the model")
         group.add_argument("--preset", default=next(iter(model.presets)),
@@ -57,9 +59,13 @@ def _add_setting(group: argparse._ArgumentGroup, field: dataclasses.Field, defau
         group.add_argument(flag, dest=destination, help=text,
                            action=argparse.BooleanOptionalAction)
         return
-    whole = count if field.default else natural
-    group.add_argument(flag, dest=destination, help=text, choices=choices or None,
-                       type=whole if kind is int else kind,
+    if kind is int:
+        read: Callable[[str], Any] = count if field.default else natural
+    elif kind is float:
+        read = positive if field.metadata["positive"] else number
+    else:
+        read = kind
+    group.add_argument(flag, dest=destination, help=text, choices=choices or None, type=read,
                        metavar="{" + ",".join(choices) + "}" if choices else kind.__name__.upper())
 
 

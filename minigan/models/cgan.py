@@ -42,7 +42,7 @@ class Settings:
     networks: str = setting("conv", "which networks", ("conv", "projection", "mlp", "paper"))
     width: int = setting(16, "channels of D's first convolution")
     latent_size: int = setting(64, "numbers in a latent vector z")
-    learning_rate: float = setting(1e-3, "learning rate of both optimizers")
+    learning_rate: float = setting(1e-3, "learning rate of both optimizers", positive=True)
     beta1: float = setting(0.5, "Adam's decay of the mean (paper: momentum of SGD)")
     beta2: float = setting(0.999, "Adam's decay of the square")
     ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")

@@ -43,7 +43,7 @@ class Settings:
     layers: int = setting(3, "strided layers of each network; each halves or doubles the size")
     kernel: int = setting(4, "size of the kernels")
     latent_size: int = setting(64, "numbers in a latent vector z")
-    learning_rate: float = setting(1e-3, "learning rate of both optimizers")
+    learning_rate: float = setting(1e-3, "learning rate of both optimizers", positive=True)
     beta1: float = setting(0.5, "Adam's decay of the mean")
     beta2: float = setting(0.999, "Adam's decay of the square")
     ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")

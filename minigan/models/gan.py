@@ -34,7 +34,7 @@ class Settings:
     networks: str = setting("mlp", "which networks", ("mlp", "seed", "paper"))
     latent_size: int = setting(100, "numbers in a latent vector z")
     loss: str = setting("non-saturating", "G's loss", ("non-saturating", "minimax"))
-    learning_rate: float = setting(8e-4, "learning rate of both optimizers")
+    learning_rate: float = setting(8e-4, "learning rate of both optimizers", positive=True)
     beta1: float = setting(0.5, "Adam's decay of the mean (paper: momentum of SGD)")
     beta2: float = setting(0.999, "Adam's decay of the square")
     ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")

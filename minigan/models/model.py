@@ -18,9 +18,13 @@ Shape = tuple[int, int, int]  # height, width, channels
 Size = tuple[int, int]        # height, width
 
 
-def setting(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
-    """A field of a model's settings: its default, and what the command line says about it."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+def setting(default: Any, help: str, choices: tuple[str, ...] = (), positive: bool = False) -> Any:
+    """A field of a model's settings: its default, and what the command line says about it.
+
+    choices: the words that it can be. positive: a float that must be above 0.
+    """
+    return dataclasses.field(default=default, metadata={
+        "help": help, "choices": choices, "positive": positive})
 
 
 def halved(shape: Shape, layers: int, odd: bool = False) -> list[Size]:
@@ -63,6 +67,10 @@ def _check(what: str, field: dataclasses.Field, value: Any) -> None:
         raise ValueError(f"{what} must be a whole number of {least} or more, got {value!r}")
     if type(field.default) is float and type(value) not in (int, float):
         raise ValueError(f"{what} must be a number, got {value!r}")
+    if type(field.default) is float and not math.isfinite(value):
+        raise ValueError(f"{what} must be finite, got {value!r}")
+    if field.metadata.get("positive") and value <= 0:
+        raise ValueError(f"{what} must be above 0, got {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,6 +198,8 @@ class Model:
         if labels is None:
             raise ValueError(f"labels: {self.name} is conditional and needs {n} of them")
         array = np.asarray(labels.numpy() if isinstance(labels, Tensor) else labels)
+        if array.dtype == object and all(isinstance(label, int) for label in array.flat):
+            raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, got {array.max()}")
         if array.shape != (n,) or array.dtype.kind not in "iu":
             raise ValueError(f"labels must be {n} integers, got {array.dtype} {array.shape}")
         errors.check_ids("labels", array, self.n_classes)

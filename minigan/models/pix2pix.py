@@ -43,7 +43,7 @@ class Settings:
     width: int = setting(32, "channels of the first layer of G and of D")
     dropout: float = setting(0.5, "share of G's inner channels that is dropped: its noise")
     l1: float = setting(100.0, "weight of the L1 loss (lambda)")
-    learning_rate: float = setting(2e-4, "learning rate of both optimizers")
+    learning_rate: float = setting(2e-4, "learning rate of both optimizers", positive=True)
     beta1: float = setting(0.5, "Adam's decay of the mean")
     beta2: float = setting(0.999, "Adam's decay of the square")
 

@@ -43,8 +43,9 @@ class Settings:
     networks: str = setting("mlp", "which networks", ("mlp", "conv"))
     width: int = setting(512, "width of the dense layers, or channels of the critic's first one")
     latent_size: int = setting(100, "numbers in a latent vector z")
-    learning_rate: float = setting(5e-5, "learning rate of both optimizers (alpha)")
-    clip: float = setting(0.01, "bound of the critic's weights (c)")
+    learning_rate: float = setting(5e-5, "learning rate of both optimizers (alpha)",
+                                   positive=True)
+    clip: float = setting(0.01, "bound of the critic's weights (c)", positive=True)
     n_critic: int = setting(5, "critic updates for each update of G")
     warm_up: int = setting(0, "of G's first updates, how many wait for 100 critic updates")
     ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")

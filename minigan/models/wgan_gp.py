@@ -49,7 +49,8 @@ class Settings:
     penalty: float = setting(10.0, "weight of the gradient penalty (lambda)")
     one_sided: bool = setting(False, "punish slopes above 1 only")
     n_critic: int = setting(5, "critic updates for each update of G")
-    learning_rate: float = setting(1e-4, "learning rate of both optimizers (alpha)")
+    learning_rate: float = setting(1e-4, "learning rate of both optimizers (alpha)",
+                                   positive=True)
     beta1: float = setting(0.5, "Adam's decay of the mean")
     beta2: float = setting(0.9, "Adam's decay of the square")
     ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")
