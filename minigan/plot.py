@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, Ty
 
 import numpy as np
 
+from minigan import files
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -171,15 +173,15 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
     path = Path(path).expanduser()
     if path.suffix.lower() != ".png":
         raise ValueError(f"save: the path must end in .png, got {str(path)!r}")
-    content = _png(picture if isinstance(picture, np.ndarray) else pixels(picture), scale)
+    content = png(picture, scale)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    files.write(path, content)
     return path
+
+
+def png(picture: Figure | np.ndarray, scale: int = 1) -> bytes:
+    """What `save` writes: the bytes of a PNG file."""
+    return _png(picture if isinstance(picture, np.ndarray) else pixels(picture), scale)
 
 
 @_drawn

@@ -517,7 +517,7 @@ def test_damaged_and_foreign_checkpoints(run, trained):
 
 
 def test_a_full_disk(run, monkeypatch):
-    def full(path, arrays, config, keep):
+    def full(path, arrays, config, **settings):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr(archive, "save", full)

@@ -18,7 +18,7 @@ import stand_in  # noqa: F401  (it offers itself as a device)
 from model_tools import LIGHT, build, no_samples, no_summary
 
 import minigan as mg
-from minigan import data
+from minigan import data, plot
 from minigan.models.catalog import find
 from minigan.training import Trainer, archive, load, new_run
 from minigan.training.interrupt import CtrlC
@@ -106,22 +106,43 @@ def test_the_pictures_of_a_resumed_run(few):
 def test_what_was_drawn_and_logged_after_the_checkpoint_is_forgotten(few, no_pictures):
     run = Trainer(find("gan")("seed", few.shape), few, 8, "out", threads=1).fit(30)
     for step in (20, 30, 40):
-        (run.folder.samples / f"{step:06d}.png").write_bytes(b"")
+        run.folder.write_grid(step, plot.png(np.full((4, 4), step, np.uint8)), keep=True)
     run.folder.append_metrics({"step": 40, "d_loss": 1.0})
     with open(run.folder.metrics, "ab") as file:
         file.write(b'{"step": 60, "d_lo')  # the kill came here
-    leftovers = [run.folder.path / "checkpoint.npz.part", run.folder.samples / ".latest.png.7.part"]
+    leftovers = [folder / f".minigan-{run.config['run']}-0123456789abcdef.part"
+                 for folder in (run.folder.path, run.folder.samples)]
     for path in leftovers:
         path.write_bytes(b"")
-    (run.folder.samples / "seed-7.png").write_bytes(b"mine")
+    theirs = persons_files(run.folder)
     assert [r["step"] for r in run.folder.read_metrics()] == [1, 20, 30, 40]
     resumed = Trainer.resume("out", few)
-    assert resumed.folder.grids().keys() == {20, 30, 40}  # nothing is touched before `fit`
+    assert resumed.folder.grids().keys() >= {20, 30, 40}  # nothing is touched before `fit`
     resumed.fit(0)
     assert [r["step"] for r in run.folder.read_metrics()] == [1, 20]
-    assert resumed.folder.grids().keys() == {20, 30}
+    assert resumed.folder.grids().keys() == {20, 30, 70, 5000}
     assert not any(path.exists() for path in leftovers)
-    assert (run.folder.samples / "seed-7.png").exists()
+    assert {path: path.read_bytes() for path in theirs} == theirs
+    picture = theirs.pop(run.folder.samples / "000070.png")
+    for grey in (1, 2):  # ours is replaced, theirs is kept
+        run.folder.write_grid(70, plot.png(np.full((4, 4), grey, np.uint8)), keep=True)
+    assert (run.folder.samples / "kept-000070.png").read_bytes() == picture
+    assert not (run.folder.samples / "kept-000070-2.png").exists()
+    assert {path: path.read_bytes() for path in theirs} == theirs
+
+
+def persons_files(folder):
+    """What a person may have put into a run folder, on disk and as {path: bytes}."""
+    shutil.copy(folder.samples / "000020.png", folder.samples / "5000.png")
+    shutil.copy(folder.samples / "000020.png", folder.samples / "005000.png")
+    plot.save(np.full((4, 4), 9, np.uint8), folder.samples / "000070.png")  # as `sample --out`
+    for name in ("notes.part", "checkpoint.npz.part", "samples/.latest.png.7.part",
+                 ".minigan--0123456789abcdef.part", f".minigan-{'0' * 32}-0123456789abcdef.part",
+                 "samples/seed-7.png", "samples/006000.png", "evaluation.part.json"):
+        (folder.path / name).write_bytes(b"mine")
+    return {path: path.read_bytes() for path in folder.path.rglob("*")
+            if path.name in ("5000.png", "005000.png", "000070.png")
+            or path.is_file() and path.read_bytes() == b"mine"}
 
 
 def test_the_embedded_digits_and_the_newest_run_are_found(no_pictures, whole):
@@ -535,7 +556,14 @@ def test_two_trainers_do_not_share_a_folder(few, no_pictures):
     run.callbacks.append(meet)
     run.fit(2)
     assert met == [1]  # nothing was trained
-    other.fit(1)  # free again
+    with pytest.raises(RuntimeError, match=r"^out was trained on by another trainer, to step 3, "
+                       r"since this one, at step 1, was made; go on with Trainer.resume\('out'\)$"):
+        other.fit(1)
+    with pytest.raises(RuntimeError, match="^out was trained on by another trainer"):
+        other.save()
+    assert Trainer.resume("out", few).fit(1).step == 4  # free again
+    with pytest.raises(RuntimeError, match="^out was trained on by another trainer"):
+        run.fit(1)
 
 
 # A number that is not finite.

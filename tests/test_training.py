@@ -4,7 +4,6 @@ from __future__ import annotations
 import errno
 import gc
 import inspect
-import io
 import json
 import math
 import os
@@ -16,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from failing_disk import FailingDisk
 from model_tools import check_losses, no_samples, no_summary
 from stand_in import counted
 
 import minigan as mg
-from minigan import data, plot
+from minigan import data, files, plot
 from minigan.backend import threads
 from minigan.models.catalog import find
 from minigan.training import Trainer, archive, folder, load, new_run, open_run, trainer
@@ -345,27 +345,13 @@ def test_checkpoints_are_written_meanwhile(make, no_pictures, monkeypatch):
     assert saved == [0, 12, 24, 36, 48, 50]  # at the start, every 48 s, and at the end
 
 
-class FullDisk(io.FileIO):
-    """A file on a disk that has room for so many more bytes."""
-
-    room = 0
-
-    def write(self, content):
-        if len(content) > FullDisk.room:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        FullDisk.room -= len(content)
-        return super().write(content)
-
-
-@pytest.mark.parametrize("room", [0, 100, 20_000])
-def test_a_full_disk_leaves_the_old_checkpoint(make, no_pictures, monkeypatch, room):
+@pytest.mark.parametrize("writes", [0, 1, 4])
+def test_a_full_disk_leaves_the_old_checkpoint(make, no_pictures, writes):
     run = make("out").fit(3)
     before = Path("out/checkpoint.npz").read_bytes()
-    assert len(before) > 20_000
-    with monkeypatch.context() as patch, pytest.raises(OSError) as caught:
-        patch.setattr(archive, "open", FullDisk, raising=False)
-        patch.setattr(FullDisk, "room", room)
-        run.save()
+    with pytest.raises(OSError) as caught:
+        with FailingDisk(writes, errno.ENOSPC, frozenset({"write"}), lasting=True):
+            run.save()
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.filename == str(Path("out/checkpoint.npz"))
     assert Path("out/checkpoint.npz").read_bytes() == before
@@ -389,11 +375,11 @@ def test_a_full_disk_while_metrics_are_written(make, no_pictures):
 def test_a_file_is_written_whole_or_not_at_all(error):
     path = Path("file.bin")
     for content in (b"old", b"newer"):
-        with archive.replacing(path) as file:
+        with files.replacing(path) as file:
             file.write(content)
         assert path.read_bytes() == content
     with pytest.raises(type(error)):
-        with archive.replacing(path) as file:
+        with files.replacing(path) as file:
             file.write(b"half of i")
             file.flush()
             raise error
@@ -403,9 +389,9 @@ def test_a_file_is_written_whole_or_not_at_all(error):
 def test_a_run_folder_that_disappears_is_named(make, no_pictures):
     run = make("out")
     shutil.rmtree("out")
-    with pytest.raises(FileNotFoundError) as caught:
+    with pytest.raises(FileNotFoundError, match="^out is gone: the run folder was moved or deleted "
+                                                ".*`minigan resume FOLDER` "):
         run.fit(20)
-    assert "out" in str(caught.value.filename)
 
 
 # Loading.

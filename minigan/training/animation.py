@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 from typing import Mapping
+
+from minigan import files
 
 FRAME_MS, LAST_MS = 400, 3000
 STRIP = 18  # pixels below the grid, for the step
@@ -25,10 +27,7 @@ def animate(grids: Mapping[int, Path], path: Path, scale: int = 1) -> None:
             frame.paste(grid.convert(kind).resize(size, Image.Resampling.NEAREST), (0, 0))
         ImageDraw.Draw(frame).text((2, frame.height - STRIP + 4), f"step {step:,}", fill="black")
         frames.append(frame)
-    part = path.with_name(path.name + ".part")
-    try:
-        frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], loop=0,
-                       duration=[FRAME_MS] * (len(frames) - 1) + [LAST_MS])
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    content = io.BytesIO()
+    frames[0].save(content, "GIF", save_all=True, append_images=frames[1:], loop=0,
+                   duration=[FRAME_MS] * (len(frames) - 1) + [LAST_MS])
+    files.write(path, content.getvalue())

@@ -1,64 +1,53 @@
-"""Files that are never half written, and checkpoints: one npz of arrays and a config, no pickle."""
+"""Checkpoints and exported files: one npz of arrays and a config, no pickle, nothing half written.
+
+Whatever does not fit is damage: each entry is read to its end, where the zip's check sum of it is
+compared, and sizes that headers declare are looked at before room is made for them.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
-import os
+import math
 import warnings
 import zipfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, IO, Iterator
+from typing import Any, IO
 
 import numpy as np
+
+from minigan.backend.machine import memory
+from minigan.files import parse_json, replacing
 
 CONFIG = "config.json"  # the entry that holds the settings, as UTF-8 bytes
 LAYOUT = 2              # of a checkpoint; another number is refused
 NEEDED = {"minigan", "layout", "model", "preset", "settings", "shape", "n_classes", "seed"}
+ENTRIES = 100_000       # in a file, at most
+SMALL = 64 << 20        # bytes that any file may unpack to;
+RATIO = 20              # beyond that, times its own size: weights compress to a half, not less
+BLOCK = 1 << 20         # bytes that are read at once
 
 
 class DamagedError(ValueError):
     """A file is no checkpoint, or not the whole of one."""
 
 
-@contextmanager
-def replacing(path: Path, keep: Path | None = None) -> Iterator[IO[bytes]]:
-    """A file to write to that becomes `path` only when everything is written.
-
-    keep: what the file that was there is renamed to, in place of being lost.
-
-    Raises:
-        OSError: naming `path`, where writing itself does not say (a full disk).
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if keep is not None and path.exists():
-            os.replace(path, keep)  # a kill between these two lines leaves `keep`, and readers know
-        os.replace(part, path)
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def save(path: Path, arrays: dict[str, np.ndarray], config: dict[str, Any],
-         keep: Path | None = None, compress: bool = False) -> None:
+         keep: Path | None = None, compress: bool = False, mark: str = "",
+         exclusive: bool = False) -> None:
     """Write arrays and a config to one npz, or leave what was there as it was.
 
-    keep: where the file that was there goes, see `replacing`. compress: smaller, but slow.
+    keep: what the file that was there is called afterwards; mark, exclusive: see `replacing`.
+    compress: smaller, but slow.
 
     As numpy.savez does it, which in NumPy 2.0 leaves its zip file open when the disk is full.
     """
     kind = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     text = np.frombuffer(json.dumps(config, indent=1).encode(), np.uint8)
-    with replacing(path, keep) as file, zipfile.ZipFile(file, "w", kind, compresslevel=9) as zip:
+    with (replacing(path, mark, keep, exclusive) as file,
+          zipfile.ZipFile(file, "w", kind, compresslevel=9) as archive):
         for name, array in {CONFIG: text, **arrays}.items():
-            with zip.open(f"{name}.npy", "w", force_zip64=True) as entry:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
 
@@ -67,26 +56,98 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        DamagedError: the file is truncated, changed, or no checkpoint of minigan.
+        DamagedError: the file is truncated, changed, or no checkpoint of minigan; or its headers
+            declare more than such a file can hold, or than half of this machine's memory.
         ValueError: it was written in another layout.
     """
+    arrays = _read(path)
+    return arrays, _config(path, arrays.pop(CONFIG, None))
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """The config alone, which is quick; the arrays may be damaged.
+
+    Raises:
+        FileNotFoundError, DamagedError, ValueError: as `load`.
+    """
+    return _config(path, _read(path, only=CONFIG).get(CONFIG))
+
+
+def _read(path: Path, only: str | None = None) -> dict[str, np.ndarray]:
+    """All arrays of an npz, or the only one of that name."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
     with open(path, "rb") as file:
         try:
-            if not zipfile.is_zipfile(file):
-                raise ValueError("it is no complete npz file")
-            file.seek(0)
-            with warnings.catch_warnings(), np.load(file, allow_pickle=False) as archive:
+            with warnings.catch_warnings(), zipfile.ZipFile(file) as archive:
                 warnings.simplefilter("ignore")  # a changed header may look like one of Python 2
-                arrays = {name: archive[name] for name in archive.files}
-            config = json.loads(bytes(arrays.pop(CONFIG, b"{}")))
+                entries = archive.infolist()
+                _check_sizes(entries, file.seek(0, 2))
+                return {name: _array(archive, entry) for entry in entries
+                        if (name := entry.filename.removesuffix(".npy")) == (only or name)}
         except Exception as error:  # damage shows in whatever zipfile and NumPy stumble over
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a negative place
+                error.filename = error.filename or str(path)
+                raise
+            reason = str(error) or type(error).__name__
             raise DamagedError(f"{path} is damaged or no checkpoint of minigan "
-                               f"({error or type(error).__name__})") from None
+                               f"({reason})") from None
+
+
+def _check_sizes(entries: list[zipfile.ZipInfo], size: int) -> None:
+    """Refuse entries that declare more than a file of `size` bytes of ours can hold."""
+    if len(entries) > ENTRIES or len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("its entries are too many, or some come twice")
+    for entry in entries:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"entry {entry.filename!r} is compressed in an unknown way")
+    declared, most = sum(entry.file_size for entry in entries), max(SMALL, RATIO * size)
+    if declared > most:
+        raise ValueError(f"its entries declare {declared:,} bytes, more than the {most:,} that a "
+                         f"file of {size:,} bytes can hold")
+    there = memory()
+    if there and declared > there / 2:
+        raise ValueError(f"its entries declare {declared / 1e9:.1f} GB, more than half of this "
+                         f"machine's {there / 1e9:.1f} GB")
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    """The array of an entry, which has to be of exactly the size that both headers say."""
+    with archive.open(entry) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError(f"entry {entry.filename!r} has an unknown header")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or min(shape, default=0) < 0 or file.tell() + size != entry.file_size:
+            raise ValueError(f"entry {entry.filename!r} declares {dtype} {shape} in "
+                             f"{entry.file_size:,} bytes")
+        array = np.empty(shape, dtype, "F" if fortran else "C")
+        _fill(array.reshape(-1, order="A").view(np.uint8) if size else np.empty(0, np.uint8), file)
+        if file.read(1):  # at the end the check sum is compared
+            raise ValueError(f"entry {entry.filename!r} is too long")
+        return array
+
+
+def _fill(room: np.ndarray, file: IO[bytes]) -> None:
+    """Read bytes until the room, uint8 (n,), is full."""
+    for start in range(0, len(room), BLOCK):
+        block = file.read(min(BLOCK, len(room) - start))
+        room[start:start + len(block)] = np.frombuffer(block, np.uint8)
+        if len(block) < min(BLOCK, len(room) - start):
+            raise ValueError("it is truncated")
+
+
+def _config(path: Path, text: np.ndarray | None) -> dict[str, Any]:
+    if text is None or text.dtype != np.uint8:
+        raise DamagedError(f"{path} is no checkpoint of minigan: it holds no config of a run")
+    try:
+        config = parse_json(text.tobytes())
+    except ValueError as error:
+        raise DamagedError(f"{path} is damaged or no checkpoint of minigan (its config is no JSON: "
+                           f"{error})") from None
     if not isinstance(config, dict) or not NEEDED <= config.keys():
         raise DamagedError(f"{path} is no checkpoint of minigan: it holds no config of a run")
     if config["layout"] != LAYOUT:
         raise ValueError(f"{path} was written by minigan {config['minigan']} in layout "
                          f"{config['layout']}; this version reads layout {LAYOUT}")
-    return arrays, config
+    return dict(config)

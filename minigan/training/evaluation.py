@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 
 import numpy as np
 
-from minigan import data, plot
+from minigan import data, files, plot
 from minigan.data.places import user_path
 from minigan.data.stacked import BASES
 from minigan.models.model import Model
-from minigan.training.archive import replacing
 from minigan.training.loading import Loaded, load
-from minigan.training.stacked import PART, count, picture_of_counts, report
+from minigan.training.stacked import count, forget, picture_of_counts, report
 
 if TYPE_CHECKING:  # the metrics are imported when somebody evaluates: training needs none
     from minigan.metrics.digits import DigitTest
@@ -72,12 +71,12 @@ def evaluate(run: str | os.PathLike[str], n: int | None = None, seed: int = 0, r
                                      _digits(trained, n, seed, raw, bounds, what))
     record, picture = folder / "evaluation.json", folder / "evaluation.png"
     plot.save(drawn, picture)
-    with replacing(record) as file:
-        file.write(json.dumps({
-            "minigan": config["minigan"], "model": config["model"], "preset": config["preset"],
-            "data": config["data"], "step": config["step"], "weights": weights, "n": n,
-            "seed": seed, **figures}, indent=1).encode())
-    (folder / PART).unlink(missing_ok=True)
+    files.write(record, json.dumps({
+        "minigan": config["minigan"], "model": config["model"], "preset": config["preset"],
+        "data": config["data"], "step": config["step"], "weights": weights, "n": n,
+        "seed": seed, **figures}, indent=1).encode())
+    if stacked:
+        forget(folder)
     return Evaluation(passed, [what, *lines], record, picture)
 
 

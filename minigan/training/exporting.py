@@ -15,7 +15,7 @@ from minigan.models.model import Model
 from minigan.training import archive
 
 PRETRAINED = Path(__file__).with_name("pretrained.npz")  # digits on request, in the package
-DROPPED = {"streams", "losses", "steps"}                 # of no use without the rest of a run
+DROPPED = {"streams", "losses", "steps", "run", "generation", "owner"}  # of no use without a run
 
 
 def export(model: Model, config: dict[str, Any], path: Path) -> None:

@@ -1,6 +1,6 @@
 """The run folder: where a training run writes, and how it gets its place.
 
-    config.json      what was run: model, settings, data, seed, machine, versions
+    config.json      what was run: model, settings, data, seed, machine, versions, and the run's id
     metrics.jsonl    one JSON object a line: step, losses, seconds
     samples/         000000.png, 000010.png, ... from fixed latents; latest.png
     samples.gif      the same, moving
@@ -8,20 +8,62 @@
     report.html      all of it on one page
     checkpoint.npz   everything that training changed, and the config
     previous.npz     the checkpoint before that
+    damaged*         what could not be read, kept for a person to look at
 
-A folder holds no path of its own and can be moved.
+A folder holds no path of its own and can be moved. What a person puts there stays: a trainer
+removes or replaces its own files only, which it knows by their names, and grids by their stamps.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
+import time
+import warnings
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Callable, ContextManager
+from typing import Any, Callable, ContextManager, IO, Iterator, NamedTuple
 
+import numpy as np
+
+from minigan import files
 from minigan.data.places import user_path
-from minigan.training.archive import replacing
+from minigan.training import archive
 from minigan.training.lock import locked
+from minigan.training.stamps import is_stamped, is_whole, stamped
+
+SETTINGS = ("model", "preset", "settings", "shape", "n_classes", "seed", "batch_size",
+            "data_crc32")  # what makes a run the one that it is, wherever it and its data are
+NUMBERS = ("step", "steps", "seconds", "losses", "streams", "generation", "owner")
+LINE = 1 << 20  # bytes of a line of metrics.jsonl, at most
+
+
+class Version(NamedTuple):
+    """Which of a run's checkpoints one is: its number, and the trainer that wrote it.
+
+    Checkpoints that were written before there were versions have version (0, "").
+    """
+
+    generation: int
+    owner: str
+
+
+def version(config: dict[str, Any]) -> Version:
+    """The version of a checkpoint, from its config."""
+    return Version(config.get("generation", 0), config.get("owner", ""))
+
+
+def identity(config: dict[str, Any]) -> str:
+    """The run's id: random, or made of the settings where the run was begun without one."""
+    return str(config.get("run") or settings_id(config))
+
+
+def settings_id(config: dict[str, Any]) -> str:
+    """32 hexadecimal digits that two runs share if their settings and data are the same."""
+    words = json.dumps({name: config.get(name) for name in SETTINGS}, sort_keys=True)
+    return hashlib.sha256(words.encode()).hexdigest()[:32]
 
 
 class RunFolder:
@@ -37,67 +79,298 @@ class RunFolder:
         self.report = path / "report.html"
         self.checkpoint = path / "checkpoint.npz"
         self.previous = path / "previous.npz"
+        self.run = self.settings = ""  # ids; known when the config was written or read
+        self._held: os.stat_result | None = None  # config.json, while it is locked
 
     def __str__(self) -> str:
         return self.path.as_posix()
 
+    # Writing.
+
     def write_config(self, config: dict[str, Any]) -> None:
         """Write config.json."""
-        with replacing(self.config) as file:
-            file.write(json.dumps(config, indent=1).encode())
+        self._know(config)
+        files.write(self.config, json.dumps(config, indent=1).encode(), self.run)
+        self._be_newest(self.config)
 
-    def read_config(self) -> dict[str, Any]:
-        """What config.json holds."""
-        config: dict[str, Any] = json.loads(self.config.read_text(encoding="utf-8"))
-        return config
+    def replacing(self, path: Path) -> ContextManager[IO[bytes]]:
+        """A file of this folder to write to, as `files.replacing`; this run removes what a kill
+        leaves of it."""
+        self.check_place()
+        return files.replacing(path, self.run)
+
+    def save(self, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> None:
+        """Write the checkpoint; the one before is previous.npz from then on."""
+        self.check_place()
+        archive.save(self.checkpoint, arrays, config, keep=self.previous, mark=self.run)
+        self._be_newest(self.checkpoint)
 
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl."""
+        self.check_place()
+        line = json.dumps(record).encode() + b"\n"
         try:
-            with open(self.metrics, "a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            with open(self.metrics, "ab", buffering=0) as file:
+                file.write(line)
         except OSError as error:
             error.filename = error.filename or str(self.metrics)
             raise
 
+    def write_grid(self, step: int, png: bytes, keep: bool) -> None:
+        """Write samples/latest.png and, to keep, samples/STEP.png, from a PNG file's bytes.
+
+        Another's picture of that name is kept as kept-STEP.png.
+        """
+        content = stamped(png, self.settings, step)
+        if keep:
+            path = self._grid(step)
+            if path.exists() and not self._is_own(step) and path.read_bytes() != png:
+                name = f"kept-{path.stem}"
+                files.move_aside(path, files.numbered(f"{name}.png", lambda n: f"{name}-{n}.png"))
+            with self.replacing(path) as file:
+                file.write(content)
+        with self.replacing(self.samples / "latest.png") as file:
+            file.write(content)
+
+    # Reading.
+
+    def read_config(self) -> dict[str, Any]:
+        """What config.json holds; where it is damaged or gone, what the checkpoint says of it.
+
+        Raises:
+            ValueError: there is no config in either.
+        """
+        try:
+            config = files.read_json(self.config)
+            if not _is_config(config):
+                raise ValueError(f"{self.config} is not a config of minigan")
+        except (FileNotFoundError, ValueError) as error:
+            found = self._saved_config()
+            if found is None:
+                raise ValueError(f"{error}, and no checkpoint says what it was") from None
+            config = {name: value for name, value in found.items() if name not in NUMBERS}
+        self._know(config)
+        return dict(config)
+
+    def restore_config(self) -> None:
+        """Write config.json again if it is damaged or gone, and say so; what is left is kept.
+
+        Raises:
+            RuntimeError: another process trains here.
+        """
+        with suppress(FileNotFoundError, ValueError):
+            if _is_config(files.read_json(self.config)):
+                return
+        config, aside = self.read_config(), ""
+        if self.config.exists():
+            with locked(self.config, str(self)):
+                moved = files.move_aside(self.config, _damaged("config", ".json"))
+                aside = f", what was there is {moved.name} now"
+                self.write_config(config)
+        else:
+            self.write_config(config)
+        warnings.warn(f"{self.config} was damaged or gone and is written anew from the "
+                      f"checkpoint{aside}", stacklevel=5)
+
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All lines of metrics.jsonl; one that a kill cut short is left out."""
-        if not self.metrics.is_file():
-            return []
-        with open(self.metrics, encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("\n")]
+        """All lines of metrics.jsonl; one that is cut short or damaged is left out."""
+        return self._lines()[0]
 
     def grids(self) -> dict[int, Path]:
-        """The pictures in samples/ by step, in order."""
-        return dict(sorted((int(path.stem), path) for path in self.samples.glob("*.png")
-                           if path.stem.isdecimal()))
+        """The pictures in samples/ by step, in order; what is no whole PNG is left out."""
+        steps = sorted(int(path.stem) for path in self.samples.glob("*.png")
+                       if path.stem.isascii() and path.stem.isdecimal())
+        found = {step: self._grid(step) for step in steps}
+        return {step: path for step, path in found.items() if is_whole(_content(path))}
+
+    # While a trainer trains.
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """While it is held no other trainer can write here.
+
+        Raises:
+            RuntimeError: another process holds it, or the folder holds another run now.
+            FileNotFoundError: the folder is gone.
+        """
+        with ExitStack() as lock:
+            try:
+                file = lock.enter_context(locked(self.config, str(self)))
+            except FileNotFoundError:
+                raise self._gone() from None
+            try:
+                self._held = os.fstat(file.fileno())
+                self.check_place()
+                yield
+            finally:
+                self._held = None
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether this trainer holds the lock."""
+        return self._held is not None
+
+    def check_place(self) -> None:
+        """While it is locked: raise unless the run is still here, where writing would go on.
+
+        Raises:
+            FileNotFoundError: the folder was moved or deleted; says where it is, if it is near.
+            RuntimeError: there is another run in its place.
+        """
+        if self._held is None:
+            return
+        with suppress(OSError):
+            if os.path.samestat(self._held, os.stat(self.config)):
+                return
+        try:
+            here = identity(RunFolder(self.path).read_config()) == self.run
+        except (OSError, ValueError):
+            here = False
+        if not here:
+            raise self._gone()
+
+    def _gone(self) -> OSError | RuntimeError:
+        """What became of a folder that does not hold this run any more."""
+        near = [path for path in _folders(self.path.parent) if path != self.path
+                and self.run and _identity(path) == self.run]
+        where = (f"it is {near[0].as_posix()} now, where `minigan resume {near[0].as_posix()}` "
+                 f"(Trainer.resume) goes on" if near else "where it is now, `minigan resume "
+                 "FOLDER` (Trainer.resume) goes on with its last checkpoint")
+        if _is_run(self.path):
+            return RuntimeError(f"{self} holds another run now: that of this trainer was moved, "
+                                f"renamed or deleted; {where}")
+        return FileNotFoundError(f"{self} is gone: the run folder was moved or deleted while its "
+                                 f"trainer was at work; {where}")
+
+    def claim(self, owner: str, known: Version | None, step: int) -> None:
+        """Before a trainer writes, with the lock held: make sure that its state is the newest.
+
+        owner: the trainer's name for itself. known: the version that it read or wrote last, None
+        for a trainer that knows none. step: where it is. An older version than that one was put
+        back by a person, and may be replaced. A damaged checkpoint is put aside, as the next one
+        would take the good one's place.
+
+        Raises:
+            RuntimeError: another trainer has saved since then; going on would lose its work.
+        """
+        newest = self._newest()
+        if newest is None:
+            return
+        there = version(newest)
+        if there.owner == owner != "" or there == known:
+            return
+        if known is None or there.generation >= known.generation:
+            raise RuntimeError(
+                f"{self} was trained on by another trainer, to step {newest.get('step', 0):,}, "
+                f"since this one, at step {step:,}, was made; go on with "
+                f"Trainer.resume({str(self)!r})")
+
+    def _newest(self) -> dict[str, Any] | None:
+        """The config of the newest checkpoint, None if there is none."""
+        try:
+            return archive.load(self.checkpoint)[1]
+        except FileNotFoundError:
+            pass
+        except archive.DamagedError:
+            self.put_aside()
+        with suppress(FileNotFoundError, archive.DamagedError):
+            return archive.load_config(self.previous)
+        return None
+
+    def put_aside(self) -> str:
+        """Rename a damaged checkpoint.npz, so that nothing overwrites it; its new name."""
+        return files.move_aside(self.checkpoint, _damaged("", ".npz")).name
 
     def go_back(self, step: int, regular: Callable[[int], bool]) -> None:
         """Forget what a run wrote after `step`, and the lines of steps that are not regular.
 
         A checkpoint of that step is where training goes on: it will write all that again. An
-        irregular line is that of a last step which is not the last any more.
+        irregular line is that of a last step which is not the last any more. Damaged lines are left
+        out, with a warning, and the file as it was is kept.
+
+        Removed are grids with this run's stamp and what a kill left of this run's files; not what
+        a person has put there.
         """
-        kept = [record for record in self.read_metrics()
+        records, damaged = self._lines()
+        kept = [record for record in records
                 if record["step"] <= step and regular(record["step"])]
         if self.metrics.is_file():
-            with replacing(self.metrics) as file:
+            aside = self._copy_for(self.metrics) if damaged else None
+            with files.replacing(self.metrics, self.run, keep=aside) as file:
                 file.writelines(json.dumps(record).encode() + b"\n" for record in kept)
-        for later, path in self.grids().items():
-            if later > step:
-                path.unlink()
-        for part in (*self.path.glob("*.part"), *self.samples.glob(".*.part")):
-            part.unlink()  # a kill left them
+            if aside:
+                warnings.warn(f"{self.metrics}: {damaged} damaged line{'s' * (damaged > 1)} left "
+                              f"out; the file as it was is {aside.name}", stacklevel=4)
+        for later in self.grids():
+            if later > step and self._is_own(later):
+                self._grid(later).unlink()
+        self.samples.mkdir(exist_ok=True)
+        for folder in (self.path, self.samples):
+            for part in files.leftovers(folder, self.run):
+                part.unlink()
 
-    def locked(self) -> ContextManager[None]:
-        """While it is held no other trainer can write here."""
-        return locked(self.config, str(self))
+    # Inside.
+
+    def _know(self, config: dict[str, Any]) -> None:
+        self.run, self.settings = identity(config), settings_id(config)
+
+    def _saved_config(self) -> dict[str, Any] | None:
+        """The config of the last checkpoint that can be read, None if there is none."""
+        for path in (self.checkpoint, self.previous):
+            with suppress(OSError, ValueError):
+                return archive.load_config(path)
+        return None
+
+    def _lines(self) -> tuple[list[dict[str, Any]], int]:
+        """The records of metrics.jsonl, and how many lines are damaged; a cut last one is not."""
+        records: list[dict[str, Any]] = []
+        damaged = 0
+        if not self.metrics.is_file():
+            return records, damaged
+        with open(self.metrics, "rb") as file:
+            while line := file.readline(LINE):
+                record = _record(line)
+                if record is not None:
+                    records.append(record)
+                elif line.endswith(b"\n") or len(line) == LINE or b"\0" in line:
+                    damaged += 1
+        return records, damaged
+
+    def _copy_for(self, path: Path) -> Path:
+        """A free name for a damaged file; it is taken, so that no other process takes it."""
+        for name in _damaged(path.stem, path.suffix):
+            aside = path.with_name(name)
+            if files.claim(aside):
+                return aside
+        raise AssertionError("the names have no end")
+
+    def _grid(self, step: int) -> Path:
+        return self.samples / f"{step:06d}.png"
+
+    def _is_own(self, step: int) -> bool:
+        """Whether the grid of that step is just as this run drew it."""
+        return is_stamped(_content(self._grid(step)), self.settings, step)
+
+    def _be_newest(self, path: Path) -> None:
+        """Give a file that was written just now a time after that of every other run beside it.
+
+        So the order of runs is that of their writing also where the clock went back.
+        """
+        with suppress(OSError):
+            own, others = path.stat().st_mtime_ns, 0
+            for other in _folders(self.path.parent):
+                if other.name != self.path.name:
+                    with suppress(OSError):
+                        others = max(others, _last_written(other))
+            if own <= others:
+                os.utime(path, ns=(time.time_ns(), others + 1_000_000))
 
 
 def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bool = False,
             root: str | os.PathLike[str] = "runs") -> RunFolder:
     """A fresh folder: `out`, or the next free one of root/MODEL-001, -002, ...
 
+    The folder is made in one step: two processes that begin at once get two folders.
     overwrite: if `out` exists and holds a config.json of minigan, it is renamed to OUT.old first.
 
     Raises:
@@ -105,17 +378,44 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
         RuntimeError: another process trains in `out`.
     """
     if out is None:
-        root = user_path(root)
-        taken = [int(tail) for path in (root.iterdir() if root.is_dir() else ())
-                 if (tail := path.name.removeprefix(f"{model}-")).isdecimal()
-                 and path.name.startswith(f"{model}-")]
-        path = root / f"{model}-{max(taken, default=0) + 1:03d}"
+        path = _next_free(user_path(root), model)
     else:
         path = user_path(out)
         if path.exists() or path.is_symlink():
             _make_way(path, overwrite)
-    (path / "samples").mkdir(parents=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
+        try:
+            path.mkdir()
+        except FileExistsError:
+            raise FileExistsError(f"--out: {path} was made by another process just now; choose "
+                                  f"another name") from None
+    (path / "samples").mkdir()
     return RunFolder(path)
+
+
+def _next_free(root: Path, model: str) -> Path:
+    """Make root/MODEL-001, or the next number that nobody has taken."""
+    root.mkdir(parents=True, exist_ok=True)
+    taken = [int(tail) for path in root.iterdir()
+             if (tail := path.name.removeprefix(f"{model}-")).isdecimal()
+             and path.name.startswith(f"{model}-")]
+    number = max(taken, default=0)
+    while True:
+        number += 1
+        path = root / f"{model}-{number:03d}"
+        with suppress(FileExistsError):
+            path.mkdir()
+            return path
+
+
+def discard(folder: RunFolder) -> None:
+    """Remove a folder that `new_run` made and nothing was written to."""
+    for path in (folder.samples, folder.path):
+        with suppress(OSError):
+            path.rmdir()
 
 
 def _make_way(path: Path, overwrite: bool) -> None:
@@ -125,21 +425,83 @@ def _make_way(path: Path, overwrite: bool) -> None:
     if not _is_run(path):
         raise FileExistsError(f"--overwrite: {path} is not a run folder of minigan (it has no "
                               f"config.json of minigan), so it is left alone")
-    with RunFolder(path).locked():
-        pass  # nobody trains there, who would go on writing under the same name
-    old, n = path.with_name(path.name + ".old"), 1
-    while old.exists():
-        n += 1
-        old = path.with_name(f"{path.name}.old{n}")
-    path.rename(old)
+    RunFolder(path).restore_config()
+    if os.name == "posix":
+        with RunFolder(path).locked():  # nobody trains there, or begins to
+            _rename_to_old(path)
+    else:  # no folder can be renamed while a file in it is open
+        with RunFolder(path).locked():
+            pass
+        _rename_to_old(path)
+
+
+def _rename_to_old(path: Path) -> None:
+    """Rename to PATH.old, or .old2, ...: the name is taken first, so that nothing is replaced."""
+    for name in files.numbered(f"{path.name}.old", lambda n: f"{path.name}.old{n}"):
+        old = path.with_name(name)
+        with suppress(FileExistsError):
+            old.mkdir()
+            break
+    if os.name != "posix" or path.is_symlink():  # a link takes no folder's place
+        old.rmdir()
+    try:
+        path.rename(old)
+    except OSError:
+        with suppress(OSError):
+            old.rmdir()
+        raise
+
+
+def _damaged(name: str, suffix: str) -> Iterator[str]:
+    """damaged.npz, damaged-2.npz, ... or damaged-config.json, damaged-config-2.json, ..."""
+    stem = f"damaged-{name}" if name else "damaged"
+    return files.numbered(f"{stem}{suffix}", lambda n: f"{stem}-{n}{suffix}")
+
+
+def _is_config(config: Any) -> bool:
+    return isinstance(config, dict) and "minigan" in config
 
 
 def _is_run(path: Path) -> bool:
+    """Whether a folder has a config.json of minigan or, where that is damaged, a checkpoint."""
     try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        RunFolder(path).read_config()
     except (OSError, ValueError):
         return False
-    return isinstance(config, dict) and "minigan" in config
+    return True
+
+
+def _identity(path: Path) -> str | None:
+    try:
+        return identity(RunFolder(path).read_config())
+    except (OSError, ValueError):
+        return None
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        with os.scandir(root) as found:
+            return sorted(Path(entry.path) for entry in found if entry.is_dir())
+    except OSError:
+        return []
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """The record of a whole line, None if it is none."""
+    try:
+        record = files.parse_json(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    step = record.get("step") if isinstance(record, dict) else None
+    return record if type(step) is int and step >= 0 else None
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes, none if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def newest_run(root: str | os.PathLike[str] = "runs") -> RunFolder:
@@ -148,17 +510,23 @@ def newest_run(root: str | os.PathLike[str] = "runs") -> RunFolder:
     Raises:
         FileNotFoundError: there is none.
     """
-    found = [path for path in (Path(root).iterdir() if Path(root).is_dir() else ())
-             if _is_run(path)]
+    found = [path for path in _folders(Path(root)) if _is_run(path)]
     if not found:
         raise FileNotFoundError(f"run: there is no run folder of minigan in {Path(root)}; name "
-                                f"the one you mean")
+                                f"the one to go on with")
     return RunFolder(max(found, key=_last_written))
 
 
-def _last_written(path: Path) -> float:
-    checkpoint = path / "checkpoint.npz"
-    return (checkpoint if checkpoint.exists() else path / "config.json").stat().st_mtime
+def _last_written(path: Path) -> int:
+    """When the last checkpoint was written, else the config, in nanoseconds.
+
+    Raises:
+        OSError: there is none.
+    """
+    try:
+        return (path / "checkpoint.npz").stat().st_mtime_ns
+    except FileNotFoundError:
+        return (path / "config.json").stat().st_mtime_ns
 
 
 def open_run(path: str | os.PathLike[str]) -> RunFolder:

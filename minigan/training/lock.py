@@ -15,8 +15,8 @@ FAR = 1 << 30  # Windows locks bytes, and nobody can read what is locked: lock o
 
 
 @contextmanager
-def locked(path: Path, owner: str) -> Iterator[None]:
-    """Hold an existing file's lock.
+def locked(path: Path, owner: str) -> Iterator[IO[bytes]]:
+    """Hold an existing file's lock; the open file.
 
     Raises:
         RuntimeError: another process holds it; says that `owner` is being trained.
@@ -29,7 +29,7 @@ def locked(path: Path, owner: str) -> Iterator[None]:
                                f"or train into another folder") from None
         except OSError:  # a file system that has no locks
             pass
-        yield
+        yield file
 
 
 def _lock(file: IO[Any]) -> None:

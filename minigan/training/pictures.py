@@ -33,9 +33,8 @@ class Pictures:
     def draw_samples(self, step: int, keep: bool = True) -> np.ndarray:
         """Write samples/latest.png and, to keep, samples/STEP.png; returns the samples."""
         images = self.preview.images()
-        grid = self.preview.grid(images)
-        for name in ("latest.png", *([f"{step:06d}.png"] if keep else [])):
-            plot.save(grid, self.folder.samples / name, SCALE)
+        png = plot.png(self.preview.grid(images), SCALE)
+        self.folder.write_grid(step, png, keep)
         return images
 
     def curves(self) -> Figure | None:
@@ -46,9 +45,10 @@ class Pictures:
         """Write losses.png, samples.gif and report.html. numbers: see `write_report`."""
         figure = self.curves()
         if figure is not None:
-            plot.save(figure, self.folder.losses)
+            with self.folder.replacing(self.folder.losses) as file:
+                file.write(plot.png(figure))
         grids = {step: path for step, path in self.folder.grids().items()
-                 if step in (0, numbers["step"]) or is_milestone(step)}
+                 if step in (0, numbers["step"]) or is_milestone(step) and step < numbers["step"]}
         if grids:
             animate(grids, self.folder.animation, SCALE)
         write_report(self.folder, self.config, numbers, grids)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from minigan.models.catalog import find
-from minigan.training.archive import replacing
 from minigan.training.folder import RunFolder
 
 GRIDS = 6  # that are shown of the samples over time
@@ -78,7 +77,7 @@ def write_report(folder: RunFolder, config: Mapping[str, Any], numbers: Mapping[
         commands=html.escape("\n".join([
             command(config, step), f"minigan sample {_word(place)}",
             f"minigan resume {_word(place)} --more {max(step, 1)}"])))
-    with replacing(folder.report) as file:
+    with folder.replacing(folder.report) as file:
         file.write(page.encode())
 
 

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import zlib
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigan.data import Images, Lazy
 from minigan.training import archive
-from minigan.training.folder import RunFolder, newest_run, open_run
+from minigan.training.folder import (NUMBERS, SETTINGS, RunFolder, identity, newest_run,
+                                     open_run)
+from minigan.training.loading import load_data
 
 if TYPE_CHECKING:
     from minigan.training.trainer import Trainer
 
 Saved = tuple[dict[str, np.ndarray], dict[str, Any]]
-OF_THE_RUN = ("model", "preset", "settings", "shape", "n_classes", "seed", "batch_size", "data",
-              "data_crc32")  # what a checkpoint and its folder's config.json agree on
+NEEDED = {*SETTINGS, *NUMBERS, "data", "source", "minigan", "backend", "threads", "environment"}
+NEEDED -= {"generation", "owner"}  # checkpoints had none before they had versions
 
 
 def find(run: Any = None) -> tuple[RunFolder, dict[str, np.ndarray], dict[str, Any]]:
     """A run's folder, and the arrays and the config of its last good checkpoint.
 
-    run: the folder; left out, the newest below runs/.
+    run: the folder; left out, the newest below runs/. A damaged config.json is written anew from
+    the checkpoint, a damaged checkpoint put aside, unless a trainer is at work there: then nothing
+    is touched.
     """
     folder = newest_run() if run is None else open_run(run)
     arrays, config = _last_good(folder)
+    lacking = sorted(NEEDED - config.keys())
+    if lacking:
+        raise ValueError(f"{folder.checkpoint} does not fit this version of minigan: its config "
+                         f"has no {', '.join(lacking)}")
+    folder.restore_config()
     recorded = folder.read_config()
-    for name in OF_THE_RUN:
-        if config.get(name) != recorded.get(name):
+    for name in SETTINGS:
+        if config[name] != recorded.get(name):
             raise ValueError(f"{folder.checkpoint} is of another run than {folder.config}: its "
-                             f"{name} is {config.get(name)!r}, not {recorded.get(name)!r}")
+                             f"{name} is {config[name]!r}, not {recorded.get(name)!r}")
+    if identity(config) != identity(recorded):
+        raise ValueError(f"{folder.checkpoint} is of another run than {folder.config}, though of "
+                         f"the same settings: its run is {identity(config)}, not "
+                         f"{identity(recorded)}")
     return folder, arrays, config
 
 
@@ -40,6 +54,21 @@ def _last_good(folder: RunFolder) -> Saved:
     """checkpoint.npz; where that is damaged or gone, previous.npz and a warning that says so."""
     try:
         return archive.load(folder.checkpoint)
+    except (FileNotFoundError, archive.DamagedError):
+        pass
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(folder.locked())
+            ours = True
+        except (RuntimeError, OSError):  # a trainer is at work, or there is no config.json to lock
+            ours = not folder.config.exists()
+        return _one_of_both(folder, ours)
+
+
+def _one_of_both(folder: RunFolder, ours: bool) -> Saved:
+    """The better checkpoint; ours: nobody else writes, so that a damaged one can be renamed."""
+    try:
+        return archive.load(folder.checkpoint)  # once more: now nobody is about to replace it
     except FileNotFoundError as error:
         if not folder.previous.exists():
             raise FileNotFoundError(f"{error}: the run has saved nothing") from None
@@ -51,22 +80,29 @@ def _last_good(folder: RunFolder) -> Saved:
     except (archive.DamagedError, FileNotFoundError) as second:
         raise archive.DamagedError(f"{problem}, and there is no other to go on from: "
                                    f"{second}") from None
-    aside = _put_aside(folder.checkpoint)
+    aside = ""
+    if ours and folder.checkpoint.exists():
+        aside = f", it is {folder.put_aside()} now"
     warnings.warn(f"{problem}{aside}; going on from {folder.previous}, step "
-                  f"{saved[1]['step']:,}", stacklevel=4)
+                  f"{saved[1].get('step', 0):,}", stacklevel=5)
     return saved
 
 
-def _put_aside(path: Path) -> str:
-    """Rename a damaged file, so that nothing overwrites it; what to say about it."""
-    if not path.exists():
-        return ""
-    aside, n = path.with_name("damaged.npz"), 1
-    while aside.exists():
-        n += 1
-        aside = path.with_name(f"damaged-{n}.npz")
-    path.rename(aside)
-    return f", it is {aside.name} now"
+def data_of(folder: RunFolder, config: dict[str, Any],
+            data_dir: str | os.PathLike[str] | None = None) -> Images:
+    """The data set of a run again: where it was last, or where it was when the run began.
+
+    data_dir: where its files are now.
+    """
+    try:
+        return load_data(config, data_dir)
+    except FileNotFoundError:
+        first = folder.read_config()
+        if data_dir is not None or first.get("source") in (None, config["source"]):
+            raise
+        with suppress(FileNotFoundError):
+            return load_data(first)
+        raise
 
 
 def fingerprint(data: Images) -> int:
@@ -90,11 +126,12 @@ def load_state(trainer: Trainer, arrays: dict[str, np.ndarray], config: dict[str
     try:
         trainer.load_state(arrays, config)
     except (KeyError, TypeError, ValueError) as error:
+        reason = f"it has no entry {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{trainer.folder.checkpoint} does not fit this version of minigan "
-                         f"({error})") from None
+                         f"({reason})") from None
     then, now = (_circumstances(settings) for settings in (config, trainer.config))
-    changed = [f"{name} was {then.get(name)} and is {value}" for name, value in now.items()
-               if then.get(name) != value]
+    changed = [f"{name} was {then[name]} and is {value}" for name, value in now.items()
+               if name in then and then[name] != value]  # older ones do not tell all
     if changed:
         warnings.warn(f"{trainer.folder} goes on, but may not get the same bits as without a stop: "
                       f"{'; '.join(changed)}", stacklevel=3)

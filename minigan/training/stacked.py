@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minigan import plot
-from minigan.training.archive import replacing
+from minigan import files, plot
 from minigan.training.loading import BLOCK, Loaded
 from minigan.training.progress import Progress
 
@@ -25,7 +25,7 @@ ROWS, COLUMNS = 6, 8  # of the samples that are shown
 def count(trained: Loaded, folder: Path, n: int, seed: int, raw: bool) -> np.ndarray:
     """`metrics.stacked.count_modes` of `trained.sample(n, seed=seed, raw=raw)`, int64 (3, 1000).
 
-    Goes on with what an earlier call left in the folder; who has written the result removes that.
+    Goes on with what an earlier call left in the folder; who has written the result calls `forget`.
     """
     from minigan.metrics.stacked import N_MODES, RULES, count_modes, mode_count
     part, key = folder / PART, _key(trained, n, seed, raw)
@@ -35,8 +35,8 @@ def count(trained: Loaded, folder: Path, n: int, seed: int, raw: bool) -> np.nda
         for images in trained.blocks(n, seed=seed, raw=raw, start=done):
             counts += count_modes(images)
             done += len(images)
-            with replacing(part) as file:
-                file.write(json.dumps({**key, "done": done, "counts": counts.tolist()}).encode())
+            record = {**key, "done": done, "counts": counts.tolist()}
+            files.write(part, json.dumps(record).encode())
             bar.advance()
             bar.show({"modes": mode_count(counts[0]).found})
     return counts
@@ -51,13 +51,21 @@ def _key(trained: Loaded, n: int, seed: int, raw: bool) -> dict[str, Any]:
             "raw": raw}
 
 
+def forget(folder: Path) -> None:
+    """Remove the counts so far, if there are any in the folder that `count` wrote."""
+    part = folder / PART
+    with suppress(OSError, ValueError):
+        if {"minigan", "weights", "done", "counts"} <= set(files.read_json(part)):
+            part.unlink()
+
+
 def _counted(part: Path, key: dict[str, Any]) -> tuple[np.ndarray, int] | None:
     """What an earlier call counted of the same samples, and of how many of them; None if nothing.
 
     A file of other samples, or one that somebody changed, is as none.
     """
     try:
-        saved = json.loads(part.read_text(encoding="utf-8"))
+        saved = files.read_json(part)
         counts, done = np.array(saved["counts"], np.int64), int(saved["done"])
         same = all(saved[name] == value for name, value in key.items())
     except (OSError, ValueError, TypeError, KeyError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Sequence
@@ -24,9 +25,9 @@ from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.training import archive, resuming
 from minigan.training.diagnosis import NotFinite, check, explain
-from minigan.training.folder import RunFolder, new_run
+from minigan.training.folder import RunFolder, Version, discard, identity, new_run, version
 from minigan.training.interrupt import CtrlC
-from minigan.training.loading import build, load_data
+from minigan.training.loading import build
 from minigan.training.pictures import Pictures, is_milestone
 from minigan.training.progress import Progress
 from minigan.training.stepping import Stepper
@@ -84,11 +85,9 @@ class Trainer:
                              f"steps")
         self.stepper = Stepper(model, self.batches, self.xp, capture)
         self.config = self._config()
-        if isinstance(out, RunFolder):
-            self.folder = out
-        else:
-            self.folder = new_run(model.name, out, overwrite)
-            self.folder.write_config(self.config)
+        self.owner = secrets.token_hex(8)    # its name among the trainers of this run
+        self.version: Version | None = None  # of the checkpoint that it read or wrote last
+        self.folder = self._place(out, overwrite)
         self.pictures = Pictures(self.folder, model, data, self.config)
         self.watch = Watch(data, self.pictures.preview.columns if model.conditional else 1)
 
@@ -96,11 +95,25 @@ class Trainer:
         return (f"<Trainer of {self.model.name} {self.model.preset} on {self.data.name}, "
                 f"step {self.step:,}, {self.folder}>")
 
+    def _place(self, out: str | os.PathLike[str] | RunFolder | None, overwrite: bool) -> RunFolder:
+        """The run folder, with its config.json and its id."""
+        if isinstance(out, RunFolder):
+            self.config["run"] = identity(out.read_config())
+            return out
+        folder = new_run(self.model.name, out, overwrite)
+        try:
+            folder.write_config(self.config)
+        except BaseException:
+            discard(folder)
+            raise
+        return folder
+
     def _config(self) -> dict[str, Any]:
         """What a person, `minigan.load` or `resume` needs to make this run again."""
         from minigan import __version__
         return {
-            "minigan": __version__, "layout": archive.LAYOUT, "model": self.model.name,
+            "minigan": __version__, "layout": archive.LAYOUT, "run": secrets.token_hex(16),
+            "model": self.model.name,
             "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
             "shape": list(self.model.shape), "n_classes": self.model.n_classes,
             "data": self.data.name, "source": self.data.source,
@@ -121,7 +134,9 @@ class Trainer:
         Raises:
             FloatingPointError: a number became infinite or NaN; says where, as far as it can be
                 found, and leaves the trainer at the last checkpoint.
-            RuntimeError: another process trains in this run folder.
+            RuntimeError: another process trains in this run folder, another trainer has trained
+                there since this one was made, or there is another run in its place now.
+            FileNotFoundError: the folder was moved or deleted; says where to go on.
         """
         if not isinstance(steps, int) or steps < 0:
             raise ValueError(f"steps must be a whole number of 0 or more, got {steps!r}")
@@ -148,6 +163,7 @@ class Trainer:
 
     def _begin(self) -> None:
         self._began = time.monotonic() - self.seconds
+        self.folder.claim(self.owner, self.version, self.step)
         self.folder.go_back(self.step, _is_read)
         self.save()  # the first steps too can be gone back from, and `steps` may be new
         if self.step == 0:
@@ -219,14 +235,25 @@ class Trainer:
         self.model.streams.load_state(numbers["streams"])
         self.step, self.steps = numbers["step"], numbers["steps"]
         self.seconds, self.losses = numbers["seconds"], dict(numbers["losses"])
+        if identity(numbers) == self.config["run"]:  # it is a checkpoint of this run
+            self.version = version(numbers)
 
     def save(self) -> Path:
-        """Write the checkpoint, keeping the one before as previous.npz; returns its path."""
+        """Write the checkpoint, keeping the one before as previous.npz; returns its path.
+
+        Raises:
+            RuntimeError: another process trains in the folder, or another trainer has saved there
+                since this one read or wrote its last checkpoint.
+        """
+        if not self.folder.is_locked:
+            with self.folder.locked():
+                self.folder.claim(self.owner, self.version, self.step)
+                return self.save()
         arrays, numbers = self.state()
         check({**numbers["losses"], **arrays})
-        archive.save(self.folder.checkpoint, arrays, {**self.config, **numbers},
-                     keep=self.folder.previous)
-        self._saved, self._saved_step = time.monotonic(), self.step
+        new = Version(self.version.generation + 1 if self.version else 1, self.owner)
+        self.folder.save(arrays, {**self.config, **numbers, **new._asdict()})
+        self.version, self._saved, self._saved_step = new, time.monotonic(), self.step
         return self.folder.checkpoint
 
     @classmethod
@@ -249,7 +276,7 @@ class Trainer:
                 NumPy or threads are others, so that other bits may come out.
         """
         folder, arrays, config = resuming.find(run)
-        data = load_data(config, data_dir) if data is None else data
+        data = resuming.data_of(folder, config, data_dir) if data is None else data
         resuming.check_data(data, config)
         trainer = cls(build(config, folder.checkpoint), data, config["batch_size"], folder,
                       threads=config["threads"] if threads is None else threads,

@@ -17,11 +17,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
-from minigan import __version__, plot
+from minigan import __version__, files, plot
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
 from minigan.data.places import user_path
-from minigan.training.archive import replacing
 from minigan.training.toy.pictures import picture
 from minigan.training.toy.plan import Plan
 from minigan.training.toy.report import summary
@@ -112,5 +111,4 @@ class ToyRun:
             **seconds})
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
-        with replacing(self.path / name) as file:
-            file.write(json.dumps(content, indent=1).encode())
+        files.write(self.path / name, json.dumps(content, indent=1).encode())

@@ -1,0 +1,228 @@
+"""Files that are never half written, never share a temporary file, and are read within limits.
+
+    with replacing(path) as file:
+        file.write(content)
+
+A new file is written beside its place, under a name that no other writer has, and gets its own name
+by one rename when it is complete: a reader finds the old file or the new one, whole. The temporary
+file is made by the system's exclusive creation, so a link that lies in wait is not followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import secrets
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Callable, IO, Iterable, Iterator
+
+JSON_LIMIT = 64 << 20   # bytes of a JSON file of ours: the largest holds some MB
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK,
+            errno.EINVAL, errno.EACCES}  # what file systems without hard links answer
+NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+@contextmanager
+def replacing(path: Path, mark: str = "", keep: Path | None = None, exclusive: bool = False
+              ) -> Iterator[IO[bytes]]:
+    """A binary file to write to that becomes `path` only when everything is written.
+
+    It can be read and sought in, too. Afterwards it is on the disk, also if the power fails.
+
+    mark: goes into the temporary file's name; `leftovers` finds it by that after a kill.
+    keep: what the file that was there is called from now on, in place of being lost. It is linked
+    there, or copied, before the rename: `path` exists all the time.
+    exclusive: refuse to replace a file.
+
+    Raises:
+        FileExistsError: `path` exists, and `exclusive` was asked for; it stays as it is.
+        OSError: naming `path`, where the error itself does not say (a full disk).
+    """
+    path = Path(path)
+    part: Path | None = None
+    try:
+        file, part = _create(path.parent, mark)
+        with file:
+            yield file
+            file.flush()
+            _sync(file.fileno())
+        if keep is not None:
+            _keep(path, keep, mark)
+        if exclusive:
+            _publish_new(part, path)
+        else:
+            os.replace(part, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        if error.filename is None or part is not None and error.filename == str(part):
+            error.filename, error.filename2 = str(path), None
+        raise
+    finally:
+        if part is not None:
+            _remove(part)
+
+
+def write(path: Path, content: bytes, mark: str = "") -> None:
+    """Replace a file's content, as `replacing`."""
+    with replacing(path, mark) as file:
+        file.write(content)
+
+
+def leftovers(folder: Path, mark: str) -> list[Path]:
+    """Temporary files of writers with this mark that were killed, or still write."""
+    name = re.compile(rf"\.minigan-{re.escape(mark)}-[0-9a-f]{{16}}\.part")
+    return sorted(path for path in folder.iterdir()
+                  if name.fullmatch(path.name) and path.is_file() and not path.is_symlink())
+
+
+def move_aside(path: Path, names: Iterable[str]) -> Path:
+    """Rename a file to the first of these names in its folder that nobody has; the new path.
+
+    Taking a name is one step: two processes never take the same, and nothing is replaced.
+    """
+    for name in names:
+        aside = path.with_name(name)
+        try:
+            os.link(path, aside)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            if not claim(aside):
+                continue
+            os.replace(path, aside)
+            return aside
+        os.unlink(path)
+        return aside
+    raise FileExistsError(errno.EEXIST, "no free name to move it to", str(path))
+
+
+def numbered(name: str, first: Callable[[int], str]) -> Iterator[str]:
+    """A name, then first(2), first(3), ..."""
+    yield name
+    n = 2
+    while True:
+        yield first(n)
+        n += 1
+
+
+def read_json(path: Path, limit: int = JSON_LIMIT) -> Any:
+    """What a JSON file in UTF-8 holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is larger than `limit` bytes, no UTF-8, no JSON, or nested too deeply.
+    """
+    with open(path, "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"{path} is larger than {limit:,} bytes")
+    try:
+        return parse_json(content)
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error})") from None
+
+
+def parse_json(content: bytes) -> Any:
+    """The value of JSON text in UTF-8, with or without a byte order mark.
+
+    Raises:
+        ValueError: it is no UTF-8, no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the system write a folder's new names to the disk, where it can (POSIX)."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # the files are in place; this is against a loss of power only
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _create(folder: Path, mark: str) -> tuple[IO[bytes], Path]:
+    """A new file with a name of its own in the folder, with the permissions of any new file."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    while True:
+        part = folder / f".minigan-{mark}-{secrets.token_hex(8)}.part"
+        with suppress(FileExistsError):
+            number = os.open(part, flags, 0o666)  # less what the umask takes away
+            try:
+                return os.fdopen(number, "w+b"), part
+            except BaseException:
+                os.close(number)
+                _remove(part)
+                raise
+
+
+def _sync(number: int) -> None:
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+
+
+def _keep(path: Path, keep: Path, mark: str) -> None:
+    """Make `keep` a second name of the file at `path`, or a copy where there are no links."""
+    part = path.parent / f".minigan-{mark}-{secrets.token_hex(8)}.part"
+    try:
+        try:
+            os.link(path, part)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            file, part = _create(path.parent, mark)
+            with file, open(path, "rb") as before:
+                shutil.copyfileobj(before, file, 1 << 20)
+                file.flush()
+                _sync(file.fileno())
+        os.replace(part, keep)
+    finally:
+        _remove(part)  # it is still there if both names were the same file already
+
+
+def _publish_new(part: Path, path: Path) -> None:
+    """Give a complete file its name, unless something has that name."""
+    try:
+        os.link(part, path)
+        return
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if claim(path):
+            os.replace(part, path)
+            return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+def claim(path: Path) -> bool:
+    """Make an empty file, unless there is something; whether it was made."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove(part: Path) -> None:
+    """Remove a temporary file of our own; one that stays is no reason to fail."""
+    with suppress(OSError):
+        os.unlink(part)
