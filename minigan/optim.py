@@ -29,6 +29,7 @@ class Optimizer:
     """
 
     slots: tuple[str, ...] = ()  # names of the running values, each a buffer like the parameters'
+    changing: tuple[str, ...] = ("lr",)  # settings that a schedule may change, so part of the state
 
     def __init__(self, parameters: Iterable[Any], lr: float) -> None:
         self.parameters = list(parameters)
@@ -100,20 +101,43 @@ class Optimizer:
             p.grad = None
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """What a resumed run needs beside the parameters: step count and running values."""
+        """What a resumed run needs beside the parameters.
+
+        The step count, int64 (); the settings in `changing`, float64, such as lr (), betas (2,);
+        the running values, each flat and of the parameters' dtype.
+        """
+        settings = {name: np.array(getattr(self, name), np.float64) for name in self.changing}
         state = {name: np.array(self.xp.to_host(flat)) for name, flat in self.running.items()}
-        return {"t": np.array(self.t), **state}
+        return {"t": np.array(self.t), **settings, **state}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a state that `state_dict` returned."""
+        """Go back to a state that `state_dict` returned; settings that it lacks stay as they are.
+
+        Raises:
+            ValueError: entries are missing, unexpected, or of another shape or dtype.
+        """
         due = {"t": (), **{name: (flat.shape, flat.dtype) for name, flat in self.running.items()}}
-        given = {name: (value.shape, value.dtype) if name != "t" else value.shape
+        due.update({name: np.shape(getattr(self, name)) for name in self.changing if name in state})
+        given = {name: (value.shape, value.dtype) if name in self.running else value.shape
                  for name, value in state.items()}
         if given != due:
             raise ValueError(f"load_state_dict: {type(self).__name__} needs {due}, got {given}")
         self.t = int(state["t"])
+        for name in self.changing:
+            if name in state:
+                value = state[name].tolist()
+                setattr(self, name, tuple(value) if isinstance(value, list) else value)
         for name, flat in self.running.items():
             flat[...] = self.xp.from_host(state[name])
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; a schedule sets it, and it is kept as Python's own float."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        self._lr = float(rate)  # of NumPy's kinds some would widen the arrays that they multiply
 
 
 def _check_share(name: str, value: float) -> None:
@@ -126,6 +150,7 @@ class SGD(Optimizer):
     """p <- p - lr * m with m <- momentum * m + g."""
 
     slots = ("m",)
+    changing = ("lr", "momentum")
 
     def __init__(self, parameters: Iterable[Any], lr: float, momentum: float = 0.0) -> None:
         _check_share("momentum", momentum)
@@ -143,6 +168,7 @@ class RMSprop(Optimizer):
     """p <- p - lr * g / (sqrt(v) + eps) with v <- alpha * v + (1 - alpha) * g^2 (Hinton 2012)."""
 
     slots = ("v",)
+    changing = ("lr", "alpha", "eps")
 
     def __init__(self, parameters: Iterable[Any], lr: float, alpha: float = 0.99,
                  eps: float = 1e-8) -> None:
@@ -168,6 +194,7 @@ class Adam(Optimizer):
     """
 
     slots = ("m", "v")
+    changing = ("lr", "betas", "eps")
 
     def __init__(self, parameters: Iterable[Any], lr: float = 1e-3,
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
@@ -225,13 +252,16 @@ class EMA:
         return 1 - min(self.decay, (1 + self.t) / (10 + self.t))
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """The averages and the number of updates."""
-        return {"t": np.array(self.t), **self.network.state_dict()}
+        """The averages, the number of updates, int64 (), and the decay, float64 ()."""
+        numbers = {"t": np.array(self.t), "decay": np.array(self.decay, np.float64)}
+        return {**numbers, **self.network.state_dict()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a state that `state_dict` returned."""
-        self.network.load_state_dict({name: v for name, v in state.items() if name != "t"})
+        """Go back to a state that `state_dict` returned; a decay that it lacks stays as it is."""
+        self.network.load_state_dict({name: v for name, v in state.items()
+                                      if name not in ("t", "decay")})
         self.t = int(state["t"])
+        self.decay = float(state.get("decay", self.decay))
 
 
 def clip_weights(parameters: Iterable[Any], limit: float,

@@ -480,3 +480,45 @@ def test_clipping_on_a_device_never_waits_for_it():
     with counted() as counts:
         clip_weights(layer.parameters(), 0.25)
     assert not counts and (layer.weight.numpy() == 0.25).all()
+
+
+# Settings that change while a run goes on.
+
+def changed_by_a_schedule(optimizer):
+    optimizer.lr = np.float64(optimizer.lr) * 0.3 * (1 + np.cos(1.0))  # a NumPy scalar, as usual
+    for name in set(optimizer.changing) - {"lr"}:
+        value = getattr(optimizer, name)
+        setattr(optimizer, name, tuple(0.9 * v for v in value) if name == "betas" else 0.9 * value)
+
+
+@pytest.mark.parametrize("kind", [mg.optim.SGD, mg.optim.RMSprop, mg.optim.Adam])
+def test_what_a_schedule_changed_is_part_of_the_state(kind):
+    networks = [mg.nn.Dense(3, 2) for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    first, second = (kind(network.parameters(), lr=0.01) for network in networks)
+    changed_by_a_schedule(first)
+    assert type(first.lr) is float and first.lr != 0.01
+    second.load_state_dict(first.state_dict())
+    for name in first.changing:
+        assert getattr(first, name) == getattr(second, name), name
+        assert type(getattr(first, name)) is type(getattr(second, name))
+    for _ in range(3):
+        for optimizer in (first, second):
+            optimizer.step([mg.tensor(np.full(p.shape, 0.1, "f")) for p in optimizer.parameters])
+    assert first.values.tobytes() == second.values.tobytes()
+
+
+def test_a_state_of_before_settings_were_kept():
+    net = mg.nn.Dense(3, 2)
+    optimizer, ema = mg.optim.Adam(net.parameters(), lr=0.5), mg.optim.EMA(net, 0.25)
+    older = {name: value for name, value in optimizer.state_dict().items()
+             if name not in optimizer.changing}
+    assert older.keys() == {"t", "m", "v"}
+    optimizer.load_state_dict(older)
+    assert (optimizer.lr, optimizer.betas, optimizer.eps) == (0.5, (0.9, 0.999), 1e-8)
+    with pytest.raises(ValueError, match="Adam needs .*betas"):
+        optimizer.load_state_dict({**older, "betas": np.ones(3)})
+    ema.load_state_dict({name: v for name, v in ema.state_dict().items() if name != "decay"})
+    assert ema.decay == 0.25
+    ema.load_state_dict({**ema.state_dict(), "decay": np.array(0.5)})
+    assert ema.decay == 0.5

@@ -439,7 +439,7 @@ def test_training_on_a_device_waits_only_to_look(make, no_pictures, monkeypatch)
     assert load("there").config["backend"] == "stand-in"
     assert counts["item"] == 2 * 3  # two losses in steps 1, 20 and 21
     assert set(counts) == {"item", "from_host", "to_host"}  # batches and noise; the checkpoint
-    arrays = len(run.model.state_dict()) - 2  # all but the two step counts
+    arrays = len(run.model.state_dict()) - 2 * 4  # all but the step counts and Adam's settings
     assert counts["to_host"] == 2 * arrays  # checkpoints at the start and at the end
     for ours, hosts in zip(lines(run), lines(host), strict=True):
         check_losses({"d_loss": ours["d_loss"]}, {"d_loss": hosts["d_loss"]})

@@ -12,10 +12,10 @@ import numpy as np
 
 
 def blas() -> list[dict[str, Any]]:
-    """The BLAS libraries that are loaded: name, version and number of threads of each."""
+    """The BLAS libraries that are loaded: name, version, kernels and number of threads of each."""
     from threadpoolctl import threadpool_info
     return [{"name": found.get("internal_api"), "version": found.get("version"),
-             "threads": found.get("num_threads")}
+             "kernels": found.get("architecture"), "threads": found.get("num_threads")}
             for found in threadpool_info() if found.get("user_api") == "blas"]
 
 
@@ -23,7 +23,22 @@ def environment() -> dict[str, Any]:
     """What decides whether a rerun gives the same bits: versions, BLAS, processor."""
     return {"python": platform.python_version(), "numpy": np.__version__,
             "blas": ", ".join(f"{lib['name']} {lib['version']}" for lib in blas()),
+            "blas_kernels": ", ".join(str(lib["kernels"]) for lib in blas()),
+            "numpy_loops": numpy_loops(),
             "processor": processor(), "system": platform.system()}
+
+
+def numpy_loops() -> str:
+    """The processor's extensions that NumPy's loops use here, "unknown" if it does not tell.
+
+    NPY_DISABLE_CPU_FEATURES turns some off; sums and functions then give other bits.
+    """
+    try:
+        found: Any = np.show_config(mode="dicts")
+        extensions = found["SIMD Extensions"]
+    except (KeyError, TypeError, AttributeError):
+        return "unknown"
+    return " ".join([*extensions.get("baseline", ()), *extensions.get("found", ())])
 
 
 def processor() -> str:
