@@ -208,8 +208,9 @@ def test_what_cannot_be_used_is_left_out_and_counted(tmp_path):
     with pytest.warns(UserWarning) as told:
         data = load(mixed(tmp_path / "mixed"), size=64)
     assert len(told) == 1 and str(told[0].message) == (
-        f"data: 3 pictures of {tmp_path / 'mixed'} are used, 7 files are left out: 3 broken, "
-        "2 not a picture, 1 of floats, 1 smaller than 64x64")
+        f"data: 3 pictures of {tmp_path / 'mixed'} are used, 7 files are left out: 3 broken "
+        "(empty.png, header.jpg, whole.png), 2 not a picture (labels.csv, notes.txt), 1 of floats "
+        "(floats.tif), 1 smaller than 64x64 (tiny.png)")
     assert told[0].filename == __file__
     assert data.images.shape == (3, 64, 64, 3)
     assert np.abs(data.images.astype(int) - RED).max() < 10
@@ -218,8 +219,9 @@ def test_what_cannot_be_used_is_left_out_and_counted(tmp_path):
 def test_when_none_is_left(tmp_path):
     folder = mixed(tmp_path / "mixed")
     assert refused(folder, 101) == (
-        f"data: no picture in {folder} can be used (left out: 5 smaller than 101x101, 2 broken, "
-        "2 not a picture, 1 of floats)")
+        f"data: no picture in {folder} can be used (left out: 5 smaller than 101x101 (1.png, "
+        "2.JPG, no-suffix, ...), 2 broken (empty.png, header.jpg), 2 not a picture (labels.csv, "
+        "notes.txt), 1 of floats (floats.tif))")
     (tmp_path / "empty" / "below").mkdir(parents=True)
     assert refused(tmp_path / "empty", 64) == (
         f"data: no picture in {tmp_path / 'empty'} can be used, it has no files")
@@ -292,6 +294,72 @@ def test_a_single_sub_folder_is_no_class(tmp_path):
     assert len(data) == 1 and data.labels is None and data.n_classes == 0
 
 
+def test_numbers_in_names_of_classes_go_by_size(tmp_path):
+    names = ["0", "1", "10", "11", "2", "b10", "B9", "b9", "a", "01", "Z", "1.5", "\u0663"]
+    for value, name in enumerate(names):
+        write(tmp_path / name / "1.png", np.full((8, 8), value, np.uint8))
+    data = load(tmp_path)
+    assert data.classes == ("0", "01", "1", "1.5", "2", "\u0663", "10", "11", "a", "B9", "b9",
+                            "b10", "Z")
+    for value, name in enumerate(names):  # each picture's label is that of its folder
+        (i,) = np.flatnonzero(data.images[:, 0, 0, 0] == value)
+        assert data.classes[data.labels[i]] == name
+    assert data.images[:, 0, 0, 0].tolist() == [  # the pictures themselves stay in words' order
+        value for value, _ in sorted(enumerate(names), key=lambda row: row[1])]
+
+
+def test_labels_by_another_order_of_the_classes(tmp_path):
+    for name in ("2", "10", "1"):
+        write(tmp_path / name / "1.png", noise(8, 8))
+    data = load(tmp_path)
+    assert data.classes == ("1", "2", "10") and data.labels.tolist() == [0, 2, 1]
+    words = data.ordered(["1", "10", "2"])
+    assert words.classes == ("1", "10", "2") and words.labels.tolist() == [0, 1, 2]
+    assert words.source == data.source and words.images is data.images
+    with pytest.raises(ValueError, match="has the classes 1, 2, 10, not 1, 3"):
+        data.ordered(["1", "3"])
+
+
+def refusing(monkeypatch, name, call):
+    """Let the system refuse to list a folder, as it does to who may not read it."""
+    real = getattr(os, call)
+
+    def strict(path, *arguments, **settings):
+        if Path(os.fspath(path)).name == name:
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return real(path, *arguments, **settings)
+    monkeypatch.setattr(os, call, strict)
+
+
+def test_a_class_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    for name in ("cats/1.png", "dogs/1.png", "secret/1.png"):
+        write(tmp_path / name, noise(8, 8))
+    refusing(monkeypatch, "secret", "scandir")
+    with pytest.warns(UserWarning) as told:
+        data = load(tmp_path)
+    assert data.classes == ("cats", "dogs")
+    assert [str(warning.message) for warning in told] == [
+        f"data: 2 pictures of {tmp_path} are used, 1 file is left out: 1 that cannot be read "
+        "(secret)"]
+    refusing(monkeypatch, tmp_path.name, "scandir")
+    with pytest.raises(PermissionError, match=tmp_path.name):
+        load(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    for name in ("1.png", "2.png", "3.png"):
+        write(tmp_path / name, noise(8, 8))
+    opened = Image.open
+
+    def strict(path, *arguments, **settings):
+        if path.name == "2.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **settings)
+    monkeypatch.setattr(Image, "open", strict)
+    with pytest.warns(UserWarning, match=r"left out: 1 that cannot be read \(2.png\)$"):
+        assert len(load(tmp_path)) == 2
+
+
 # What is not there, and sizes.
 
 def test_paths(tmp_path, monkeypatch):
@@ -301,13 +369,18 @@ def test_paths(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     for name in ("faces", Path("faces"), "./faces", "faces/", "~/faces", str(tmp_path / "faces")):
         data = load(name)
-        assert data.name == str(tmp_path / "faces")
-        assert data.source == {"name": data.name, "split": "train", "folder": None, "size": 64}
-    assert load("faces", folder=tmp_path).name == data.name
+        assert data.name == "faces"  # the path is nobody's business
+        assert data.source == {"name": str(tmp_path / "faces"), "split": "train", "folder": None,
+                               "size": 64}
+    assert load("faces", folder=tmp_path).source == data.source
+    monkeypatch.chdir(tmp_path / "faces")
+    for name in (".", "../faces", "./", "../faces/."):
+        assert load(name).name == "faces" and load(name).source == data.source
+    monkeypatch.chdir(tmp_path)
     Path("faces").rename("moved")
     with pytest.raises(FileNotFoundError, match="faces is not there, expected a folder"):
         load(**data.source)
-    assert load(**{**data.source, "folder": tmp_path / "moved"}).name == str(tmp_path / "moved")
+    assert load(**{**data.source, "folder": tmp_path / "moved"}).name == "moved"
     with pytest.raises(FileNotFoundError, match="1.png is a file, expected a folder of pictures"):
         load("moved/1.png")
     with pytest.raises(ValueError, match="unknown set 'faces', known are .* folders of pictures"):
@@ -389,8 +462,9 @@ def test_training_on_a_folder(alone):
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stderr == (
         f"minigan: warning: data: 4 pictures of {alone / 'mixed'} are used, 6 files are left out: "
-        "3 broken, 2 not a picture, 1 of floats\n")
-    assert f"on {alone / 'mixed'} (4 images 32x32x3)" in done.stdout
+        "3 broken (empty.png, header.jpg, whole.png), 2 not a picture (labels.csv, notes.txt), "
+        "1 of floats (floats.tif)\n")
+    assert "on mixed (4 images 32x32x3)" in done.stdout
     config = json.loads(Path("out/config.json").read_text("utf-8"))
     assert config["source"] == {"name": str(alone / "mixed"), "split": "train", "folder": None,
                                 "size": 32}

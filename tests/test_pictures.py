@@ -17,9 +17,8 @@ import pytest
 from model_tools import no_samples, no_summary
 
 from minigan import data, plot, tensor
-from minigan.cli import _parser
 from minigan.models.catalog import find, names
-from minigan.training import Trainer, progress, report
+from minigan.training import Trainer, progress
 from minigan.training.animation import animate
 from minigan.training.curves import curves
 from minigan.training.pictures import Pictures
@@ -137,8 +136,9 @@ def test_a_report_holds_everything(few):
     assert len(page.pictures) == 3 + 6
     for part in ("cgan mlp on few", "31 steps of 8 images", "latent size", "8 x 8 x 1",
                  np.__version__, "step 15", f"d_loss {run.losses['d_loss']:.3f}",
-                 "minigan train cgan --steps 31 --preset mlp --data few --batch-size 8 --seed 3 "
-                 "--latent-size 7\n", "minigan sample 'a run & more'\n"):
+                 "# images: 'few', 8x8x1, made in Python",
+                 "CGAN('mlp', images.shape, streams=3, n_classes=10, latent_size=7)",
+                 "minigan.load('a run & more').sample(64)\n"):
         assert part in page.text, part
     from PIL import Image
     with Image.open(io.BytesIO(run.folder.animation.read_bytes())) as gif:
@@ -150,24 +150,7 @@ def test_a_report_names_no_place_of_this_machine(few):
     run.fit(2)
     for path in run.folder.path.rglob("*"):
         assert path.is_dir() or str(Path.cwd()).encode() not in path.read_bytes(), path
-    assert "minigan sample run\n" in run.folder.report.read_text("utf-8")
-
-
-@pytest.mark.parametrize("name", names())
-def test_the_command_of_a_report_makes_the_same_run(name):
-    model = find(name)
-    for preset in model.presets:
-        settings = {"learning_rate": 0.25, **({"layer_norm": True, "one_sided": True}
-                                              if name == "wgan-gp" else {})}
-        made = {"model": name, "preset": preset, "data": "digits", "batch_size": 5, "seed": 2,
-                "settings": {**vars(model.presets[preset]), **settings}}
-        words = report.command(made, 77).split()
-        assert words[0] == "minigan"
-        options = _parser(words[1:]).parse_args(words[1:])
-        assert (options.steps, options.batch_size, options.seed) == (77, 5, 2)
-        given = {name.removeprefix("setting_"): value for name, value in vars(options).items()
-                 if name.startswith("setting_") and value is not None}
-        assert {**vars(model.presets[options.preset]), **given} == made["settings"]
+    assert "minigan.load('run').sample(64)\n" in Page(run.folder.report.read_text("utf-8")).text
 
 
 def test_pictures_are_refreshed_while_training(few, monkeypatch):

@@ -35,6 +35,7 @@ def captures(options: argparse.Namespace, before: dict[str, Any] | None = None) 
 
 def fit(trainer: Trainer, steps: int) -> int:
     """Train `steps` further steps, say so before and after; returns the exit status."""
+    from minigan.training.classes import described
     model, images = trainer.model, trainer.data
     say(f"run folder: {trainer.folder}")
     say(f"{model.name} {model.preset} on {images.name} ({len(images):,} images "
@@ -43,6 +44,8 @@ def fit(trainer: Trainer, steps: int) -> int:
         + (f"from step {trainer.step:,} to {trainer.step + steps:,}, " if trainer.step else
            f"{steps:,} steps of {trainer.batches.batch_size}; ")
         + f"look at {trainer.folder}/samples/latest.png")
+    if classes := described(model, images):
+        say(classes)
     if notice := trainer.xp.notice():
         say(notice)
     trainer.fit(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import math
 import os
 from pathlib import Path
@@ -87,12 +88,12 @@ def positive(text: str) -> float:
     return value
 
 
-def labels(text: str) -> list[int]:
-    """Labels as 2,0,2,6."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(parts):
+def labels(text: str) -> list[str]:
+    """Labels as 2,0,2,6, or names of classes; what holds a comma stands in double quotes."""
+    parts = [part.strip() for part in next(csv.reader([text], skipinitialspace=True), [])]
+    if not all(parts) or not parts:
         raise argparse.ArgumentTypeError(f"{text!r} has an empty place, expected labels as 2,0,2,6")
-    return [_whole(part, 0) for part in parts]
+    return parts
 
 
 def _whole(text: str, least: int) -> int:

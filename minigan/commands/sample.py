@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=count, help="how many images, or walks (default: 64 or 8, or "
                         "as many as labels)")
     parser.add_argument("--labels", type=labels, help="for conditional models: which, as 2,0,2,6 "
-                        "(default: all in turn)")
+                        "or as names of classes (default: all in turn)")
     parser.add_argument("--seed", type=natural, default=0, help="of the latent vectors")
     parser.add_argument("--interpolate", action="store_true", help=f"walks between latent "
                         f"vectors: {STEPS} steps a row, each row from where the one before ended; "

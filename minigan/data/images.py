@@ -86,6 +86,22 @@ class Images:
         return (f"Images({self.name}, {self.split}: {len(self)} of {height}x{width}x{channels}, "
                 f"{self.n_classes} classes)")
 
+    def ordered(self, classes: Sequence[str]) -> Images:
+        """The same images, with labels by the order of `classes`, which are the same names.
+
+        Raises:
+            ValueError: they are other names.
+        """
+        if sorted(classes) != sorted(self.classes):
+            raise ValueError(f"data: {self.name} has the classes {', '.join(self.classes)}, not "
+                             f"{', '.join(classes)}")
+        if self.labels is None or tuple(classes) == self.classes:
+            return self
+        places = np.array([list(classes).index(name) for name in self.classes])
+        made = Images(self.images, places[self.labels], self.name, self.split, classes=classes)
+        made.source = self.source
+        return made
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of one image."""

@@ -117,6 +117,8 @@ def _opened(path: Path) -> Iterator[Any]:
         raise Unusable("too large") from None
     except (Unusable, MemoryError):
         raise
+    except PermissionError:
+        raise Unusable("that cannot be read") from None
     except Exception:  # damage shows in whatever a reader stumbles over
         raise Unusable("broken") from None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from minigan.data.sets import KnownSet
+from minigan.data.sets import KnownSet, names
 
 ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-binary.tar")
 UNPACKED = ("cifar-10-batches-bin", ".")
@@ -118,3 +118,20 @@ def missing(source: KnownSet, what: str, folder: Path | None) -> FileNotFoundErr
     return FileNotFoundError(
         f"data: {source.title}'s {what} are not in {looked}: get them with "
         f"`minigan data get {source.name}`, or use --data digits, which needs no files")
+
+
+def is_folder(name: str) -> bool:
+    """Whether the name in an `Images.source` is the path of a folder of pictures."""
+    return name not in names()
+
+
+def last_part(path: str) -> str:
+    """What to call a folder where its place is nobody's business: the last part of its path.
+
+    Of an absolute path of any system, or of ./NAME; other names stay as they are.
+    """
+    kinds = (PurePosixPath(path), PureWindowsPath(path))
+    for pure in kinds:
+        if pure.is_absolute():
+            return pure.name or "pictures"
+    return path.removeprefix("./")

@@ -117,7 +117,7 @@ def _load_pictures(text: str, split: str, folder: Path | None, size: int | None)
                                 "expected a folder of pictures")
     if split != "train":
         raise ValueError(f"split: {split!r}, a folder of pictures has only 'train'")
-    path = path.absolute()
+    path = path.resolve() if ".." in path.parts else path.absolute()
     images = load_folder(path, size)
     images.source = {"name": str(path), "split": split, "folder": None, "size": images.shape[0]}
     return images

@@ -60,7 +60,7 @@ def halving(size: Size) -> dict[str, Any]:
 
 def _check(what: str, field: dataclasses.Field, value: Any) -> None:
     """Raise a ValueError unless a setting's value is of its default's kind."""
-    choices, least = field.metadata["choices"], 1 if field.default else 0
+    choices, least = field.metadata.get("choices", ()), 1 if field.default else 0
     if choices and value not in choices:
         raise ValueError(f"{what} must be one of {', '.join(choices)}, got {value!r}")
     if type(field.default) is int and (type(value) is not int or value < least):
@@ -85,22 +85,31 @@ class Panel:
     levels: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """The settings of a model that has none of its own."""
+
+    latent_size: int = setting(100, "numbers in a latent vector z")
+
+
 class Model:
     """A generator and a discriminator that are trained against each other.
 
-    Subclasses set `Settings` (a frozen dataclass), `presets` and the texts below, make `generator`,
-    `discriminator`, `optimizers` and perhaps `ema` in `build`, and define `step`.
+    Subclasses make `generator`, `discriminator`, `optimizers` and perhaps `ema` in `build`, and
+    define `step`. They set `Settings` (a frozen dataclass), `presets` (instances of it by name) and
+    the texts below, all of which have defaults. A subclass may lie anywhere: in this folder, where
+    the commands find it, or in a script or a notebook, see `minigan.models.catalog.rebuild`.
     """
 
-    name: ClassVar[str]
-    paper: ClassVar[str]          # one line: authors, year, title
-    normal_curve: ClassVar[str]   # one line: what a healthy loss curve looks like
+    name: ClassVar[str]                # by default the class's in small letters; names run folders
+    paper: ClassVar[str] = ""          # one line: authors, year, title
+    normal_curve: ClassVar[str] = ""   # one line: what a healthy loss curve looks like
     # The plots of the loss curves. Where D cannot tell, each of its two terms is log 2, as is G's.
     panels: ClassVar[tuple[Panel, ...]] = (
         Panel("losses", ("d_loss", "g_loss"), {"2 log 2": 2 * math.log(2), "log 2": math.log(2)}),)
-    Settings: ClassVar[type]
-    presets: ClassVar[dict[str, Any]]
-    default_steps: ClassVar[int]  # of the command line, for the first preset
+    Settings: ClassVar[type] = _Settings
+    presets: ClassVar[dict[str, Any]]   # by default one, "default", of the settings' defaults
+    default_steps: ClassVar[int] = 5_000  # of the command line, for the first preset
     default_batch_size: ClassVar[int] = 64
     conditional: ClassVar[bool] = False  # whether step and sample need labels
 
@@ -109,6 +118,14 @@ class Model:
     optimizers: dict[str, Optimizer]
     ema: EMA | None = None
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Give a subclass the name and the presets that neither it nor a base of it has."""
+        super().__init_subclass__(**arguments)
+        if not hasattr(cls, "name"):
+            cls.name = cls.__name__.lower()
+        if not hasattr(cls, "presets") and dataclasses.is_dataclass(cls.Settings):
+            cls.presets = {"default": cls.Settings()}
+
     def __init__(self, preset: str | None = None, shape: Shape = (28, 28, 1),
                  streams: Streams | int = 0, n_classes: int = 10, **settings: Any) -> None:
         """Build the networks for images of `shape` = (H, W, C).
@@ -116,7 +133,12 @@ class Model:
         preset: a name in `presets`, by default the first. streams: the random streams to draw
         from, or a seed. n_classes: how many labels a conditional model distinguishes.
         settings: replace single settings of the preset.
+
+        Raises:
+            TypeError: the class's `Settings` are no dataclass, or a preset is none of these.
+            ValueError: an unknown preset or setting, or a value that cannot be.
         """
+        self._check_presets()
         self.preset = preset or next(iter(self.presets))
         if self.preset not in self.presets:
             raise ValueError(f"preset {preset!r} of {self.name} is unknown; known are "
@@ -139,13 +161,24 @@ class Model:
         self.generator.name_parameters("generator")
         self.discriminator.name_parameters("discriminator")
 
+    def _check_presets(self) -> None:
+        """Raise a TypeError unless this class has settings that can be chosen and recorded."""
+        kind = type(self)
+        if not isinstance(kind.Settings, type) or not dataclasses.is_dataclass(kind.Settings):
+            raise TypeError(f"Settings of {kind.__name__} must be a dataclass, got "
+                            f"{kind.Settings!r}")
+        if not isinstance(kind.presets, dict) or not kind.presets or not all(
+                isinstance(preset, kind.Settings) for preset in kind.presets.values()):
+            raise TypeError(f"presets of {kind.__name__} must be a dict of one or more instances "
+                            f"of its Settings by name, got {kind.presets!r}")
+
     def build(self) -> None:
         """Make networks and optimizers from `self.settings` and `self.shape`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no build")
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """One training step on real images x (N, H, W, C) in [-1, 1]; the losses, detached."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no step")
 
     def kind(self) -> str:
         """What the next `step` updates; a captured step is one graph for each kind."""
@@ -161,7 +194,14 @@ class Model:
         return self.latent_from(self.streams["latent"], n)
 
     def latent_from(self, stream: Any, n: int) -> Tensor:
-        """n latent vectors z (n, latent_size), standard normal unless a model says otherwise."""
+        """n latent vectors z (n, latent_size), standard normal unless a model says otherwise.
+
+        Raises:
+            TypeError: the settings have no latent_size; such a model defines this itself.
+        """
+        if not hasattr(self.settings, "latent_size"):
+            raise TypeError(f"the settings of {self.name} have no latent_size, so "
+                            f"{type(self).__name__} must define latent_from")
         return Tensor(stream.normal((n, self.settings.latent_size)))
 
     def inputs_from(self, stream: Any, n: int, images: Callable[[Any, int], Tensor]

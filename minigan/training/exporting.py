@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minigan.data.places import is_folder, last_part
 from minigan.models.model import Model
 from minigan.training import archive
 
@@ -22,13 +23,17 @@ def export(model: Model, config: dict[str, Any], path: Path) -> None:
     """Write what `minigan.load` needs to draw, and nothing else.
 
     Weights are those that draw a run's samples: the moving average, where the model keeps one. They
-    are `rounded`, which no eye sees, and compressed.
+    are `rounded`, which no eye sees, and compressed. A folder of pictures is named by the last part
+    of its path.
     """
     network = model.generator if model.ema is None else model.ema.network
     arrays = {f"generator/{name}": rounded(value) for name, value in network.state_dict().items()}
     kept = {name: value for name, value in config.items() if name not in DROPPED}
+    kept["data"] = last_part(kept["data"])  # where its folder lies is of this machine
     if kept.get("source"):
-        kept["source"] = {**kept["source"], "folder": None}  # is of this machine
+        name = kept["source"]["name"]
+        kept["source"] = {**kept["source"], "folder": None,
+                          "name": f"./{last_part(name)}" if is_folder(name) else name}
     average = model.ema is not None or config.get("holds") == "average"
     archive.save(path, arrays, {**kept, "holds": "average" if average else "generator"},
                  compress=True)

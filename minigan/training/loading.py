@@ -12,9 +12,10 @@ from minigan import data
 from minigan.backend import Stream, default
 from minigan.data.places import user_path
 from minigan.engine import Tensor
-from minigan.models.catalog import find
+from minigan.models.catalog import Maker, is_own, rebuild
 from minigan.models.model import Model
 from minigan.training import archive
+from minigan.training.classes import as_trained, class_names, label_numbers
 from minigan.training.exporting import PRETRAINED, export, restore
 from minigan.training.folder import open_run
 from minigan.training.latent import slerp
@@ -33,17 +34,24 @@ class Loaded:
         return (f"<{self.config['model']} {self.config['preset']} trained on "
                 f"{self.config['data']}, step {self.config['step']}>")
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of its classes in the order of the labels; () where they are not known."""
+        return class_names(self.config)
+
     def sample(self, n: int = 64, labels: Any = None, seed: int = 0, raw: bool = False,
                images: data.Images | None = None) -> np.ndarray:
         """n generated images, u8 (n, H, W, C); the same seed gives the same images.
 
-        labels: for conditional models, n integers; left out, they go through all labels in turn.
+        labels: for conditional models, n integers or names of `class_names`, see `label_numbers`;
+        left out, they go through all labels in turn.
         raw: the generator's own weights, where the model also keeps their moving average.
         images: for models that start from images, where to draw them from; left out, the data set
         of the training is loaded again.
 
         Raises:
-            ValueError: that data set is not here, or its images have another shape.
+            ValueError: that data set is not here, or its images have another shape; a label is no
+                class.
         """
         return self._draw(n, labels, seed, raw, images)[1]
 
@@ -55,8 +63,7 @@ class Loaded:
         """
         _check_count("n", n)
         self._check_raw(raw)
-        if labels is None and self.model.conditional:
-            labels = np.arange(n) % self.model.n_classes
+        labels = self._labels(labels, n)
         inputs, _ = self.model.inputs_from(Stream(seed, "sample"), int(n), _no_images)
         return self._blocks(inputs, labels, raw, start)
 
@@ -82,7 +89,7 @@ class Loaded:
         t = np.linspace(0, 1, columns, dtype=ends.dtype)[:, None]             # (columns, 1)
         walks = slerp(ends[:, None], np.roll(ends, -1, axis=0)[:, None], t)   # (rows, columns, d)
         if self.model.conditional:
-            labels = np.arange(rows) % self.model.n_classes if labels is None else labels
+            labels = self._labels(labels, rows)
             self.model.checked_labels(labels, rows)
             labels = np.repeat(labels, columns)
         z = Tensor(default().from_host(walks.reshape(rows * columns, -1)))
@@ -93,12 +100,17 @@ class Loaded:
               images: data.Images | None = None) -> tuple[Tensor, np.ndarray, Tensor | None]:
         _check_count("n", n)
         self._check_raw(raw)
-        if labels is None and self.model.conditional:
-            labels = np.arange(n) % self.model.n_classes
+        labels = self._labels(labels, n)
         inputs, truth = self.model.inputs_from(
             Stream(seed, "sample"), int(n),
             lambda stream, count: draw_images(self._fitting(images), stream, count))
         return inputs, self._generate(inputs, labels, raw), truth
+
+    def _labels(self, labels: Any, n: int) -> Any:
+        """The labels as numbers; all in turn where none are given."""
+        if labels is None and self.model.conditional:
+            return np.arange(n) % self.model.n_classes
+        return label_numbers(labels, self.class_names, self.model.n_classes)
 
     def _generate(self, inputs: Tensor, labels: Any, raw: bool) -> np.ndarray:
         """Images u8 (n, H, W, C) of G's inputs."""
@@ -159,14 +171,17 @@ def _no_images(stream: Stream, n: int) -> Tensor:
     raise ValueError("interpolate: this model starts from images, there is nothing between them")
 
 
-def load(path: str | os.PathLike[str] | None = None) -> Loaded:
+def load(path: str | os.PathLike[str] | None = None, model: Maker | None = None) -> Loaded:
     """The model of a run folder, of a checkpoint or of an exported file, on the default backend.
 
-    path: left out, the small generator of digits on request that comes with the package.
+    path: left out, the small generator of digits on request that comes with the package. model: the
+    class of a model of one's own that is not found otherwise; see `minigan.models.catalog.rebuild`.
 
     Raises:
         FileNotFoundError: there is nothing at that path, or the run has saved nothing yet.
-        ValueError: the file is damaged, foreign, or of another layout.
+        TypeError: `model` is no class derived from `Model`, nor a function that makes one.
+        ValueError: the file is damaged, foreign, or of another layout; or its model's class cannot
+            be found, or is another one than `model`.
     """
     path = PRETRAINED if path is None else user_path(path)
     folder = open_run(path) if path.is_dir() else None
@@ -177,32 +192,35 @@ def load(path: str | os.PathLike[str] | None = None) -> Loaded:
         if folder is None or not folder.previous.exists():
             raise
         raise type(error)(f"{error}; the one before is {folder.previous}") from None
-    model = build(config, file)
+    made = build(config, file, model)
     try:
         if "holds" in config:
-            restore(model, arrays)
+            restore(made, arrays)
         else:
-            model.load_state_dict(arrays)
+            made.load_state_dict(arrays)
     except (KeyError, TypeError, ValueError) as error:
-        raise _misfit(file, error) from None
-    return Loaded(model, config)
+        raise _misfit(file, config, error) from None
+    return Loaded(made, config)
 
 
-def build(config: dict[str, Any], file: Any) -> Model:
-    """The untrained model of a config that comes from `file`.
+def build(config: dict[str, Any], file: Any, model: Maker | None = None) -> Model:
+    """The untrained model of a config that comes from `file`; model: as in `load`.
 
     Raises:
-        ValueError: this version of minigan has no such model.
+        TypeError: `model` is no class derived from `Model`, nor a function that makes one.
+        ValueError: there is no such model here, or `model` is another one.
     """
     try:
-        return find(config["model"])(config["preset"], tuple(config["shape"]), config["seed"],
-                                     config["n_classes"], **config["settings"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _misfit(file, error) from None
+        return rebuild(config, model)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if model is not None:
+            raise
+        raise _misfit(file, config, error) from None
 
 
-def _misfit(file: Any, error: Exception) -> ValueError:
-    return ValueError(f"{file} does not fit this version of minigan ({error})")
+def _misfit(file: Any, config: dict[str, Any], error: Exception) -> ValueError:
+    what = f"the class {config['class']}" if is_own(config) else "this version of minigan"
+    return ValueError(f"{file} does not fit {what} ({error})")
 
 
 def load_data(config: dict[str, Any], folder: str | os.PathLike[str] | None = None) -> data.Images:
@@ -217,10 +235,14 @@ def load_data(config: dict[str, Any], folder: str | os.PathLike[str] | None = No
     if not config["source"]:
         raise ValueError(f"data: the run was trained on images that were made in Python, "
                          f"{config['data']!r}; only Python can give them again")
+    source = config["source"]
     if folder is not None:
-        return data.load(**{**config["source"], "folder": folder})
+        own = Path(folder, source["name"])  # an exported file calls a folder of pictures ./NAME
+        name = str(own if own.is_dir() else Path(folder).absolute())
+        moved = {"name": name} if source["name"].startswith("./") else {"folder": folder}
+        return as_trained(data.load(**{**source, **moved}), config)
     try:
-        return data.load(**config["source"])
+        return as_trained(data.load(**source), config)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error} (if they were moved, data_dir, --data-dir in a command, "
                                 f"says where to)") from None

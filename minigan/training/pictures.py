@@ -51,7 +51,7 @@ class Pictures:
                  if step in (0, numbers["step"]) or is_milestone(step) and step < numbers["step"]}
         if grids:
             animate(grids, self.folder.animation, SCALE)
-        write_report(self.folder, self.config, numbers, grids)
+        write_report(self.folder, self.model, self.config, numbers, grids)
 
 
 def is_milestone(step: int) -> bool:

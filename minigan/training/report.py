@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import html
-import shlex
 from pathlib import Path
 from typing import Any, Mapping
 
-from minigan.models.catalog import find
+from minigan.data.places import last_part
+from minigan.models.model import Model
+from minigan.training.classes import class_names, columns
 from minigan.training.folder import RunFolder
+from minigan.training.recipe import recipe
 
 GRIDS = 6  # that are shown of the samples over time
 
@@ -51,58 +52,38 @@ pre {{ background: #f3f5f7; padding: .7rem 1rem; overflow-x: auto; font-size: .9
 """
 
 
-def write_report(folder: RunFolder, config: Mapping[str, Any], numbers: Mapping[str, Any],
-                 grids: Mapping[int, Path]) -> None:
+def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
+                 numbers: Mapping[str, Any], grids: Mapping[int, Path]) -> None:
     """Write a run's report.html from the pictures that are in its folder.
 
-    config: the run's; numbers: its step, steps, seconds and latest losses; grids: see `animate`.
+    model, config: the run's; numbers: its step, steps, seconds and latest losses; grids: see
+    `animate`.
     """
-    step, title = numbers["step"], f"{config['model']} {config['preset']} on {config['data']}"
+    step = numbers["step"]
+    title = f"{config['model']} {config['preset']} on {last_part(config['data'])}"
     losses = ", ".join(f"{name} {value:.3f}" for name, value in numbers["losses"].items())
-    summary = (f"{find(config['model']).paper}. {step:,} steps of {config['batch_size']} images in "
+    paper = f"{model.paper}. " if model.paper else ""
+    summary = (f"{paper}{step:,} steps of {config['batch_size']} images in "
                f"{numbers['seconds']:.0f} s{f'; {losses}' if losses else ''}.")
+    told = ""
+    if model.conditional:
+        told = f"; columns: {columns(class_names(config), model.n_classes)}"
     place = folder.path.name if folder.path.is_absolute() else folder  # the page can be sent away
     chosen = {int(i * (len(grids) - 1) / (GRIDS - 1)) for i in range(GRIDS)}  # evenly, both ends
     over_time = [_figure(path, f"step {at:,}") for i, (at, path) in enumerate(grids.items())
                  if i in chosen]
     page = PAGE.format(
         title=html.escape(title), summary=html.escape(summary),
-        latest=_figure(folder.samples / "latest.png", f"step {step:,}"),
+        latest=_figure(folder.samples / "latest.png", f"step {step:,}{told}"),
         animation=_figure(folder.animation, "while it learned"),
         curves=_image(folder.losses, "loss curves"), grids="".join(over_time),
         settings=_table({**config["settings"], "seed": config["seed"], "image shape":
                          " x ".join(map(str, config["shape"]))}),
         environment=_table({"minigan": config["minigan"], "backend": config["backend"],
                             "threads": config["threads"], **config["environment"]}),
-        commands=html.escape("\n".join([
-            command(config, step), f"minigan sample {_word(place)}",
-            f"minigan resume {_word(place)} --more {max(step, 1)}"])))
+        commands=html.escape("\n".join(recipe(config, step, place, type(model)))))
     with folder.replacing(folder.report) as file:
         file.write(page.encode())
-
-
-def command(config: Mapping[str, Any], steps: int) -> str:
-    """The command that trains such a run, with those settings that are not the default."""
-    model = find(config["model"])
-    first = next(iter(model.presets))
-    options: dict[str, Any] = {"steps": steps}
-    for name, default in (("preset", first), ("data", "digits"),
-                          ("batch_size", model.default_batch_size), ("seed", 0)):
-        if config[name] != default:
-            options[name] = config[name]
-    usual = dataclasses.asdict(model.presets[config["preset"]])
-    options.update({name: value for name, value in config["settings"].items()
-                    if value != usual[name]})
-    words = ["minigan", "train", config["model"]]
-    for name, value in options.items():
-        flag = name.replace("_", "-")
-        words += ([f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else
-                  [f"--{flag}", _word(value)])
-    return " ".join(words)
-
-
-def _word(value: Any) -> str:
-    return shlex.quote(str(value))
 
 
 def _table(rows: Mapping[str, Any]) -> str:
@@ -113,7 +94,8 @@ def _table(rows: Mapping[str, Any]) -> str:
 
 def _figure(path: Path, caption: str) -> str:
     picture = _image(path, caption)
-    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>" if picture else ""
+    words = html.escape(caption)
+    return f"<figure>{picture}<figcaption>{words}</figcaption></figure>" if picture else ""
 
 
 def _image(path: Path, alternative: str) -> str:
@@ -121,4 +103,5 @@ def _image(path: Path, alternative: str) -> str:
     if not path.is_file():
         return ""
     content = base64.b64encode(path.read_bytes()).decode()
-    return f'<img alt="{alternative}" src="data:image/{path.suffix[1:]};base64,{content}">'
+    words, kind = html.escape(alternative), path.suffix[1:]
+    return f'<img alt="{words}" src="data:image/{kind};base64,{content}">'

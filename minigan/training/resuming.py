@@ -137,6 +137,14 @@ def load_state(trainer: Trainer, arrays: dict[str, np.ndarray], config: dict[str
                       f"{'; '.join(changed)}", stacklevel=3)
 
 
+def check_source(trainer: Trainer, config: dict[str, Any]) -> None:
+    """Warn where the code of a class of one's own is not what it was at the checkpoint."""
+    then, now = config.get("class_crc32"), trainer.config["class_crc32"]
+    if None not in (then, now) and then != now:
+        warnings.warn(f"{trainer.folder} goes on with the class {trainer.config['class']}, whose "
+                      f"source text has changed since it was trained", stacklevel=3)
+
+
 def _circumstances(config: dict[str, Any]) -> dict[str, Any]:
     """Everything beside the run's own settings that decides about its bits."""
     return {**{name: config[name] for name in ("minigan", "backend", "threads")},

@@ -22,8 +22,10 @@ from minigan.backend.machine import environment
 from minigan.backend.threads import use_threads
 from minigan.data import Batches, Images
 from minigan.engine import Tensor
+from minigan.models.catalog import Maker, check_trainable, qualified, source_crc
 from minigan.models.model import Model
 from minigan.training import archive, resuming
+from minigan.training.classes import as_trained
 from minigan.training.diagnosis import NotFinite, check, explain
 from minigan.training.folder import RunFolder, Version, discard, identity, new_run, version
 from minigan.training.interrupt import CtrlC
@@ -61,6 +63,7 @@ class Trainer:
                  out: str | os.PathLike[str] | RunFolder | None = None, overwrite: bool = False,
                  threads: int | None = None, callbacks: Sequence[Callback] = (),
                  capture: bool = False) -> None:
+        check_trainable(model)
         if data.shape != model.shape:
             raise ValueError(f"data: images of {data.name} are {data.shape}, the model makes "
                              f"{model.shape}")
@@ -114,6 +117,7 @@ class Trainer:
         return {
             "minigan": __version__, "layout": archive.LAYOUT, "run": secrets.token_hex(16),
             "model": self.model.name,
+            "class": qualified(type(self.model)), "class_crc32": source_crc(type(self.model)),
             "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
             "shape": list(self.model.shape), "n_classes": self.model.n_classes,
             "data": self.data.name, "source": self.data.source,
@@ -121,6 +125,7 @@ class Trainer:
             "batch_size": self.batches.batch_size, "threads": self.threads,
             "backend": self.xp.device, "precision": self.xp.precision,
             "capture": self.stepper.captured, "environment": environment(),
+            "class_names": list(self.data.classes),
         }
 
     # Training.
@@ -259,29 +264,37 @@ class Trainer:
     @classmethod
     def resume(cls, run: str | os.PathLike[str] | None = None, data: Images | None = None,
                data_dir: str | os.PathLike[str] | None = None, threads: int | None = None,
-               callbacks: Sequence[Callback] = (), capture: bool = False) -> Trainer:
+               callbacks: Sequence[Callback] = (), capture: bool = False,
+               model: Maker | None = None) -> Trainer:
         """The trainer of a run folder as it was at its last checkpoint; `fit` goes on exactly.
 
         run: the folder, by default the one below runs/ that was written to last.
         data: the images, where they are not a set that `minigan.data.load` finds again; data_dir:
         where it shall look, if not where it did. threads: as in the run, unless given.
+        model: the class of a model of one's own that is not found otherwise, or a function that
+        makes one; see `minigan.models.catalog.rebuild`.
 
         Raises:
             FileNotFoundError: there is no such run, or it has saved nothing.
+            TypeError: `model` is no class derived from `Model`, nor a function that makes one.
             ValueError: its checkpoints are damaged, foreign, of another layout, model or version,
-                or the data are not those that it was trained on.
+                or the data are not those that it was trained on; or its model's class cannot be
+                found, or is another one than `model`.
 
         Warns:
             UserWarning: the last checkpoint is damaged and the previous one is used; or machine,
-                NumPy or threads are others, so that other bits may come out.
+                NumPy or threads are others, so that other bits may come out; or the source text of
+                a class of one's own has changed since.
         """
         folder, arrays, config = resuming.find(run)
-        data = resuming.data_of(folder, config, data_dir) if data is None else data
+        data = (resuming.data_of(folder, config, data_dir) if data is None
+                else as_trained(data, config))
         resuming.check_data(data, config)
-        trainer = cls(build(config, folder.checkpoint), data, config["batch_size"], folder,
+        trainer = cls(build(config, folder.checkpoint, model), data, config["batch_size"], folder,
                       threads=config["threads"] if threads is None else threads,
                       callbacks=callbacks, capture=capture)
         resuming.load_state(trainer, arrays, config)
+        resuming.check_source(trainer, config)
         return trainer
 
 
