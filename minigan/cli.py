@@ -10,7 +10,7 @@ import warnings
 from typing import Any, NoReturn, Sequence
 
 from minigan.commands.options import INTERRUPTED, Formatter
-from minigan.console import Forgiving, can_flush, give_up, printable, tell
+from minigan.console import Forgiving, can_flush, give_up, printable, quiet, tell
 
 COMMANDS = ("train", "resume", "sample", "evaluate", "toy", "export", "models", "data", "info",
             "bench", "profile")
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     by_python = warnings.formatwarning
     warnings.formatwarning = _warning
     try:
-        with printable(sys.stdout):
+        with printable(sys.stdout), quiet(getattr(options, "quiet", False)):
             status: int = options.run(options)
             if hasattr(sys.stdout, "flush"):
                 sys.stdout.flush()  # while a closed pipe can still be caught

@@ -12,8 +12,35 @@ import os
 import sys
 import warnings
 from contextlib import contextmanager
+from contextvars import ContextVar
 from io import TextIOWrapper
 from typing import Any, Iterator
+
+
+_quiet: ContextVar[bool] = ContextVar("minigan_quiet", default=False)
+
+
+@contextmanager
+def quiet(wanted: bool = True) -> Iterator[None]:
+    """Meanwhile this thread or task shows no progress and says nothing by the way.
+
+    Errors, warnings and results are shown all the same.
+    """
+    before = _quiet.set(wanted)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
+
+
+def is_quiet() -> bool:
+    """Whether only errors, warnings and results are wanted."""
+    return _quiet.get()
+
+
+def plural(number: int, word: str) -> str:
+    """A number and what is counted: "1 step", "2,000 steps"."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 class Forgiving:
@@ -89,6 +116,12 @@ def say(text: str) -> None:
     stream.write(text + "\n")
     if not can_flush(sys.stdout):
         give_up(sys.stdout)
+
+
+def remark(text: str) -> None:
+    """What `say` says, unless it is to be quiet: what is being done, and where it can be seen."""
+    if not is_quiet():
+        say(text)
 
 
 def warn(text: str, stacklevel: int = 2) -> None:

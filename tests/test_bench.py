@@ -532,8 +532,16 @@ def test_the_command_measures_prints_and_draws(tmp_path, capsys):
     assert main(["bench", "gan:seed", "--on", "numpy", "--threads", "1", "--batch-size", "2",
                  "--pairs", "1", "--turn", "0.001", "--keep-busy", "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "1 thread each, 1 pairs a cell" in said and "| gan:seed | 2 |" in said
+    assert "1 thread each, 1 pair a cell" in said and "| gan:seed | 2 |" in said
     assert [row["workload"] for row in report.load(tmp_path / "found.jsonl")] == ["gan:seed"]
+
+
+def test_a_quiet_command_prints_the_table_only(tmp_path, capsys):
+    assert main(["bench", "gan:seed", "--on", "numpy", "--threads", "1", "--batch-size", "2",
+                 "--pairs", "1", "--turn", "0.001", "--keep-busy", "--quiet", "--out",
+                 str(tmp_path / "found")]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("| workload | batch |") and said.err == ""
 
 
 def test_the_command_shows_a_file(tmp_path, capsys):
@@ -547,7 +555,8 @@ def test_the_command_shows_a_file(tmp_path, capsys):
     (["--on", "numpy,tensorflow"], "--on: 'tensorflow' is unknown; known are numpy, numpy-eager"),
     (["--on", "numpy,numpy"], "each once"), (["gan:none"], "workload 'gan:none' is unknown"),
     (["--batch-size", "1"], "--batch-size must be whole numbers of 2 or more"),
-    (["--batch-size", "16,x"], "--batch-size must be"), (["--turn", "0"], "--turn must be above 0"),
+    (["--batch-size", "16,x"], "--batch-size must be"),
+    (["--turn", "0"], "--turn: must be above 0"),
     (["--rivals", "nowhere"], "--rivals must be a folder"),
     (["--overhead", "gan:seed"], "gan has no penalty"),
     (["--ops", "dense", "gan:seed"], "unrecognized|--ops"),

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import data, plot
+from minigan import console, data, plot
 from minigan.backend import registry
 from minigan.cli import main
 from minigan.commands import info
 from minigan.models.catalog import find, names
-from minigan.training import archive, evaluate, load, open_run
+from minigan.training import archive, evaluate, load, open_run, progress
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -71,18 +71,20 @@ def test_train(run):
     status, out, err = run("train", "gan", "--steps", "3", *QUICK)
     assert status == 0 and err == ""
     lines = out.splitlines()
-    assert lines[0] == lines[-1] == "run folder: runs/gan-001"  # first and last
+    assert lines[0] == "run folder: runs/gan-001" and out.count("run folder") == 1
     assert lines[1].startswith("gan seed on digits (5,000 images 28x28x1), NumPy ")
     assert "1 thread, 3 steps of 8; look at runs/gan-001/samples/latest.png" in lines[1]
-    assert lines[2].startswith("3 steps in ") and len(lines) == 4
+    assert lines[2].startswith("3 steps in ") and len(lines) == 3
     assert sorted(p.name for p in Path("runs/gan-001").iterdir()) == [
         "checkpoint.npz", "config.json", "losses.png", "metrics.jsonl", "previous.npz",
         "report.html", "samples", "samples.gif"]
     text = Path("runs/gan-001/metrics.jsonl").read_text("utf-8")
     records = [json.loads(line) for line in text.splitlines()]
     assert [record["step"] for record in records] == [1, 3]
-    assert run("train", "gan", "--steps", "0", *QUICK)[1].splitlines()[-1] == (
-        "run folder: runs/gan-002")
+    _, out, _ = run("train", "gan", "--steps", "1", *QUICK)
+    lines = out.splitlines()
+    assert lines[0] == "run folder: runs/gan-002" and lines[2].startswith("1 step in ")
+    assert "1 thread, 1 step of 8; look" in lines[1]
 
 
 def test_every_setting_reaches_the_model(run):
@@ -116,7 +118,7 @@ def test_resume(run):
     status, out, err = run("resume", "--more", "4")
     assert status == 0 and err == ""
     lines = out.splitlines()
-    assert lines[0] == lines[-1] == "run folder: runs/gan-002"  # the newest
+    assert lines[0] == "run folder: runs/gan-002"  # the newest
     assert "2 threads, from step 2 to 6, look at runs/gan-002/samples/latest.png" in lines[1]
     assert lines[2].startswith("6 steps in ") and steps_of("runs/gan-002") == [1, 6]
     assert run("resume", "runs/gan-001", "--steps", "5")[0] == 0
@@ -325,6 +327,39 @@ def test_version(run):
     assert run("--version") == (0, f"minigan {mg.__version__}\n", "")
 
 
+def test_quiet_leaves_results_only(run, monkeypatch):
+    """A terminal shows a bar, another stream a line now and then: quiet, neither shows anything."""
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0)
+    assert "3 steps/s" in re.sub(r"[0-9.]+ steps", "3 steps", run(
+        "train", "gan", "--steps", "3", *QUICK)[2])
+    for terminal in (False, True):
+        monkeypatch.setattr(console.Forgiving, "isatty", lambda self: terminal)
+        status, out, err = run("train", "gan", "--steps", "3", "--quiet", *QUICK)
+        assert (status, err) == (0, "") and out.startswith("runs/gan-0") and out.count("\n") == 1
+        folder = out.strip()
+        assert Path(folder, "report.html").is_file()
+        assert run("resume", folder, "--more", "2", "--quiet") == (0, f"{folder}\n", "")
+        status, out, err = run("evaluate", folder, "--n", "200", "--quiet")
+        assert (status, err) == (0, "") and "the digit test fails" in out
+        status, out, err = run("toy", "ring", "--steps", "3", "--quiet", "--out", folder + "-toy")
+        assert (status, err) == (0, "") and "run folder" not in out
+        assert out.splitlines()[-1].startswith("see ") and "within all bounds" in out
+        assert run("sample", folder, "--n", "1", "--quiet")[1:] == (
+            f"1 image: {folder}/samples/seed-0.png\n", "")
+    assert not console.is_quiet()
+
+
+def test_quiet_is_silent_about_pictures_but_not_about_warnings(run, monkeypatch):
+    monkeypatch.setattr(console.Forgiving, "isatty", lambda self: True)
+    for i, image in enumerate(data.load("digits").images[:9]):
+        plot.save(image, f"pictures/{i}.png")
+    Path("pictures/notes.txt").write_text("no picture")
+    with pytest.warns(UserWarning, match="9 pictures of .* 1 not a picture"):
+        status, _, err = run("train", "gan", "--steps", "1", "--data", "pictures", "--quiet",
+                             *QUICK)
+    assert status == 0 and "reading pictures" not in err
+
+
 # What it says about itself.
 
 def test_help(run):
@@ -361,7 +396,8 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
     for option, default in due.items():
         assert f"(default: {default})" in rows[option]
     assert "(default: their own)" in rows["--size"]
-    assert rows.keys() - due.keys() == {"usage:", "--overwrite", "--size", "--capture"}
+    others = {"usage:", "--overwrite", "--size", "--capture", "--quiet"}
+    assert rows.keys() - due.keys() == others
     assert "OUT.old" in rows["--overwrite"]
 
 
@@ -564,7 +600,7 @@ def command(*arguments, **more):
 def test_a_program_trains_and_draws():
     done = command("train", "gan", "--steps", "3", *QUICK)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "run folder: runs/gan-001"
+    assert done.stdout.splitlines()[0] == "run folder: runs/gan-001"
     done = command("sample", "runs/gan-001", "--n", "4")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "4 images: runs/gan-001/samples/seed-0.png\n"

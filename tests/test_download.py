@@ -277,6 +277,8 @@ def test_the_command(server, offer, nowhere, monkeypatch, capsys):
     said = capsys.readouterr()
     assert said.out.endswith(f"tiny is in {nowhere / 'chosen' / 'tiny'}\n") and said.err == ""
     assert len(load("tiny")) == 40
+    assert main(["data", "get", "tiny", "--quiet"]) == 0
+    assert capsys.readouterr() == (f"{nowhere / 'chosen' / 'tiny'}\n", "")
     assert main(["data", "list"]) == 0
     assert f"0 MB, in {nowhere / 'chosen' / 'tiny'}\n" in capsys.readouterr().out
     assert main(["data", "get", "tiny", "--data-dir", str(nowhere / "other")]) == 0

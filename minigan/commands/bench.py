@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any, Iterator
 
-from minigan.commands.options import count, path, positive, threads
+from minigan.commands.options import add_quiet, count, path, positive, threads
+from minigan.console import plural, remark
 
 HELP = "measure training steps beside rivals"
 SIDES = "numpy,torch,torch-tuned,torch-compiled,jax,autograd,by-hand"
@@ -47,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turn", type=positive, default=0.3, help="seconds a turn, at least")
     parser.add_argument("--keep-busy", action="store_true", help="keep pairs of a busy machine, "
                         "and mark them")
+    add_quiet(parser, "the table")
     parser.add_argument("--rivals", type=path, help=f"folder of the rivals (default: {RIVALS.name} "
                         "of the clone's benchmarks; the installed package has none)")
     parser.add_argument("--out", type=path, default=Path("runs/bench"), help="FILE of results: "
@@ -67,8 +69,9 @@ def run(options: argparse.Namespace) -> int:
         for row in measurements(options):
             rows.append(row)
             report.add(row, lines)
-            print(progress(row), flush=True)
-    print(f"\n{report.table(rows)}")
+            remark(progress(row))
+    remark("")
+    print(report.table(rows))
     figure = report.picture(rows)
     if figure is not None:
         print(f"\npicture: {plot.save(figure, image).as_posix()}")
@@ -100,8 +103,7 @@ def measurements(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         raise ValueError("--ops measures no workloads; name a part of the op's name after --ops")
     plan = Plan(options.threads or default_threads(), options.pairs, options.turn,
                 options.keep_busy, options.rivals)
-    print(f"{plan.threads} thread{'s' * (plan.threads > 1)} each, {plan.pairs} pairs a cell",
-          flush=True)
+    remark(f"{plural(plan.threads, 'thread')} each, {plural(plan.pairs, 'pair')} a cell")
     if options.ops is not None:
         return ops(batches[0], on, plan, options.ops)
     if options.overhead:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from minigan.commands.options import path
+from minigan.commands.options import add_quiet, path
+from minigan.console import is_quiet, remark
 
 HELP = "list data sets, or get one"
 
@@ -17,6 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     listed = what.add_parser("list", help="what there is, and where it is")
     got = what.add_parser("get", help="download a set's files, or what is missing of them")
     got.add_argument("name", metavar="NAME", help="mnist, fashion-mnist or cifar-10")
+    add_quiet(got, "the folder")
     for parser in (listed, got):
         parser.add_argument("--data-dir", type=path, help="data folder, with a folder for each set "
                             "in it (default: MINIGAN_DATA, else the user's cache folder)")
@@ -47,6 +49,6 @@ def _say(name: str, about: str, size: int, where: str) -> None:
 
 def _get(name: str, folder: Path | None) -> int:
     from minigan.data.download import get
-    place = get(name, folder)
-    print(f"{name} is in {place}")
+    place = get(name, folder, remark)
+    print(place if is_quiet() else f"{name} is in {place}")
     return 0

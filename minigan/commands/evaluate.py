@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import add_run, count, natural, run_of
+from minigan.commands.options import add_quiet, add_run, count, natural, run_of
 
 HELP = "judge the digits of a finished run"
 
@@ -20,6 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=natural, default=0, help="of the samples")
     parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else "
                         "numpy)")
+    add_quiet(parser, "the report")
     parser.add_argument("--raw", action="store_true", help="judge the generator's own weights, not "
                         "their moving average")
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from minigan.commands.options import INTERRUPTED
-from minigan.console import say
+from minigan.console import is_quiet, plural, remark, say
 
 if TYPE_CHECKING:
     from minigan.training import Trainer
@@ -37,24 +37,25 @@ def fit(trainer: Trainer, steps: int) -> int:
     """Train `steps` further steps, say so before and after; returns the exit status."""
     from minigan.training.classes import described
     model, images = trainer.model, trainer.data
-    say(f"run folder: {trainer.folder}")
-    say(f"{model.name} {model.preset} on {images.name} ({len(images):,} images "
-        f"{'x'.join(map(str, images.shape))}), {trainer.xp.describe()}, {trainer.threads} "
-        f"thread{'s' * (trainer.threads > 1)}, "
-        + (f"from step {trainer.step:,} to {trainer.step + steps:,}, " if trainer.step else
-           f"{steps:,} steps of {trainer.batches.batch_size}; ")
-        + f"look at {trainer.folder}/samples/latest.png")
+    say(str(trainer.folder) if is_quiet() else f"run folder: {trainer.folder}")
+    size = "x".join(map(str, images.shape))
+    if trainer.step:
+        extent = f"from step {trainer.step:,} to {trainer.step + steps:,},"
+    else:
+        extent = f"{plural(steps, 'step')} of {trainer.batches.batch_size};"
+    remark(f"{model.name} {model.preset} on {images.name} ({plural(len(images), 'image')} {size}), "
+           f"{trainer.xp.describe()}, {plural(trainer.threads, 'thread')}, {extent} look at "
+           f"{trainer.folder}/samples/latest.png")
     if classes := described(model, images):
-        say(classes)
+        remark(classes)
     if notice := trainer.xp.notice():
-        say(notice)
+        remark(notice)
     trainer.fit(steps)
     if trainer.interrupted:
-        say(f"interrupted at step {trainer.step:,}; what was learned is saved in "
-            f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` goes "
-            f"on with it")
+        remark(f"interrupted at step {trainer.step:,}; what was learned is saved in "
+               f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` "
+               f"goes on with it")
         return INTERRUPTED
-    say(f"{trainer.step:,} steps in {trainer.seconds:.0f} s; see "
-        f"{trainer.folder.report.as_posix()}")
-    say(f"run folder: {trainer.folder}")
+    remark(f"{plural(trainer.step, 'step')} in {trainer.seconds:.0f} s; see "
+           f"{trainer.folder.report.as_posix()}")
     return 0

@@ -34,6 +34,12 @@ def path(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def add_quiet(parser: Any, result: str) -> None:
+    """--quiet. result: what standard output is left with."""
+    parser.add_argument("--quiet", action="store_true", help="no progress: nothing on standard "
+                        f"error but errors and warnings, on standard output {result} only")
+
+
 def add_run(parser: argparse.ArgumentParser, what: str) -> None:
     """RUN, which may be left out; `run_of` then finds the newest. what: what RUN can be."""
     parser.add_argument("run_folder", metavar="RUN", type=path, nargs="?",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import INTERRUPTED, count, natural, path, threads
-from minigan.console import say
+from minigan.commands.options import INTERRUPTED, add_quiet, count, natural, path, threads
+from minigan.console import remark, say
 
 HELP = "train on points in the plane, and count the modes that are found"
 
@@ -25,6 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "that are in the folder already are kept")
     parser.add_argument("--out", type=path, help="run folder (default: runs/toy-NAME, after points "
                         "and loss)")
+    add_quiet(parser, "the report")
     parser.add_argument("--threads", type=threads, default=1, help="threads to compute with; such "
                         "small networks gain nothing from a second one")
 
@@ -39,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
     done = len(toy.scores(seeds))
     which = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     use_threads(options.threads)
-    say(f"run folder: {toy.path.as_posix()}")
-    say(f"{plan.describe()}; {which}" + (f", {done} of them done before" if done else ""))
+    remark(f"run folder: {toy.path.as_posix()}")
+    remark(f"{plan.describe()}; {which}" + (f", {done} of them done before" if done else ""))
     try:
         toy.train(seeds)
     except KeyboardInterrupt:

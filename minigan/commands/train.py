@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 from typing import Any, Callable
 
-from minigan.commands.options import (Formatter, add_speed_options, count, natural, number, path,
-                                      positive, threads)
+from minigan.commands.options import (Formatter, add_quiet, add_speed_options, count, natural,
+                                      number, path, positive, threads)
 
 HELP = "train a model and write a run folder"
 
@@ -39,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                          "it as OUT.old and start anew")
         run.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
         add_speed_options(run)
+        add_quiet(run, "the run folder")
         run.add_argument("--threads", type=threads, help="threads to compute with (default: all "
                          "cores, 4 at most)")
         group = parser.add_argument_group("settings of the model")

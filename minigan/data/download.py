@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from minigan.console import standard_error
+from minigan.console import is_quiet, standard_error
 from minigan.data.places import home, user_path
 from minigan.data.sets import ALIASES, SETS, Download
 
@@ -79,7 +79,7 @@ def _fetch(file: Download, mirror: str, part: str) -> Path:
 
     pooch.get_logger().setLevel("ERROR")  # what there is to say is said here
     downloader = pooch.HTTPDownloader(
-        progressbar=standard_error().isatty(), timeout=TIMEOUT,
+        progressbar=standard_error().isatty() and not is_quiet(), timeout=TIMEOUT,
         headers={"Accept-Encoding": "identity"})  # a .gz must arrive as it is
     store = pooch.create(path=part, base_url=mirror, retry_if_failed=RETRIES,
                          registry={file.name: f"sha256:{file.sha256}"})

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan.console import standard_error, warn
+from minigan.console import is_quiet, standard_error, warn
 from minigan.data.images import Images
 from minigan.data.pictures import Unusable, check_room, decode, look
 from minigan.data.places import last_part
@@ -52,7 +52,7 @@ def load_folder(folder: Path, size: int | None = None) -> Images:
     coloured = False
     stream = standard_error()
     for path, *_ in tqdm(found, desc="reading pictures", unit="", ascii=True, file=stream,
-                         disable=not stream.isatty()):
+                         disable=is_quiet() or not stream.isatty()):
         try:
             picture = decode(path, size)
         except Unusable as reason:

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from minigan.console import standard_error, warn
+from minigan.console import is_quiet, standard_error, warn
 
 QUIET_SECONDS = 30  # between two plain lines
 
@@ -18,21 +18,21 @@ class Progress:
     """Shows the step, steps a second, the losses and the time left, on standard error.
 
     step, steps: where training stands and where it will end. title: a word before the bar.
-    quiet: show nothing but warnings.
+    quiet: show nothing but warnings, as inside `minigan.console.quiet`.
     """
 
     def __init__(self, step: int, steps: int, title: str = "", quiet: bool = False) -> None:
         from tqdm import tqdm
         self.first = self.step = step
         self.steps = steps
-        self.quiet = quiet
+        self.quiet = quiet or is_quiet()
         self.began = self.said = time.monotonic()
         self.stream = standard_error()
         # Not tqdm.auto, which wants widgets in a notebook: there the plain bar works too.
         notebook = type(sys.stderr).__module__.startswith("ipykernel")
         self.plain = not (self.stream.isatty() or notebook)
         self.bar = tqdm(total=steps, initial=step, desc=title or None, unit="step", ascii=True,
-                        disable=self.plain or quiet, mininterval=0.2, dynamic_ncols=True,
+                        disable=self.plain or self.quiet, mininterval=0.2, dynamic_ncols=True,
                         file=self.stream)
 
     def __enter__(self) -> Progress:
