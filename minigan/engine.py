@@ -30,6 +30,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigan import errors
 from minigan.backend import BY_TYPE, Array, check_array, default, get, of
+from minigan.backend.reading import noting
 from minigan.blocks import inside
 
 Axis = int | tuple[int, ...] | None
@@ -126,7 +127,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory without its history."""
-        alone = Tensor(self.data)
+        alone = Tensor(_looked_at(self).data)
         alone.memory = _memory(self)
         return alone
 
@@ -148,14 +149,17 @@ class Tensor:
 
     def assign(self, value: Tensor | Array | float) -> None:
         """Write new values of the same shape, dtype and device into this tensor's memory."""
-        new = value.data if isinstance(value, Tensor) else value
+        new = _looked_at(value).data if isinstance(value, Tensor) else value
         errors.check_alike("assign: value", new, self.data)
         of(self.data).assign(self.data, new)
         self.touch()
 
     def touch(self) -> None:
         """Say that this tensor's memory was written: graphs that had read it become stale."""
-        _memory(self).written = _tick()
+        memory, notes = _memory(self), noting.get()
+        if notes is not None:
+            notes.writes(memory)
+        memory.written = _tick()
 
     def backward(self, grad: Tensor | None = None) -> None:
         """Add to `.grad` of every leaf below; calling it twice adds twice, as in PyTorch."""
@@ -168,7 +172,7 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
     data: numbers, nested lists, or an array of the default device, which keeps its dtype; Python
     floats become float32, whole numbers int64.
     """
-    array = data.data if isinstance(data, Tensor) else data
+    array = _looked_at(data).data if isinstance(data, Tensor) else data
     if dtype is None and not hasattr(array, "dtype") and np.asarray(array).dtype.kind == "f":
         dtype = np.float32
     xp = default() if isinstance(array, np.ndarray) else BY_TYPE.get(type(array), default())
@@ -179,6 +183,21 @@ def _memory(x: Tensor) -> Memory:
     if x.memory is None:
         x.memory = Memory()
     return x.memory
+
+
+def _looked_at(x: Tensor) -> Tensor:
+    """x, whose array is taken without an op: a step that is recorded has to know that."""
+    notes = noting.get()
+    if notes is not None:
+        notes.tensor(x)
+    return x
+
+
+def mark_written(memories: Iterable[Memory]) -> None:
+    """Say that all of this was written."""
+    now = _tick()
+    for memory in memories:
+        memory.written = now
 
 
 # ---------------------------------------------------------------- 3. ops
@@ -360,6 +379,11 @@ def op_hook(watch: Watch) -> Block:
     own thread or asyncio task are watched.
     """
     return Block(watch=watch)
+
+
+def watched() -> bool:
+    """Whether a hook stands around the ops that would run now."""
+    return bool(_state.get().hooks)
 
 
 # ---------------------------------------------------------------- 4. the gradient
@@ -706,6 +730,15 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     """x[index] as in NumPy: ints, slices, None, Ellipsis, integer or boolean arrays."""
     index, arrays = of(x.data).constant_index(index)
     return (_gather if arrays else _slice)(x, index=index)
+
+
+def check_ids(what: str, ids: Any, count: int) -> None:
+    """Raise unless ids are an array of integers from 0 to count - 1; in every replay anew.
+
+    See `errors.check_ids`.
+    """
+    errors.check_ids(what, ids, count)
+    of(ids).recheck(lambda array: errors.check_ids(what, array, count), ids, count)
 
 
 def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:

@@ -67,3 +67,23 @@ def descent():
         optimizer.step(mg.grad(loss, net.parameters()))
         return {"loss": loss.detach()}
     return net, step
+
+
+def as_eager(step, *more):
+    """Check that step(x), x being a tensor with two numbers, gives the same eagerly and captured.
+
+    more: functions that give a further tensor to compare after each call.
+    """
+    found = []
+    for captured in (False, True):
+        x = mg.tensor([0.5, -0.5])
+        run = mg.capture(lambda x=x: step(x)) if captured else lambda x=x: step(x)
+        rows = []
+        for values in ([1.0, 2.0], [3.0, 4.0], [-5.0, 6.0]):
+            x.assign(mg.tensor(values))
+            results = run()
+            named = results if isinstance(results, dict) else {"": results}
+            rows.append({name: (y.shape, y.numpy().tolist()) for name, y in named.items()}
+                        | {i: ask().numpy().tolist() for i, ask in enumerate(more)})
+        found.append(rows)
+    assert found[0] == found[1]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Container, Sequence
 
 import numpy as np
 
@@ -34,11 +34,13 @@ class Backend:
 
     precision: how exact float32 products are, one of `precisions`. capturable: whether a step can
     be recorded and replayed here. picks_batches: whether it holds a data set and picks batches.
+    anew: attributes of optimizers and averages that a replay reads anew.
     """
 
     precision = "fp32"
     precisions: tuple[str, ...] = ("fp32",)
     capturable = picks_batches = False
+    anew: Container[str] = ()
 
     def __init__(self, device: str, module: ModuleType | Any, array_type: type) -> None:
         self.device = device
@@ -54,6 +56,11 @@ class Backend:
 
     def __repr__(self) -> str:
         return f"Backend({self.device!r})"
+
+    @property
+    def capturing(self) -> bool:
+        """Whether what is computed now is recorded."""
+        return False
 
     # Transfers: the only places where data changes its device.
 
@@ -184,6 +191,9 @@ class Backend:
     def follow(self, average: Array, value: Array, ema: Any) -> None:
         """Move an average towards a value, in place, by the present share of `ema`."""
         average += ema.share() * (value - average)
+
+    def recheck(self, check: Callable[[Array], None], array: Array, key: Any) -> None:
+        """Let every replay of a step make this check of an array, where a host can; key: which."""
 
     # Random numbers: `stream` draws on the host, a device that can draws the same itself.
 

@@ -37,7 +37,16 @@ class Recording:
     def op(self, *_: Any) -> None:
         """An op ran; what it asked of the device is in the graph."""
 
-    keep = give = op
+    keep = op
+
+    def give(self, array: Array) -> Array:
+        """An array that every replay computes anew: this one itself, as it is in the graph."""
+        return array
+
+    @contextmanager
+    def in_op(self) -> Iterator[None]:
+        """What is made inside belongs to an op."""
+        yield
 
     def stop(self) -> None:
         """Capturing computes nothing: put the host's counters back, and keep what they counted."""
@@ -59,6 +68,7 @@ class Counting(Passes):
     """A device that can capture a step; a subclass says how, in `captured`."""
 
     capturable = picks_batches = True
+    anew = frozenset({"t", "lr"})  # they live on the device
 
     def __init__(self, device: str, module: Any, array_type: type) -> None:
         super().__init__(device, module, array_type)

@@ -7,7 +7,8 @@ the old ones. Nothing is left out but results that nobody reads, so the bits are
 
 Recording must change nothing, so what would change something is noted down only: parameters and
 running statistics stay, counters go back when it ends. An array that came from elsewhere, by
-arithmetic outside of ops, would be frozen in the replays, and is refused.
+arithmetic outside of ops, would be frozen in the replays, and is refused; and as nobody would see
+that Python writes into an array directly, none that the step can reach may be written meanwhile.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from minigan.backend.base import Array
 from minigan.backend.cpu_calls import Call, memory_of, placed
 from minigan.backend.cpu_lanes import Lanes
 from minigan.backend.cpu_passes import Passes
+from minigan.backend.reading import EVERYTHING
 
 MAKERS = ("arange", "empty", "eye", "full", "ones", "zeros")  # what they make is the same each time
 
@@ -39,20 +41,41 @@ class Tape:
         self._places: dict[int, int] = {}                  # by id, of arrays that are alive
         self._constants: set[int] = set()                  # ids of arrays from MAKERS
         self._fixed: set[int] = set()                      # places of constants and numbers
+        self._shared: dict[int, int] = {}                  # of the places of views: of which place
+        self._families: dict[int, list[Any]] = {}          # by memory, weak references to arrays
+        self._guarded: list[Any] = []                      # weak references to what is read-only
+        self._ops = 0                                      # that are being computed
+        self._checks: dict[Any, Callable[[], None]] = {}   # made before each replay
         self._counters: dict[tuple[Any, str], int] = {}    # values when recording began
         self._results: list[tuple[int, Array]] = []
         self._lanes: Lanes | None = None
 
     # Recording.
 
+    @contextmanager
+    def in_op(self) -> Iterator[None]:
+        """What is made inside belongs to an op, whose forward may write to it."""
+        self._ops += 1
+        try:
+            yield
+        finally:
+            self._ops -= 1
+
+    def _guard(self, array: Array) -> None:
+        """Let Python not write to an array until the recording ends."""
+        if isinstance(array, np.ndarray) and array.flags.writeable and not self._ops:
+            array.flags.writeable = False
+            self._guarded.append(weakref.ref(array))
+
     def op(self, xp: Any, op: Any, inputs: Sequence[Any], settings: dict[str, Any], result: Array
            ) -> None:
         """Note down an op: arrays and numbers in, an array out."""
         index = [part for part in settings.get("index") or () if isinstance(part, np.ndarray)]
-        run = (_indexed(xp, op.forward, settings, len(inputs)) if index else
+        run = (_indexed(xp, op, settings, len(inputs)) if index else
                functools.partial(op.forward, xp, **settings))
         self.call(_as_array(run) if result.ndim == 0 else run, [*inputs, *index], result,
                   out=None if index or result.ndim == 0 else op.out)
+        self._guard(result)
 
     def call(self, run: Callable[..., Any], inputs: Sequence[Any] = (), result: Any = None,
              reads: Sequence[Any] = (), writes: Sequence[Any] = (), **more: Any) -> None:
@@ -60,17 +83,64 @@ class Tape:
         if result is not None and id(result) in self._places:
             return  # nothing new: an op handed on its input, or what another op made within it
         places = [self._place_of(value) for value in inputs]
+        self._guarded += [weakref.ref(array) for array in writes
+                          if isinstance(array, np.ndarray) and not array.flags.writeable]
         made: dict[str, Any] = {}
         if result is not None:
             made = {"result": self._new_place(result),
                     "kind": (result.shape, result.dtype, result.flags.c_contiguous)}
             views = [p for p, value in zip(places, inputs) if memory_of(value) == memory_of(result)]
             if views:
-                made["shares"] = views[0]
+                made["shares"] = self._shared[made["result"]] = views[0]
             else:
                 self._constants.discard(memory_of(result))  # made by a call, if by way of a maker
         self.calls.append(Call(run, places, reads=tuple(map(memory_of, reads)),
                                writes=tuple(map(memory_of, writes)), **made, **more))
+
+    def draw(self, run: Callable[..., Array], inputs: Sequence[Any], result: Array, **more: Any
+             ) -> Array:
+        """Note down what is made outside of ops; returns the result."""
+        self.call(run, inputs, result, **more)
+        self._guard(result)
+        return result
+
+    def makes(self, array: Array) -> bool:
+        """Whether the step has made this array, or what it is a view of."""
+        if {id(array), id(array.base)} & self._constants:
+            return True
+        place = self._places.get(id(array))
+        while place in self._shared:
+            place = self._shared[place]
+        return place is not None and self._values[place] is None
+
+    def rewrite(self, run: Callable[..., Any], array: Array, value: Any) -> None:
+        """Note down: run(array, value) writes to this array, which the step has made.
+
+        In every replay the step makes another one. So the call makes a copy that is written, and
+        from now on that, with new views of it, has the place of the array and of its views.
+        """
+        self._place_of(array)
+        whole, *views = [found for reference in self._families[memory_of(array)]
+                         if (found := reference()) is not None]
+        if not whole.flags.c_contiguous:
+            raise RuntimeError("a tensor that the step itself has made, in another order than C's, "
+                               "is written; compute a new tensor instead")
+        part = _part_of(whole, array)
+
+        def rewritten(whole: Array, value: Any) -> Array:
+            copy = whole.copy()
+            run(part(copy), value)
+            return copy
+
+        made = np.empty_like(whole)
+        self.call(rewritten, [whole, value], made)
+        self._constants.discard(id(whole))
+        self._places[id(whole)] = self._places[id(made)]
+        for view in views:
+            make = _part_of(whole, view)
+            again = make(made)
+            self.call(make, [made], again)
+            self._places[id(view)] = self._places[id(again)]
 
     def part(self, run: Callable[..., Array], inputs: Sequence[Array], result: Array) -> None:
         """Note down what an op is made of, unless of an array of its own: then it is one call."""
@@ -81,20 +151,32 @@ class Tape:
         """Take note of an array whose values every replay may share."""
         self._constants.add(id(array))
         weakref.finalize(array, self._constants.discard, id(array))
+        self._guard(array)
         return array
 
     def keep(self, array: Array) -> None:
         """Take an array that was there before the recording as it is, whatever it will hold."""
-        if id(array) not in self._places:
+        if isinstance(array, np.ndarray) and id(array) not in self._places:
             self._values[self._new_place(array)] = array
+            self._guard(array)
+
+    def check(self, check: Callable[[Array], None], array: Array, key: Any) -> None:
+        """Let every replay call check(array), before anything else where nothing made the array."""
+        memory, key = memory_of(array), (id(array), key)
+        if self.makes(array) or any(memory in call.writes for call in self.calls):
+            self.call(check, [array], writes=[check])
+        elif key not in self._checks:
+            self._checks[key] = functools.partial(check, array)
 
     def count(self, owner: Any, counter: str) -> None:
         """Remember a counter, to put it back."""
         self._counters.setdefault((owner, counter), getattr(owner, counter))
 
-    def give(self, array: Array) -> None:
-        """Let every replay write into this array, a result, what it computes in its place."""
-        self._results.append((self._place_of(array), array))
+    def give(self, array: Array) -> Array:
+        """An array into which every replay writes what it computes in the place of this one."""
+        given = array.copy(order="K")  # of its own: a result may be read-only, or a view
+        self._results.append((self._place_of(array), given))
+        return given
 
     def _place_of(self, value: Any) -> int:
         if not isinstance(value, np.ndarray):
@@ -104,7 +186,11 @@ class Tape:
         if id(value) not in self._places:
             if not {id(value), id(value.base)} & self._constants:
                 raise RuntimeError(f"an array, {value.dtype} {value.shape}, was made outside of "
-                                   f"ops, so every replay would use its present values")
+                                   f"ops, so every replay would use its present values; make "
+                                   f"constants before the step, draw random numbers from a stream, "
+                                   f"bring data in a tensor that is given new values with assign")
+            if id(value) not in self._constants:
+                self._place_of(value.base)  # first what it is a view of
             self.keep(value)
             self._fixed.add(self._places[id(value)])
         return self._places[id(value)]
@@ -112,6 +198,7 @@ class Tape:
     def _new_place(self, array: Array) -> int:
         self._places[id(array)] = place = len(self._values)
         self._values.append(None)
+        self._families.setdefault(memory_of(array), []).append(weakref.ref(array))
         weakref.finalize(array, self._places.pop, id(array), None)
         return place
 
@@ -119,6 +206,12 @@ class Tape:
         """Put the counters back, and keep the calls that are needed in every replay."""
         for (owner, counter), value in self._counters.items():
             setattr(owner, counter, value)
+        guarded = [array for reference in self._guarded if (array := reference()) is not None]
+        for array in sorted(guarded, key=lambda array: array.base is not None):  # views at last
+            if array.base is None or getattr(array.base, "flags", array.flags).writeable:
+                array.flags.writeable = True
+        self._guarded.clear()
+        self._families.clear()
         self._places.clear()
         wanted = {place for place, _ in self._results}
         self.calls = placed(self._needed(self._varying()), self._values, wanted)
@@ -151,6 +244,8 @@ class Tape:
 
         The first replay is timed, which tells whether several calls at once would be faster.
         """
+        for check in self._checks.values():
+            check()
         if self._lanes is None:
             seconds = [self._make(call) for call in self.calls]
             self._lanes = Lanes(self.calls, self._values, seconds)
@@ -169,6 +264,8 @@ class Tape:
             lines.append(f"{made}f{i}({', '.join(f'v{place}' for place in call.inputs)})")
             lines += [f"del v{place}" for place in call.last]
         lines += [f"r{i}[...] = v{place}" for i, (place, _) in enumerate(self._results)]
+        if len(lines) == 1:
+            lines.append("pass")
         return "\n    ".join(lines)
 
     @functools.cached_property
@@ -196,16 +293,25 @@ def _as_array(run: Callable[..., Any]) -> Callable[..., Array]:
     return lambda *values: np.asarray(run(*values))
 
 
-def _indexed(xp: Any, forward: Callable[..., Array], settings: dict[str, Any], n: int
-             ) -> Callable[..., Array]:
+def _indexed(xp: Any, op: Any, settings: dict[str, Any], n: int) -> Callable[..., Array]:
     """An op with n inputs whose index has arrays, which come behind the inputs."""
     def run(*values: Any) -> Array:
         arrays = iter(values[n:])
         index = tuple(next(arrays) if isinstance(part, np.ndarray) else part
                       for part in settings["index"])
-        return forward(xp, *values[:n], **{**settings, "index": index})
+        try:
+            return op.forward(xp, *values[:n], **{**settings, "index": index})
+        except IndexError as error:
+            raise IndexError(f"{op.name}: {error}") from error
 
     return run
+
+
+def _part_of(whole: Array, view: Array) -> Callable[[Array], Array]:
+    """A function that makes, of an array like `whole`, the view that `view` is of `whole`."""
+    offset = view.ctypes.data - whole.ctypes.data
+    shape, dtype, strides = view.shape, view.dtype, view.strides
+    return lambda array: np.ndarray(shape, dtype, array, offset, strides)
 
 
 _recorded: ContextVar[Tape | None] = ContextVar("the tape that is recorded here", default=None)
@@ -219,6 +325,7 @@ class Taping(Passes):
     """
 
     capturable = True
+    anew = EVERYTHING  # rules are Python and run in every replay
     _tape = property(lambda self: _recorded.get())  # while a step is recorded
 
     def __init__(self, device: str, module: Any, array_type: type) -> None:
@@ -228,10 +335,15 @@ class Taping(Passes):
         self._counting = Lock()
         self.__dict__.update(self._plain)
 
+    @property
+    def capturing(self) -> bool:
+        """Whether the thread that asks records a step."""
+        return _recorded.get() is not None
+
     @contextmanager
     def recording(self) -> Iterator[Tape]:
-        """Record all that is computed inside as one tape, which `replay` runs."""
-        if self._tape is not None:
+        """Record all that this thread computes inside as one tape, which `replay` runs."""
+        if _recorded.get() is not None:
             raise RuntimeError("a step is being captured already; captures do not nest")
         tape = Tape()
         with self._counting:
@@ -251,26 +363,36 @@ class Taping(Passes):
     def _change(self, run: Callable[..., Any], inputs: Sequence[Any], reads: Sequence[Any],
                 writes: Sequence[Any], **more: Any) -> None:
         """Do what changes something, or note it down where a step is recorded."""
-        if self._tape is None:
+        tape = _recorded.get()
+        if tape is None:
             run(*inputs)
         else:
-            self._tape.call(run, inputs, None, reads, writes, **more)
+            tape.call(run, inputs, None, reads, writes, **more)
 
     # What changes something. Of a counter's owner, all counters are one piece of memory.
 
     def advance(self, owner: Any, counter: str, by: int = 1) -> None:
+        tape = _recorded.get()
         count = functools.partial(super().advance, owner, counter, by)
-        if self._tape is not None:
-            self._tape.count(owner, counter)
-            self._tape.call(count, writes=[owner])
+        if tape is not None:
+            tape.count(owner, counter)
+            tape.call(count, writes=[owner])
         count()
 
     def assign(self, target: Array, value: Any) -> None:
-        self._change(functools.partial(np.copyto, target), [value], (), [target],
-                     target=target if isinstance(value, np.ndarray) else None)
+        tape = _recorded.get()
+        if tape is not None and tape.makes(target):
+            tape.rewrite(np.copyto, target, value)
+        else:
+            self._change(functools.partial(np.copyto, target), [value], (), [target],
+                         target=target if isinstance(value, np.ndarray) else None)
 
     def limit(self, array: Array, low: float, high: float) -> None:
-        self._change(functools.partial(super().limit, array, low, high), (), (), [array])
+        tape = _recorded.get()
+        if tape is not None and tape.makes(array):
+            tape.rewrite(lambda part, _: np.clip(part, low, high, out=part), array, 0)
+        else:
+            self._change(functools.partial(super().limit, array, low, high), (), (), [array])
 
     def update(self, optimizer: Any) -> None:
         self._change(functools.partial(super().update, optimizer), (),
@@ -290,12 +412,11 @@ class Taping(Passes):
         return self._drawn(functools.partial(super().normal, stream, *settings), stream)
 
     def _drawn(self, draw: Callable[[], Array], stream: Any) -> Array:
-        if self._tape is None:
+        tape = _recorded.get()
+        if tape is None:
             return draw()
-        self._tape.count(stream, "counter")
-        values = draw()
-        self._tape.call(draw, (), values, writes=[stream])
-        return values
+        tape.count(stream, "counter")
+        return tape.draw(draw, (), draw(), writes=[stream])
 
     # What is made of parts.
 
@@ -305,16 +426,27 @@ class Taping(Passes):
         Where a step asks for the same again, the same function of the same arrays, its replays make
         it once.
         """
-        result = run(*arrays)
-        if self._tape is not None:
-            self._tape.part(run, arrays, result)
+        result, tape = run(*arrays), _recorded.get()
+        if tape is not None:
+            tape.part(run, arrays, result)
         return result
 
     def copied(self, array: Array) -> Array:
-        copy = array.copy()
-        if self._tape is not None:
-            self._tape.call(np.copy, [array], copy)
-        return copy
+        copy, tape = array.copy(), _recorded.get()
+        return copy if tape is None else tape.draw(np.copy, [array], copy)
+
+    def array(self, values: Any, dtype: Any = None, copy: bool = True) -> Array:
+        """An array with these values; of an array that a replay knows, it makes the copy anew."""
+        make = functools.partial(np.array, dtype=dtype, copy=copy)
+        array, tape = make(values), _recorded.get()
+        if tape is None or array is values or not isinstance(values, np.ndarray):
+            return array
+        return tape.draw(make, [values], array)
+
+    def recheck(self, check: Callable[[Array], None], array: Array, key: Any) -> None:
+        tape = _recorded.get()
+        if tape is not None:
+            tape.check(check, array, key)
 
     # What a replay cannot do: let Python look at a value.
 
@@ -327,7 +459,7 @@ class Taping(Passes):
         return super().to_host(array)
 
     def _refuse(self, what: str) -> None:
-        if self._tape is not None:
+        if _recorded.get() is not None:
             raise RuntimeError(f"{what}() is not permitted while a step is captured: the code that "
                                f"reads the value does not run in a replay")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any, Callable, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from minigan import errors
 from minigan.backend import Streams, default
+from minigan.backend.reading import asks, reads
 from minigan.engine import Tensor, no_grad
 from minigan.nn import Module
 from minigan.optim import EMA, Optimizer
@@ -73,6 +75,17 @@ def _check(what: str, field: dataclasses.Field, value: Any) -> None:
         raise ValueError(f"{what} must be above 0, got {value!r}")
 
 
+def _noted(step: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
+    """A model's step that says, where it is recorded, what it reads from the model."""
+    @functools.wraps(step)
+    def noted(self: Model, *inputs: Tensor, **more: Tensor) -> dict[str, Tensor]:
+        reads(self)
+        asks(f"kind of {type(self).__name__}'s step", self.kind)
+        return step(self, *inputs, **more)
+
+    return noted
+
+
 @dataclasses.dataclass(frozen=True)
 class Panel:
     """One plot of the loss curves: which of the losses that `step` returns it shows.
@@ -119,12 +132,17 @@ class Model:
     ema: EMA | None = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Give a subclass the name and the presets that neither it nor a base of it has."""
+        """Give a subclass the name and the presets that neither it nor a base of it has.
+
+        Its step says what it reads, for recorded steps.
+        """
         super().__init_subclass__(**arguments)
         if not hasattr(cls, "name"):
             cls.name = cls.__name__.lower()
         if not hasattr(cls, "presets") and dataclasses.is_dataclass(cls.Settings):
             cls.presets = {"default": cls.Settings()}
+        if "step" in vars(cls):
+            cls.step = _noted(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, preset: str | None = None, shape: Shape = (28, 28, 1),
                  streams: Streams | int = 0, n_classes: int = 10, **settings: Any) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigan import errors
 from minigan.backend import Stream, of
-from minigan.engine import Tensor, broadcast_to, getitem, reshape, sum
+from minigan.engine import Tensor, broadcast_to, check_ids, getitem, reshape, sum
 from minigan.nn import init
 from minigan.nn.layers import Dense, Embedding
 from minigan.nn.module import Module, Sequential
@@ -15,7 +14,7 @@ from minigan.ops import concatenate
 
 def one_hot(labels: Tensor, n_classes: int, dtype: Any) -> Tensor:
     """1 at each label, else 0: (N,) integers -> (N, n_classes) of a float dtype."""
-    errors.check_ids("labels", labels.data, n_classes)
+    check_ids("labels", labels.data, n_classes)
     return getitem(Tensor(of(labels.data).eye(n_classes, dtype=dtype)), labels)
 
 

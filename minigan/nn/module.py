@@ -7,6 +7,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from minigan.backend import Array, get, of
+from minigan.backend.reading import reads
 from minigan.engine import Tensor
 
 
@@ -54,6 +55,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any) -> Tensor:
+        reads(self)
         return self.forward(*inputs)
 
     # What belongs to a module, with names such as "0.weight".

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigan import errors
 from minigan.backend import of
-from minigan.engine import Tensor, getitem, negative
+from minigan.engine import Tensor, check_ids, getitem, negative
 from minigan.ops.elementwise import softplus, square
 from minigan.ops.reductions import log_softmax, mean
 
@@ -32,7 +31,7 @@ def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
     if logits.ndim != 2 or getattr(data, "shape", None) != logits.shape[:1]:
         raise ValueError(f"softmax_cross_entropy: logits must be (N, K) and labels an array (N,), "
                          f"got {logits.shape} and {getattr(data, 'shape', data)}")
-    errors.check_ids("softmax_cross_entropy: labels", data, logits.shape[1])
+    check_ids("softmax_cross_entropy: labels", data, logits.shape[1])
     rows = of(logits.data).arange(logits.shape[0])
     return negative(mean(getitem(log_softmax(logits), (rows, data))))
 

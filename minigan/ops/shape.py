@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from minigan import errors
 from minigan.backend import of
-from minigan.engine import Tensor, broadcast_to, getitem, op, reshape, scatter_add, transpose
+from minigan.engine import (Tensor, broadcast_to, check_ids, getitem, op, reshape, scatter_add,
+                            transpose)
 from minigan.ops.elementwise import where
 
 
@@ -72,15 +72,14 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
         padded = padded.astype(x.dtype)  # nothing was summed
     if not value:
         return padded
-    outside = of(x.data).ones(shape, bool)
-    outside[inside] = False
-    return where(Tensor(outside), value, padded)
+    is_inside = scatter_add(Tensor(of(x.data).ones(x.shape, bool)), inside, shape)
+    return where(is_inside, padded, value)
 
 
 def embedding(ids: Any, table: Tensor) -> Tensor:
     """Rows of a table: ids (...) integers from 0 to K - 1, table (K, D) -> (..., D)."""
     data = ids.data if isinstance(ids, Tensor) else ids
-    errors.check_ids("embedding: ids", data, table.shape[0])
+    check_ids("embedding: ids", data, table.shape[0])
     return getitem(table, data)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigan.backend import Backend
-from minigan.capturing import Captured, Results, capture
+from minigan.capturing import Captured, ChangedError, Results, capture
 from minigan.data import Batches
 from minigan.engine import Tensor
 from minigan.models.model import Model
@@ -61,7 +61,8 @@ class Stepper:
     """Trains a model by one step a call.
 
     captured: the first step of each kind runs op by op, the second is captured, and from then on
-    each is a replay. The bits are the same.
+    each is a replay. The bits are the same. Where somebody has changed what the recorded steps had
+    read, such as a layer's settings, they are recorded anew.
     """
 
     def __init__(self, model: Model, batches: Batches, xp: Backend, captured: bool = False) -> None:
@@ -79,7 +80,11 @@ class Stepper:
         if graph is None:
             graph = self.graphs[kind] = capture(self.run,
                                                 [*self.model.tensors(), *self.feed.tensors])
-        return graph()
+        try:
+            return graph()
+        except ChangedError:
+            self.graphs = {kind: None}
+            return self.run()
 
     def run(self) -> Results:
         """One step, op by op."""

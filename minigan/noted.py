@@ -1,0 +1,347 @@
+"""What a recorded step read from Python, and whether that is still what it was.
+
+Before each replay everything is compared that may have decided what was computed. That must cost a
+few microseconds, so what is compared lies in lists that Python compares by itself: the attributes
+of objects as the dicts that they are kept in, beside copies of these dicts. Only where something
+differs, `changes` looks closer and puts it into words.
+"""
+
+from __future__ import annotations
+
+import dis
+from contextlib import contextmanager
+from functools import partial
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, Callable, Container, Iterable, Iterator, NamedTuple
+
+from minigan.backend import Backend
+from minigan.backend.reading import EVERYTHING, Question, noting
+from minigan.engine import Memory, Tensor
+
+MISSING = object()
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+CODE = (ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
+CONTAINERS = (list, tuple, dict, set)
+MOST = 256  # entries of a list or dict that is compared
+
+
+class Left(NamedTuple):
+    """A tensor that the step makes and leaves somewhere; what is there now, and to put it there."""
+
+    tensor: Any
+    get: Callable[[], Any]
+    put: Callable[[Any], None]
+
+
+class Noted:
+    """What one step read, noted down while it is recorded.
+
+    began: the tick at which that began: a tensor of an earlier one was there before.
+    keep: called with the array of each tensor that was there before.
+    """
+
+    def __init__(self, began: int, keep: Callable[[Any], None]) -> None:
+        self.began = began
+        self._keep = keep
+        self._seen: dict[int, Any] = {}           # by id, so that they stay alive
+        self._tensors: dict[int, Tensor] = {}     # those that were there before, by id
+        self._used: set[int] = set()              # ids of those that an op read
+        self._gradients: dict[int, Any] = {}      # what their `grad` was, by id
+        self._marks: dict[Memory, int] = {}       # when memory that the step writes was written
+        # Lists that are equal as long as nothing has changed, and what their entries are.
+        self._live: list[Any] = []                # dicts, lists and sets
+        self._copies: list[Any] = []
+        self._places: list[tuple[str, Any]] = []  # what to call each, and the object it is of
+        self._asked: list[Question] = []
+        self._answers: list[Any] = []
+        self._questions: list[str] = []
+        self._putting: list[Callable[[Any], None] | None] = []
+        self._known: set[Any] = set()
+        self._arrays: list[tuple[int, bool]] = []
+        self._held: list[Any] = []                # the arrays, so that no other gets their ids
+
+    # Noting down.
+
+    @contextmanager
+    def noting(self, step: Callable[[], Any], tensors: Iterable[Tensor]) -> Iterator[None]:
+        """Note down what is read inside, and what the step's function finds under its names."""
+        for tensor in tensors:
+            self.tensor(tensor)
+        before = noting.set(self)
+        try:
+            self._function(step)
+            yield
+        finally:
+            noting.reset(before)
+            for memory, written in self._marks.items():
+                memory.written = written  # recording writes nothing
+
+    def tensor(self, tensor: Tensor) -> None:
+        """A tensor: the array that it holds, and whether a gradient can flow to it."""
+        if id(tensor) in self._tensors or tensor.tick >= self.began:
+            return
+        self._tensors[id(tensor)] = tensor
+        self._gradients[id(tensor)] = tensor.grad
+        self._arrays.append((id(tensor.data), tensor.requires_grad))
+        self._held.append(tensor.data)
+        self._keep(tensor.data)
+
+    def used(self, tensor: Tensor) -> None:
+        """A tensor that an op reads."""
+        self.tensor(tensor)
+        self._used.add(id(tensor))
+
+    def writes(self, memory: Memory) -> None:
+        """Memory that is about to be marked as written."""
+        self._marks.setdefault(memory, memory.written)
+
+    def owner(self, owner: Any, anew: Container[str] = ()) -> None:
+        """An object's attributes, but those that every replay reads anew; of a network all parts'.
+        """
+        if id(owner) in self._seen:
+            return
+        self._seen[id(owner)] = owner
+        kind = type(owner).__name__
+        if not hasattr(owner, "named_modules"):
+            return self._attributes(kind, owner, anew)
+        for path, part in owner.named_modules():
+            if part is owner:
+                self._attributes(kind, part, anew)
+            elif id(part) not in self._seen:
+                self._seen[id(part)] = part
+                self._attributes(f"{path!r} of {kind}, a {type(part).__name__},", part, anew)
+
+    def answer(self, what: str, ask: Question, key: Any = None,
+               put: Callable[[Any], None] | None = None) -> None:
+        """What a question is answered with.
+
+        key: what tells the question from others, else `what`. put: changes the answer.
+        """
+        key = what if key is None else key
+        if key not in self._known:
+            self._known.add(key)
+            self._questions.append(what)
+            self._asked.append(ask)
+            self._answers.append(ask())
+            self._putting.append(put)
+
+    def _attributes(self, name: str, owner: Any, anew: Container[str]) -> None:
+        attributes = vars(owner)
+        if not anew:
+            self._live.append(attributes)
+            self._copies.append(dict(attributes))
+            self._places.append((name, owner))
+        elif anew is not EVERYTHING:
+            for key in attributes:
+                if key not in anew:
+                    self._attribute(f"{key} of {name}", owner, key)
+        for key, value in attributes.items():
+            if anew is EVERYTHING or key not in anew:
+                self._value(f"{key} of {name}", value)
+
+    def _attribute(self, what: str, owner: Any, key: str) -> None:
+        self.answer(what, partial(getattr, owner, key, MISSING), (id(owner), key),
+                    partial(setattr, owner, key))
+
+    def _value(self, what: str, value: Any) -> None:
+        """A value that was found under a name: look into it, where it is a list or a dict."""
+        if isinstance(value, Tensor):
+            self.tensor(value)
+        elif type(value) in CONTAINERS and len(value) <= MOST and id(value) not in self._seen:
+            self._seen[id(value)] = value
+            if not isinstance(value, tuple):
+                self._live.append(value)
+                self._copies.append(value.copy())
+                self._places.append((what, None))
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in items:
+                self._value(f"{what}[{key!r}]", item)
+
+    def _function(self, function: Any) -> None:
+        """What a function of the step finds under the names in its code."""
+        while hasattr(function, "func") and hasattr(function, "args"):  # functools.partial
+            function = function.func
+        if not isinstance(function, (FunctionType, MethodType)):
+            function = getattr(type(function), "__call__", None) and function.__call__
+        owner = getattr(function, "__self__", None)
+        function = getattr(function, "__func__", function)
+        if not isinstance(function, FunctionType) or id(function) in self._seen:
+            return
+        self._seen[id(function)] = function
+        codes = list(_codes(function.__code__))
+        attributes = {name for code in codes for name in code.co_names}
+        if owner is not None:
+            self._named(type(owner).__name__, owner, attributes)
+        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self._value(f"a default of {function.__name__}", value)
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            self.answer(name, partial(_content, cell), id(cell),
+                        partial(setattr, cell, "cell_contents"))
+            self._found(name, _content(cell), attributes, function)
+        space = function.__globals__
+        for name in {name for code in codes for name in _globals_of(code) if name in space}:
+            self.answer(name, partial(space.get, name, MISSING), (id(space), name),
+                        partial(space.__setitem__, name))
+            self._found(name, space[name], attributes, function)
+
+    def _found(self, name: str, value: Any, attributes: set[str], function: FunctionType) -> None:
+        """What a function finds under a name, of which its code names these attributes."""
+        if isinstance(value, FunctionType) and value.__globals__ is function.__globals__:
+            self._function(value)
+        elif isinstance(value, ModuleType):
+            for key in attributes & vars(value).keys():
+                if isinstance(vars(value)[key], PLAIN):
+                    self._attribute(f"{key} of {name}", value, key)
+        elif not isinstance(value, CODE):
+            self._value(name, value)
+            self._named(name, value, attributes)
+
+    def _named(self, name: str, value: Any, attributes: set[str]) -> None:
+        """Those attributes of an object that are named in the code."""
+        if hasattr(value, "named_modules"):
+            return self.owner(value)
+        if isinstance(value, (Tensor, Backend)) or not hasattr(value, "__dict__"):
+            return
+        for key in attributes & vars(value).keys():
+            self._attribute(f"{key} of {name}", value, key)
+            self._value(f"{key} of {name}", vars(value)[key])
+
+    # When the step has been recorded.
+
+    def written(self) -> list[Memory]:
+        """What the step writes."""
+        return list(self._marks)
+
+    def left(self) -> list[Left]:
+        """Tensors made in the step that it leaves behind, as attributes or under its own names.
+
+        Where such a tensor takes the place of one that the step had read, it is how the step hands
+        something on to the next, which a replay cannot do: that is left to `changes`.
+        """
+        found = []
+        for live, copy in zip(self._live, self._copies):
+            for key, value in live.items() if isinstance(live, dict) else ():
+                if self._is_left(copy.get(key), value):
+                    found.append(Left(value, partial(live.get, key),
+                                      partial(live.__setitem__, key)))
+                    copy[key] = value
+        for i, (ask, put) in enumerate(zip(self._asked, self._putting)):
+            value = ask()
+            if put is not None and self._is_left(self._answers[i], value):
+                found.append(Left(value, ask, put))
+                self._answers[i] = value
+        for tensor in self._tensors.values():
+            if self._is_left(self._gradients[id(tensor)], tensor.grad):
+                found.append(Left(tensor.grad, partial(getattr, tensor, "grad"),
+                                  partial(setattr, tensor, "grad")))
+                self._gradients[id(tensor)] = tensor.grad
+        return found
+
+    def _is_left(self, before: Any, now: Any) -> bool:
+        return (isinstance(now, Tensor) and now.tick >= self.began
+                and not (isinstance(before, Tensor) and id(before) in self._used))
+
+    # Before a replay.
+
+    def same(self) -> bool:
+        """Whether nothing differs; False may also mean that something is only written otherwise."""
+        try:
+            return (self._live == self._copies
+                    and [(id(t.data), t.requires_grad) for t in self._tensors.values()]
+                    == self._arrays
+                    and [ask() for ask in self._asked] == self._answers)
+        except Exception:  # of things that cannot be compared, such as two arrays
+            return False
+
+    def changes(self) -> str:
+        """What has changed, in words; empty if nothing has."""
+        found = self._changes()
+        more = f"; and {len(found) - 2} more" if len(found) > 2 else ""
+        return "; ".join(found[:2]) + more
+
+    def _changes(self) -> list[str]:
+        found = []
+        for i, (live, copy) in enumerate(zip(self._live, self._copies)):
+            name, owner = self._places[i]
+            clauses = list(_compared(name, owner, copy, live))
+            found += clauses
+            if not clauses:
+                self._copies[i] = live.copy()
+        for tensor, (array, flag) in zip(self._tensors.values(), self._arrays):
+            what = f"the tensor {tensor.name or 'without a name'} of shape {tensor.shape}"
+            if id(tensor.data) != array:
+                found.append(f"{what} holds another array (write new values with assign)")
+            if tensor.requires_grad != flag:
+                found.append(f"requires_grad of {what} became {tensor.requires_grad}")
+        for what, ask, answer in zip(self._questions, self._asked, self._answers):
+            found += _clause(what, answer, ask())
+        return found
+
+    def carried(self) -> str:
+        """Whether the step adds gradients to those of the step before, in words; empty if not."""
+        for tensor in self._tensors.values():
+            if tensor.grad is not None and tensor.grad is not self._gradients[id(tensor)]:
+                return (f"grad of the tensor {tensor.name or 'without a name'} of shape "
+                        f"{tensor.shape} is added to what the step before left there")
+        return ""
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A function's code and that of the functions inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _globals_of(code: CodeType) -> set[str]:
+    """The names that code looks up among the globals."""
+    return {str(line.argval) for line in dis.get_instructions(code)
+            if line.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")}
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING
+
+
+def _compared(name: str, owner: Any, before: Any, now: Any) -> Iterator[str]:
+    """How an object's attributes, or a list or dict, differ from what they were."""
+    if isinstance(now, dict):
+        for key in {**before, **now}:
+            what = f"{name}[{key!r}]" if owner is None else f"{key} of {name}"
+            default = MISSING if owner is None else getattr(type(owner), str(key), MISSING)
+            old = before.get(key, default)
+            if old is not MISSING or owner is None:  # else nobody can have read it
+                yield from _clause(what, old, now.get(key, default))
+    elif isinstance(now, list) and len(now) == len(before):
+        for i, (old, new) in enumerate(zip(before, now)):
+            yield from _clause(f"{name}[{i}]", old, new)
+    elif not _equal(before, now):
+        yield f"{name} had {len(before)} entries and has {len(now)}"
+
+
+def _clause(what: str, old: Any, new: Any) -> list[str]:
+    if _equal(old, new):
+        return []
+    before, after = _look(old), _look(new)
+    return [f"{what} is another {after}" if before == after else
+            f"{what} was {before} and is {after}"]
+
+
+def _equal(old: Any, new: Any) -> bool:
+    if old is new:
+        return True
+    try:
+        return bool(old == new)
+    except Exception:
+        return False
+
+
+def _look(value: Any) -> str:
+    if value is MISSING:
+        return "missing"
+    text = repr(value) if isinstance(value, PLAIN) else ""
+    return text if 0 < len(text) <= 60 else type(value).__name__
