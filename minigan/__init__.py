@@ -8,6 +8,7 @@ pictures `mg.graph`; networks are `mg.nn`, `mg.optim`, `mg.losses`, `mg.penaltie
 which order to read it all.
 """
 
+from minigan import starting  # isort: skip  (it comes before all else)
 from minigan import data, gradcheck, graph, losses, models, nn, ops, optim, penalties, plot
 from minigan.backend import BackendError, Stream, Streams, seed, stream, use
 from minigan.backend.threads import use_threads

@@ -9,16 +9,35 @@ import sys
 import warnings
 from typing import Any, NoReturn, Sequence
 
-from minigan.commands.options import INTERRUPTED, Formatter
+from minigan import starting
+from minigan.commands.options import Formatter
 from minigan.console import Forgiving, can_flush, give_up, printable, quiet, tell
+from minigan.training.interrupt import Signals, exit_status
 
 COMMANDS = ("train", "resume", "sample", "evaluate", "toy", "export", "models", "data", "info",
             "bench", "profile")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status. Errors are one sentence on standard error."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run one command; returns the exit status. Errors are one sentence on standard error.
+
+    A signal that asks it to end (Ctrl-C, SIGTERM, SIGHUP) does so at any moment with status 128 and
+    its number; a training saves what was learned first.
+    """
+    with Signals(last=starting.PROGRAM) as signals:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        except KeyboardInterrupt as interruption:
+            signals.ignore()
+            tell("minigan: interrupted")
+            return exit_status(interruption)
+        finally:
+            signals.ignore()
+            if not can_flush(sys.stdout):
+                give_up(sys.stdout)
+
+
+def _run(arguments: Sequence[str]) -> int:
     options = _parser(arguments).parse_args(arguments)
     by_python = warnings.formatwarning
     warnings.formatwarning = _warning
@@ -28,9 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             if hasattr(sys.stdout, "flush"):
                 sys.stdout.flush()  # while a closed pipe can still be caught
         return status
-    except KeyboardInterrupt:
-        tell("minigan: interrupted")
-        return INTERRUPTED
     except BrokenPipeError:  # as after `| head`
         return 1
     except (ValueError, TypeError, ArithmeticError, OSError, RuntimeError, MemoryError) as error:
@@ -40,8 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     finally:
         warnings.formatwarning = by_python
-        if not can_flush(sys.stdout):
-            give_up(sys.stdout)
 
 
 def _warning(message: Warning | str, *place: object, **line: object) -> str:

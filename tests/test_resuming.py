@@ -21,7 +21,7 @@ import minigan as mg
 from minigan import data, plot
 from minigan.models.catalog import find
 from minigan.training import Trainer, archive, load, new_run
-from minigan.training.interrupt import CtrlC
+from minigan.training.interrupt import Signals
 from minigan.training.pictures import Pictures
 
 pytestmark = [pytest.mark.rounding, pytest.mark.usefixtures("alone")]
@@ -452,12 +452,12 @@ def test_ctrl_c_belongs_to_whoever_had_it():
 
     before = signal.signal(signal.SIGINT, theirs)
     try:
-        with CtrlC(lambda: pressed.append("ours")):
+        with Signals(lambda number: pressed.append("ours")):
             press()
         assert pressed == [signal.SIGINT] and signal.getsignal(signal.SIGINT) is theirs
     finally:
         signal.signal(signal.SIGINT, before)
-    with CtrlC(lambda: pressed.append("ours")):
+    with Signals(lambda number: pressed.append("ours")):
         press()
         with pytest.raises(KeyboardInterrupt):
             press()

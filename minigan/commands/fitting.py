@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from minigan.commands.options import INTERRUPTED
 from minigan.console import is_quiet, plural, remark, say
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ def captures(options: argparse.Namespace, before: dict[str, Any] | None = None) 
 def fit(trainer: Trainer, steps: int) -> int:
     """Train `steps` further steps, say so before and after; returns the exit status."""
     from minigan.training.classes import described
+    from minigan.training.interrupt import exit_status
     model, images = trainer.model, trainer.data
     say(str(trainer.folder) if is_quiet() else f"run folder: {trainer.folder}")
     size = "x".join(map(str, images.shape))
@@ -55,7 +55,7 @@ def fit(trainer: Trainer, steps: int) -> int:
         remark(f"interrupted at step {trainer.step:,}; what was learned is saved in "
                f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` "
                f"goes on with it")
-        return INTERRUPTED
+        return exit_status(trainer.signal)
     remark(f"{plural(trainer.step, 'step')} in {trainer.seconds:.0f} s; see "
            f"{trainer.folder.report.as_posix()}")
-    return 0
+    return exit_status(trainer.signal) if trainer.signal else 0

@@ -12,7 +12,6 @@ from typing import Any
 from minigan.data.places import user_path
 
 MOST_THREADS = max(1024, os.cpu_count() or 1)  # a typing error starts no million of them
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells count it
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter):

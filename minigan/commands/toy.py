@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import INTERRUPTED, add_quiet, count, natural, path, threads
+from minigan.commands.options import add_quiet, count, natural, path, threads
 from minigan.console import remark, say
 
 HELP = "train on points in the plane, and count the modes that are found"
@@ -33,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, print the report; returns 0 also where modes are missing: that is a finding."""
     from minigan.backend.threads import use_threads
+    from minigan.training.interrupt import exit_status
     from minigan.training.toy import Plan, ToyRun, floor, lines
     plan = Plan(options.points, options.loss, options.protocol, options.steps)
     toy = ToyRun(plan, options.out)
@@ -44,10 +45,10 @@ def run(options: argparse.Namespace) -> int:
     remark(f"{plan.describe()}; {which}" + (f", {done} of them done before" if done else ""))
     try:
         toy.train(seeds)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         say(f"interrupted; {len(toy.scores(seeds))} of {len(seeds)} seeds are done, and the same "
             f"command goes on after them")
-        return INTERRUPTED
+        return exit_status(interruption)
     say("\n".join(lines(list(toy.scores(seeds).values()), floor(plan), plan.parts)))
     say(f"see {(toy.path / f'seed-{seeds[0]}.png').as_posix()} and "
         f"{(toy.path / 'report.json').as_posix()}")

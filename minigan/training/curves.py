@@ -15,7 +15,8 @@ def curves(model: Model, records: Sequence[dict[str, Any]]) -> Figure | None:
     """What metrics.jsonl holds, and under it what a normal curve looks like; None if nothing."""
     series: dict[str, tuple[list[int], list[float]]] = {}
     for record in records:
-        for name in sorted(record.keys() - {"step", "seconds"}):  # not every step updates G
+        losses = record.keys() - {"step", "seconds", "warning"}
+        for name in sorted(losses):  # not every step updates G
             steps, values = series.setdefault(name, ([], []))
             steps.append(record["step"])
             values.append(record[name])

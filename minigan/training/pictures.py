@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 import numpy as np
 
 from minigan import plot
+from minigan.console import warn
 from minigan.data import Images
 from minigan.models.model import Model
 from minigan.training.animation import animate
 from minigan.training.curves import curves
+from minigan.training.diagnosis import NotFinite
 from minigan.training.folder import RunFolder
 from minigan.training.report import write_report
 from minigan.training.sampling import Preview
@@ -29,12 +33,32 @@ class Pictures:
                  config: dict[str, Any]) -> None:
         self.folder, self.model, self.config = folder, model, config
         self.preview = Preview(model, data)
+        self.tell: Callable[[str], None] = warn
+        self.failed: set[str] = set()  # what a warning was given of
 
-    def draw_samples(self, step: int, keep: bool = True) -> np.ndarray:
-        """Write samples/latest.png and, to keep, samples/STEP.png; returns the samples."""
-        images = self.preview.images()
-        png = plot.png(self.preview.grid(images), SCALE)
-        self.folder.write_grid(step, png, keep)
+    @contextmanager
+    def extra(self, what: str) -> Iterator[None]:
+        """Nothing that fails in here ends a training: of each `what` there is one warning.
+
+        But for samples that are not finite: that is a failure of the training itself.
+        """
+        try:
+            yield
+        except NotFinite:
+            raise
+        except Exception as error:
+            if what not in self.failed:
+                self.failed.add(what)
+                self.tell(f"{what} could not be written ({reason(error)}); training goes on, and "
+                          f"does not say it again")
+
+    def draw_samples(self, step: int, keep: bool = True) -> np.ndarray | None:
+        """Write samples/latest.png and, to keep, samples/STEP.png; returns the samples, if any."""
+        images = None
+        with self.extra("the samples"):
+            images = self.preview.images()
+            png = plot.png(self.preview.grid(images), SCALE)
+            self.folder.write_grid(step, png, keep)
         return images
 
     def curves(self) -> Figure | None:
@@ -43,18 +67,35 @@ class Pictures:
 
     def draw_summary(self, numbers: dict[str, Any]) -> None:
         """Write losses.png, samples.gif and report.html. numbers: see `write_report`."""
-        figure = self.curves()
-        if figure is not None:
-            with self.folder.replacing(self.folder.losses) as file:
-                file.write(plot.png(figure))
-        grids = {step: path for step, path in self.folder.grids().items()
-                 if step in (0, numbers["step"]) or is_milestone(step) and step < numbers["step"]}
-        if grids:
-            animate(grids, self.folder.animation, SCALE)
-        write_report(self.folder, self.model, self.config, numbers, grids)
+        grids: dict[int, Path] = {}
+        with self.extra("losses.png"):
+            figure = self.curves()
+            if figure is not None:
+                with self.folder.replacing(self.folder.losses) as file:
+                    file.write(plot.png(figure))
+        with self.extra("samples.gif"):
+            grids = self._frames(numbers["step"])
+            if grids:
+                animate(grids, self.folder.animation, SCALE)
+        with self.extra("report.html"):
+            write_report(self.folder, self.model, self.config, numbers, grids)
+
+    def _frames(self, last: int) -> dict[int, Path]:
+        """The grids that are shown of a run up to a step, by step."""
+        return {step: path for step, path in self.folder.grids().items()
+                if step in (0, last) or is_milestone(step) and step < last}
 
 
 def is_milestone(step: int) -> bool:
     """10, 15, 20, 30, 50, 70, 100, 150, ...: steps whose grid is kept, and a frame of the GIF."""
     tens = 10 ** int(math.log10(step)) if step else 0
     return step >= 10 and step in (tens, 1.5 * tens, 2 * tens, 3 * tens, 5 * tens, 7 * tens)
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, in a few words."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror.lower()}"
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}" if str(error) else "out of memory"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -20,6 +20,7 @@ from minigan.backend import of
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
 from minigan.backend.threads import use_threads
+from minigan.console import warn
 from minigan.data import Batches, Images
 from minigan.engine import Tensor
 from minigan.models.catalog import Maker, check_trainable, qualified, source_crc
@@ -28,7 +29,7 @@ from minigan.training import archive, resuming
 from minigan.training.classes import as_trained
 from minigan.training.diagnosis import NotFinite, check, explain
 from minigan.training.folder import RunFolder, Version, discard, identity, new_run, version
-from minigan.training.interrupt import CtrlC
+from minigan.training.interrupt import Signals
 from minigan.training.loading import build
 from minigan.training.pictures import Pictures, is_milestone
 from minigan.training.progress import Progress
@@ -82,6 +83,9 @@ class Trainer:
         self.losses: dict[str, Any] = {}     # the latest: a WGAN's G moves every fifth step only
         self.seconds = 0.0                   # spent training so far
         self.interrupted = False
+        self.signal: int | None = None       # that asked the last `fit` to end
+        self._unfinished = False             # a step was begun and has not ended
+        self._unwritten: list[dict[str, Any]] = []  # lines that metrics.jsonl could not take
         self.xp = of(model.generator.parameters()[0].data)
         if capture and not self.xp.capturable:
             raise ValueError(f"capture: the model's backend, {self.xp.device!r}, cannot capture "
@@ -130,11 +134,21 @@ class Trainer:
 
     # Training.
 
-    def fit(self, steps: int) -> Trainer:
+    def fit(self, steps: int, quiet: bool = False) -> Trainer:
         """Train `steps` further steps; on Ctrl-C finish the step, save, and return.
 
-        `interrupted` then says so. So does a notebook's stop button. A second Ctrl-C stops at once,
-        and the last checkpoint stays.
+        `interrupted` then says so, and `signal` which signal it was: SIGTERM and SIGHUP are
+        listened to as Ctrl-C is, and so is a notebook's stop button. Who trains several models in a
+        row looks at it. A second signal stops at once, and the last checkpoint stays.
+
+        A step that ended in the middle (a second Ctrl-C, too little memory) has changed D and not
+        G. The next `fit` then goes back to the checkpoint first, says so, and trains `steps` steps
+        from there. After any other error, as one of a callback's, it goes on where it was.
+
+        Pictures, the report, progress and the losses' log are extras: what fails in them is a
+        warning, once. Where a checkpoint cannot be written, training ends.
+
+        quiet: no progress; warnings are still given.
 
         Raises:
             FloatingPointError: a number became infinite or NaN; says where, as far as it can be
@@ -142,47 +156,92 @@ class Trainer:
             RuntimeError: another process trains in this run folder, another trainer has trained
                 there since this one was made, or there is another run in its place now.
             FileNotFoundError: the folder was moved or deleted; says where to go on.
+            OSError: a checkpoint could not be written.
         """
         if not isinstance(steps, int) or steps < 0:
             raise ValueError(f"steps must be a whole number of 0 or more, got {steps!r}")
-        self.steps, self._stopped, self.interrupted = self.step + steps, False, False
+        self._stopped, self.interrupted, self.signal = False, False, None
         try:
-            with self.folder.locked(), CtrlC(self.stop), Progress(self.step, self.steps) as bar:
-                self._begin()
-                while self.step < self.steps and not self._stopped:
-                    self.train_step()
-                    bar.advance()
-                    self._look(bar)
-                self.interrupted = self.step < self.steps
-                if self.step > self._saved_step:
-                    self.save()  # first, in case of a second Ctrl-C
-                self.pictures.draw_samples(self.step)
-                self.pictures.draw_summary(self.numbers())
+            with Signals(self._signalled), self.folder.locked():
+                self._whole_steps()
+                self.steps = self.step + steps
+                with Progress(self.step, self.steps, quiet=quiet) as bar:
+                    self._fit(bar)
         except NotFinite as symptom:
             raise FloatingPointError(explain(self, symptom)) from None
+        finally:
+            self.pictures.tell = warn
         return self
+
+    def _fit(self, bar: Progress) -> None:
+        self.pictures.tell = bar.warn
+        self._begin()
+        while self.step < self.steps and not self._stopped:
+            self.train_step()
+            bar.advance()
+            self._look(bar)
+        self.interrupted = self.step < self.steps
+        if self.step > self._saved_step:
+            self.save()  # first, in case of a second Ctrl-C
+        samples = self.pictures.draw_samples(self.step)
+        if not is_milestone(self.step):
+            self._warn(bar, self.watch.samples(self.step, samples))
+        self.pictures.draw_summary(self.numbers())
 
     def stop(self) -> None:
         """End `fit` after the present step, as Ctrl-C does."""
         self._stopped = True
 
+    def _signalled(self, number: int) -> None:
+        self.signal = number
+        self.stop()
+
+    def _whole_steps(self) -> None:
+        """Go back to the last checkpoint if a step was begun and has not ended."""
+        if not self._unfinished:
+            return
+        self.folder.claim(self.owner, self.version, self.step)
+        half = f"step {self.step + 1:,} was interrupted in the middle"
+        try:
+            arrays, config = archive.load(self.folder.checkpoint)
+        except (OSError, ValueError) as error:
+            raise RuntimeError(f"{half}, and there is no checkpoint to go back to ({error})"
+                               ) from None
+        self.load_state(arrays, config)
+        warn(f"{half}; training goes on from step {self.step:,}, that of "
+             f"{self.folder.checkpoint.as_posix()}", stacklevel=3)
+
     def _begin(self) -> None:
         self._began = time.monotonic() - self.seconds
         self.folder.claim(self.owner, self.version, self.step)
         self.folder.go_back(self.step, _is_read)
+        self._complete_log()
         self.save()  # the first steps too can be gone back from, and `steps` may be new
         if self.step == 0:
             self.pictures.draw_samples(0)
 
     @np.errstate(all="ignore")  # what is not finite is found by `_read` and `save`
     def train_step(self) -> None:
-        """One step on the next batch; `fit` does nothing else to the model."""
+        """One step on the next batch; `fit` does nothing else to the model.
+
+        Raises:
+            RuntimeError: the step before ended in the middle.
+        """
+        self._check_whole("train_step")
+        self._unfinished = True
         try:
             losses = self.stepper()
         except MemoryError as error:
             raise MemoryError(f"{error}, at batch size {self.batches.batch_size}") from None
         self.losses = {**self.losses, **losses}
         self.step += 1
+        self._unfinished = False
+
+    def _check_whole(self, who: str) -> None:
+        if self._unfinished:
+            raise RuntimeError(f"{who}: step {self.step + 1:,} was interrupted in the middle, and "
+                               f"has changed D and not G, perhaps; `fit` goes back to the last "
+                               f"checkpoint first")
 
     def _look(self, bar: Progress) -> None:
         """What there is to do after a step, apart from the next one."""
@@ -190,9 +249,10 @@ class Trainer:
         if _is_read(self.step) or self.step == self.steps:
             metrics = self._read()
             bar.show(metrics)
-            bar.warn(self.watch.losses(metrics))
+            self._warn(bar, self.watch.losses(metrics))
         if is_milestone(self.step):
-            bar.warn(self.watch.samples(self.step, self.pictures.draw_samples(self.step)))
+            samples = self.pictures.draw_samples(self.step)
+            self._warn(bar, self.watch.samples(self.step, samples))
         if time.monotonic() - self._saved > SAVE_EVERY_SECONDS:
             self.save()
             self.pictures.draw_samples(self.step, keep=False)
@@ -201,11 +261,36 @@ class Trainer:
     def _read(self) -> dict[str, float]:
         metrics = self.read_losses()
         check(metrics)
-        self.folder.append_metrics({"step": self.step, **metrics,
-                                    "seconds": round(self.seconds, 3)})
+        self._log({"step": self.step, **metrics, "seconds": round(self.seconds, 3)})
         for callback in self.callbacks:
             callback(self, metrics)
         return metrics
+
+    def _warn(self, bar: Progress, advice: str | None) -> None:
+        """A warning about the training itself, if there is one: said, and kept in the log."""
+        if advice:
+            self._log({"step": self.step, "warning": advice})
+            bar.warn(advice)
+
+    def _log(self, *records: dict[str, Any]) -> None:
+        """Add lines to metrics.jsonl; what it cannot take now comes with the next ones."""
+        self.folder.check_place()
+        self._unwritten += records
+        with self.pictures.extra("metrics.jsonl"):
+            while self._unwritten:
+                self.folder.append_metrics(self._unwritten[0])
+                del self._unwritten[0]
+
+    def _complete_log(self) -> None:
+        """Log the step where training goes on, if an error came before that was done."""
+        self._unwritten = [record for record in self._unwritten
+                           if record["step"] <= self.step and _is_read(record["step"])]
+        logged = [record["step"] for record in (*self.folder.read_metrics(), *self._unwritten)]
+        losses = self.read_losses()
+        if losses and _is_read(self.step) and max(logged, default=0) < self.step:
+            self._log({"step": self.step, **losses, "seconds": round(self.seconds, 3)})
+        else:
+            self._log()
 
     def read_losses(self) -> dict[str, float]:
         """The latest loss of each kind, as numbers; waits for the device."""
@@ -235,6 +320,7 @@ class Trainer:
 
     def load_state(self, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
         """Go back, or on, to what `state` returned; further entries of both are ignored."""
+        self._unfinished = True  # until all of it is there
         self.model.load_state_dict(arrays)
         self.batches.load_state({name: arrays[f"batches/{name}"] for name in self.batches.state()})
         self.model.streams.load_state(numbers["streams"])
@@ -242,14 +328,16 @@ class Trainer:
         self.seconds, self.losses = numbers["seconds"], dict(numbers["losses"])
         if identity(numbers) == self.config["run"]:  # it is a checkpoint of this run
             self.version = version(numbers)
+        self._unfinished = False
 
     def save(self) -> Path:
         """Write the checkpoint, keeping the one before as previous.npz; returns its path.
 
         Raises:
             RuntimeError: another process trains in the folder, or another trainer has saved there
-                since this one read or wrote its last checkpoint.
+                since this one read or wrote its last checkpoint; or a step ended in the middle.
         """
+        self._check_whole("save")
         if not self.folder.is_locked:
             with self.folder.locked():
                 self.folder.claim(self.owner, self.version, self.step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from minigan.data import Images
 
 D_WINS = 0.02          # D's loss below this for so many readings in a row: G learns nothing more
 D_WINS_READINGS = 50
+EXPLODED = 1e5         # no loss of a healthy run has come near it: WGANs' are of 10 to 1,000
 ALIKE = 0.1            # spread of the samples as a share of the data's: they are one image
+ALIKE_IN_SHAPE = 0.1   # the same of 1 - correlation: one image in different strengths
 ALIKE_PICTURES = 2     # so many in a row
 ALIKE_FROM_STEP = 500  # an untrained G draws much the same from all latents
 ENOUGH = 1000          # images tell how different a data set's images are
@@ -31,9 +34,16 @@ class Watch:
         groups = [images] if labels is None or columns == 1 else [
             images[labels == label] for label in np.unique(labels)]
         self.due = float(np.mean([spread(group) for group in groups]))
+        self.due_likeness = float(np.mean([likeness(group) for group in groups]))
 
     def losses(self, metrics: dict[str, float]) -> str | None:
         """What to say about these losses, if anything."""
+        for name, value in metrics.items():
+            if math.fabs(value) > EXPLODED and "explosion" not in self.said:
+                self.said.add("explosion")
+                return (f"{name} is {value:.3g}: the training has exploded, and what comes after "
+                        f"that is noise. Start again with a lower learning rate, or with data and "
+                        f"losses on a smaller scale")
         self.wins = self.wins + 1 if metrics.get("d_loss", 1.0) < D_WINS else 0
         return self._once("D wins", self.wins >= D_WINS_READINGS, (
             f"D's loss has stayed below {D_WINS}: D tells real from generated images without "
@@ -41,18 +51,23 @@ class Watch:
             f"lower the learning rate, give D less width or some dropout, or train wgan-gp, whose "
             f"critic cannot be too good"))
 
-    def samples(self, step: int, images: np.ndarray) -> str | None:
-        """What to say about the images u8 (rows * columns, H, W, C) of the fixed latents."""
-        if step < ALIKE_FROM_STEP or not self.due:
+    def samples(self, step: int, images: np.ndarray | None) -> str | None:
+        """What to say about the images u8 (rows * columns, H, W, C) of the fixed latents, if any.
+        """
+        if images is None or step < ALIKE_FROM_STEP or not self.due:
             return None
         columns = [images[i::self.columns] for i in range(self.columns)]
         share = float(np.mean([spread(column) for column in columns])) / self.due
-        self.alike = self.alike + 1 if share < ALIKE else 0
+        alike = float(np.mean([likeness(column) for column in columns]))
+        same_shape = 1 - alike < ALIKE_IN_SHAPE * (1 - self.due_likeness)
+        self.alike = self.alike + 1 if share < ALIKE or same_shape else 0
+        found = (f"they differ by {100 * share:.0f} % of what the data do" if share < ALIKE else
+                 f"two of them have a correlation of {alike:.2f}, two of the data one of "
+                 f"{self.due_likeness:.2f}")
         return self._once("collapse", self.alike >= ALIKE_PICTURES, (
-            f"the samples have become almost one image{' a label' * (self.columns > 1)}: they "
-            f"differ by {100 * share:.0f} % of what the data do. G has collapsed and seldom "
-            f"recovers: start again with another --seed or a lower learning rate, or train "
-            f"wgan-gp, which collapses least"))
+            f"the samples have become almost one image{' a label' * (self.columns > 1)}: {found}. "
+            f"G has collapsed and seldom recovers: start again with another --seed or a lower "
+            f"learning rate, or train wgan-gp, which collapses least"))
 
     def _once(self, kind: str, seen: bool, advice: str) -> str | None:
         if not seen or kind in self.said:
@@ -64,3 +79,20 @@ class Watch:
 def spread(images: Any) -> float:
     """How different images are: the root of the mean variance of a pixel, in bytes."""
     return float(np.sqrt(np.var(images.astype(np.float32), axis=0).mean()))
+
+
+def likeness(images: Any) -> float:
+    """How alike images (N, H, W, C) are in shape: the mean correlation of two of them, up to 1.
+
+    Of an image's numbers, less their mean; so brightness and contrast do not count. Images of one
+    colour have none and are left out; of fewer than two others it is 0.
+    """
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(flat, axis=1)
+    units = flat[lengths > 0] / lengths[lengths > 0, None]
+    n = len(units)
+    if n < 2:
+        return 0.0
+    together = float(np.sum(np.sum(units, axis=0) ** 2))  # all pairs, each with itself too
+    return (together - n) / (n * (n - 1))
