@@ -11,6 +11,7 @@ every device; they are also the reference that a faster form is tested against.
 from __future__ import annotations
 
 import math
+from contextvars import ContextVar
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Container, Sequence
 
@@ -29,16 +30,34 @@ class BackendError(RuntimeError):
     """A backend is unknown, is not installed, or finds no device."""
 
 
+class Choice:
+    """What one call of `use` has chosen.
+
+    block: the `use` that is entered, None of a mere call. open: whether a mere call, which no block
+    is around, has yet to become the whole process's choice.
+    """
+
+    def __init__(self, backend: Backend, precision: str | None, block: Any = None) -> None:
+        self.backend = backend
+        self.precision = precision
+        self.block = block
+        self.open = False
+
+
+# Of this thread or asyncio task, the innermost block's last.
+choices: ContextVar[tuple[Choice, ...]] = ContextVar("what `use` has chosen here", default=())
+
+
 class Backend:
     """One device: `xp.NAME` is the array module's NAME, unless a primitive below defines it.
 
-    precision: how exact float32 products are, one of `precisions`. capturable: whether a step can
-    be recorded and replayed here. picks_batches: whether it holds a data set and picks batches.
-    anew: attributes of optimizers and averages that a replay reads anew.
+    precisions: how exact float32 products may be. capturable: whether a step can be recorded and
+    replayed here. picks_batches: whether it holds a data set and picks batches. anew: attributes of
+    optimizers and averages that a replay reads anew.
     """
 
-    precision = "fp32"
     precisions: tuple[str, ...] = ("fp32",)
+    _precision = "fp32"
     capturable = picks_batches = False
     anew: Container[str] = ()
 
@@ -83,12 +102,31 @@ class Backend:
         """What a person should know before the first step, if anything."""
         return ""
 
+    @property
+    def precision(self) -> str:
+        """How exact float32 products are: what `with use` said here, else the process's setting."""
+        for choice in reversed(choices.get()):
+            if choice.backend is self and choice.precision is not None:
+                return choice.precision
+        return self._precision
+
+    @precision.setter
+    def precision(self, precision: str) -> None:
+        self._precision = precision
+
     def set_precision(self, precision: str) -> None:
-        """Compute float32 products from now on as "fp32" or, where the device can, as "tf32"."""
+        """Compute float32 products from now on as "fp32" or, where the device can, as "tf32".
+
+        That is for the whole process, but not inside of a `with use` that names a precision.
+        """
+        self.check_precision(precision)
+        self._precision = precision
+
+    def check_precision(self, precision: str) -> None:
+        """Raise a ValueError unless the device has such a precision."""
         if precision not in self.precisions:
             raise ValueError(f"precision must be {' or '.join(map(repr, self.precisions))} on the "
                              f"backend {self.device!r}, got {precision!r}")
-        self.precision = precision
 
     def constant_index(self, index: Any) -> tuple[tuple[Any, ...], bool]:
         """An index as a tuple whose arrays are copies, safe from later writes; has it arrays?"""

@@ -6,14 +6,16 @@ The array decides where an op runs; the default of `use` decides only where new 
 from __future__ import annotations
 
 import os
+from threading import RLock
 from types import TracebackType
 from typing import Any, Callable
 
-from minigan.backend.base import Array, Backend, BackendError
+from minigan.backend.base import Array, Backend, BackendError, Choice, choices
 
 _makers: dict[str, Callable[[], Backend]] = {}
 _made: dict[str, Backend] = {}
-_default: Backend | None = None
+_making = RLock()
+_default: Backend | None = None  # of the process: what `use` said outside of any block
 
 BY_TYPE: dict[type, Backend] = {}  # the engine looks here, once an op
 
@@ -33,8 +35,10 @@ def get(name: str) -> Backend:
     if name not in _made:
         if name not in _makers:
             raise BackendError(f"backend {name!r} is unknown; known are {', '.join(_makers)}")
-        backend = _makers[name]()
-        _made[name] = BY_TYPE[backend.array_type] = backend
+        with _making:  # one of each, whichever threads ask first
+            if name not in _made:
+                backend = _makers[name]()
+                _made[name] = BY_TYPE[backend.array_type] = backend
     return _made[name]
 
 
@@ -63,6 +67,12 @@ def check_array(array: Array, differentiable: bool = False) -> None:
 def default() -> Backend:
     """Where new arrays are made: `use`, else the variable MINIGAN_BACKEND, else NumPy."""
     global _default
+    chosen = choices.get()
+    if chosen and chosen[0].block is None:
+        _settle()
+        chosen = choices.get()
+    if chosen:
+        return chosen[-1].backend
     if _default is None:
         _default = get(os.environ.get("MINIGAN_BACKEND") or "numpy")
     return _default
@@ -71,28 +81,73 @@ def default() -> Backend:
 class use:
     """Make new arrays on a backend: `use("cupy")` from now on, or `with use("cupy"): ...`.
 
-    precision: of float32 products on a GPU, "fp32" (the default) or "tf32", from then on.
+    A call from now on is for the whole process, all threads included. A block is for the thread or
+    asyncio task that computes in it, and for no other; blocks may be left in any order. A call
+    inside of a block holds until that block ends, and there only.
+
+    precision: of float32 products on a GPU, "fp32" (the default) or "tf32", for as long and in the
+    same places.
 
     Raises:
         BackendError: the backend is unknown or cannot be used on this machine; says what to do.
         ValueError: the backend has no such precision.
     """
 
+    # A call does not know whether a `with` will hold it. So it chooses for its own thread first,
+    # and becomes the process's when Python drops it, or when it is needed next: were it the
+    # process's at once, every block would be seen by other threads for an instant.
+
+    _mine: Choice | None = None  # as long as no block has begun
+
     def __init__(self, name: str, precision: str | None = None) -> None:
-        global _default
-        backend = get(name)
+        self._backend, self._precision = get(name), precision
         if precision is not None:
-            backend.set_precision(precision)
-        self._before = _default
-        _default = backend
+            self._backend.check_precision(precision)
+        _settle()
+        self._mine = Choice(self._backend, precision)
+        self._mine.open = not choices.get()
+        choices.set((*choices.get(), self._mine))
 
     def __enter__(self) -> Backend:
-        return default()
+        others = [choice for choice in choices.get() if choice is not self._mine]
+        if self._mine is not None:
+            self._mine.open = False
+            self._mine = None
+        choices.set((*others, Choice(self._backend, self._precision, self)))
+        return self._backend
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        global _default
-        _default = self._before
+        chosen = choices.get()
+        places = [i for i, choice in enumerate(chosen) if choice.block is self]
+        if places:
+            before, inside = chosen[:places[-1]], list(chosen[places[-1] + 1:])
+            while inside and inside[0].block is None:  # called inside of this block
+                del inside[0]
+            choices.set((*before, *inside))
+
+    def __del__(self) -> None:
+        if self._mine is not None:
+            _publish(self._mine)
+            _settle()
+
+
+def _publish(choice: Choice) -> None:
+    global _default
+    if choice.open:
+        choice.open = False
+        _default = choice.backend
+        if choice.precision is not None:
+            _default.set_precision(choice.precision)
+
+
+def _settle() -> None:
+    """Let calls that no block is around hold for the whole process, not for this thread alone."""
+    chosen = choices.get()
+    while chosen and chosen[0].block is None:
+        _publish(chosen[0])
+        chosen = chosen[1:]
+    choices.set(chosen)
 
 
 def known() -> dict[str, Any]:
