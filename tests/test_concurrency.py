@@ -7,11 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import minigan as mg
 from minigan import capturing, nn, ops
+from minigan.backend.threads import use_threads
 
 PATIENCE = 60  # seconds for what takes milliseconds, on a machine that does much else
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_of_blas():
+    """As in training: BLAS's own threads would wait for one another, and for ours."""
+    with threadpool_limits(None):
+        use_threads(1)
+        yield
+        use_threads(1)
 
 
 def side_by_side(*jobs):
@@ -262,3 +273,223 @@ def test_two_trainings_in_two_threads_have_the_bits_of_each_alone(captured):
         both = side_by_side(*[lambda seed=seed, flag=flag: trained(seed, flag)
                               for seed, flag in enumerate(captured)])
         assert both == alone
+
+
+# Sampling beside training.
+
+def test_evaluation_mode_is_a_threads_own():
+    net = nn.Sequential(nn.BatchNorm(2), nn.Dropout(0.5))
+    with Elsewhere(nn.evaluation_mode()):
+        assert net.training and all(layer.training for layer in net.layers)
+    with nn.evaluation_mode():
+        with nn.evaluation_mode():
+            assert not net.training
+        assert not any(layer.training for layer in net.layers)
+        net.train()
+        assert not net.training
+    assert net.training and nn.Module.training is True
+    net.eval()
+    with nn.evaluation_mode():
+        pass
+    assert not net.training
+
+
+def test_evaluation_mode_may_be_left_in_another_order():
+    net, first, second = nn.Dropout(0.5), nn.evaluation_mode(), nn.evaluation_mode()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not net.training
+    second.__exit__(None, None, None)
+    assert net.training
+
+
+def digits(n=64):
+    images = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 1), dtype=np.uint8)
+    return mg.data.Images(images, name="noise")
+
+
+def stepper(seed, captured, ema=0.0):
+    """A model with batch norm and dropout, and what trains it by a step."""
+    from minigan.backend import get
+    from minigan.training.stepping import Stepper
+    model = mg.models.GAN("mlp", shape=(8, 8, 1), streams=seed, latent_size=6, ema=ema)
+    batches = mg.data.Batches(digits(), 16, model.streams["data"])
+    return model, Stepper(model, batches, get("numpy"), captured)
+
+
+def bits(model):
+    return {name: value.tobytes() for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_sampling_beside_training_disturbs_neither(captured, ema):
+    alone, step = stepper(1, captured, ema)
+    z = alone.latent_from(mg.Stream(0, "sample"), 4)
+    due = {alone.sample(z).numpy().tobytes()}
+    for _ in range(30):
+        step()
+        due.add(alone.sample(z).numpy().tobytes())
+
+    model, step = stepper(1, captured, ema)
+    found, done = [], threading.Event()
+
+    def train():
+        try:
+            for _ in range(30):
+                step()
+        finally:
+            done.set()
+
+    def sample():
+        while not done.is_set():
+            found.append(model.sample(z).numpy().tobytes())
+
+    side_by_side(train, sample, sample)
+    assert bits(model) == bits(alone)
+    assert model.generator.training and len(found) > 2
+    assert set(found) <= due  # each is of a whole number of steps
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_two_models_trained_side_by_side_have_the_bits_of_each_alone(captured):
+    def train(seed):
+        model, step = stepper(seed, captured)
+        for _ in range(25):
+            step()
+        return bits(model)
+
+    alone = [train(seed) for seed in (1, 2)]
+    assert side_by_side(lambda: train(1), lambda: train(2)) == alone
+
+
+# Where new arrays are made.
+
+@pytest.fixture
+def stand_in():
+    """A second device, and NumPy as the process's own afterwards."""
+    import stand_in  # noqa: F401  (makes it known)
+    yield
+    mg.use("numpy")
+
+
+def device():
+    return mg.tensor([1.0]).device
+
+
+def test_a_block_of_use_is_a_threads_own(stand_in):
+    with Elsewhere(mg.use("stand-in")):  # called here, entered there
+        pass
+    mg.use("numpy")
+
+    class Using:
+        def __enter__(self):
+            self.block = mg.use("stand-in")
+            self.block.__enter__()
+            assert device() == "stand-in"
+
+        def __exit__(self, *error):
+            assert device() == "stand-in"
+            self.block.__exit__(*error)
+
+    with Elsewhere(Using()):
+        assert device() == "numpy"
+        mg.use("numpy")
+    assert device() == "numpy"
+
+
+def test_a_call_of_use_is_for_all_threads(stand_in):
+    def anywhere():
+        return [device(), *side_by_side(device, device)]
+
+    mg.use("stand-in")
+    assert anywhere() == ["stand-in"] * 3
+    kept = mg.use("numpy")  # as a notebook keeps the value of a cell
+    assert anywhere() == ["numpy"] * 3 and kept is not None
+    side_by_side(lambda: mg.use("stand-in"))
+    assert anywhere() == ["stand-in"] * 3
+    with mg.use("numpy"):
+        assert anywhere() == ["numpy", "stand-in", "stand-in"]
+        mg.use("stand-in")
+        mg.use("numpy")  # until the block ends, and here only
+        assert anywhere() == ["numpy", "stand-in", "stand-in"]
+    assert anywhere() == ["stand-in"] * 3
+
+
+def test_blocks_of_use_may_be_left_in_another_order(stand_in):
+    mg.use("numpy")
+    first = mg.use("stand-in")
+    first.__enter__()
+    second = mg.use("numpy")
+    second.__enter__()
+    mg.use("stand-in")
+    assert device() == "stand-in"
+    first.__exit__(None, None, None)
+    assert device() == "stand-in"  # chosen inside of the second, which goes on
+    second.__exit__(None, None, None)
+    assert device() == "numpy"
+    with first, first:
+        assert device() == "stand-in"
+    assert device() == "numpy"
+
+
+def test_many_blocks_of_use_side_by_side(stand_in):
+    def using(name):
+        for _ in range(300):
+            with mg.use(name):
+                assert device() == name
+
+    def plain():
+        for _ in range(1500):
+            assert device() == "numpy"
+
+    mg.use("numpy")
+    side_by_side(*[lambda: using("stand-in"), plain, lambda: using("numpy"), plain] * 2)
+
+
+def test_tasks_have_blocks_of_use_of_their_own(stand_in):
+    async def using(name):
+        with mg.use(name):
+            for _ in range(3):
+                await asyncio.sleep(0)
+                assert device() == name
+
+    async def main():
+        await asyncio.gather(using("stand-in"), using("numpy"), using("stand-in"))
+        assert device() == "numpy"
+
+    mg.use("numpy")
+    asyncio.run(main())
+
+
+def test_a_precision_holds_where_its_backend_does(monkeypatch):
+    from minigan.backend import get
+    xp = get("numpy")
+    monkeypatch.setattr(xp, "precisions", ("fp32", "tf32"), raising=False)
+    with mg.use("numpy", "tf32"):
+        assert [xp.precision, *side_by_side(lambda: xp.precision)] == ["tf32", "fp32"]
+        with mg.use("numpy"):
+            assert xp.precision == "tf32"
+        with mg.use("numpy", "fp32"):
+            assert xp.precision == "fp32"
+    assert xp.precision == "fp32"
+    mg.use("numpy", "tf32")
+    assert [xp.precision, *side_by_side(lambda: xp.precision)] == ["tf32", "tf32"]
+    mg.use("numpy", "fp32")
+
+
+def test_one_backend_is_made_of_each_kind(monkeypatch):
+    import time
+
+    from minigan.backend import registry
+    monkeypatch.setattr(registry, "_makers", dict(registry._makers))
+    monkeypatch.setattr(registry, "_made", dict(registry._made))
+    monkeypatch.setattr(registry, "BY_TYPE", dict(registry.BY_TYPE))
+
+    def make():
+        time.sleep(0.01)
+        return registry.Backend("slow", np, type("Slow", (), {}))
+
+    registry.offer("slow", make)
+    assert len({id(found) for found in side_by_side(*[lambda: registry.get("slow")] * 4)}) == 1

@@ -102,12 +102,11 @@ def describe(network: nn.Module, x: Tensor) -> list[dict[str, Any]]:
         ValueError: it has a layer of a kind that rivals do not know.
     """
     layers = []
-    mode = network.training
-    network.eval()
-    for _, layer in network.children():
-        layers.append({"kind": type(layer).__name__, "shape": x.shape[1:], **_settings(layer, x)})
-        x = layer(x)
-    network.train(mode)
+    with nn.evaluation_mode():
+        for _, layer in network.children():
+            layers.append({"kind": type(layer).__name__, "shape": x.shape[1:],
+                           **_settings(layer, x)})
+            x = layer(x)
     return layers
 
 

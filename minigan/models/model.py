@@ -12,8 +12,9 @@ import numpy as np
 from minigan import errors
 from minigan.backend import Streams, default
 from minigan.backend.reading import asks, reads
+from minigan.backend.turn import Turn
 from minigan.engine import Tensor, no_grad
-from minigan.nn import Module
+from minigan.nn import Module, evaluation_mode
 from minigan.optim import EMA, Optimizer
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -175,6 +176,7 @@ class Model:
             raise ValueError(f"n_classes must be a whole number of 1 or more, got {n_classes!r}")
         self.shape, self.n_classes = shape, n_classes
         self.streams = streams if isinstance(streams, Streams) else Streams(streams)
+        self.turn = Turn()
         self.build()
         self.generator.name_parameters("generator")
         self.discriminator.name_parameters("discriminator")
@@ -195,7 +197,10 @@ class Model:
         raise NotImplementedError(f"{type(self).__name__} defines no build")
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
-        """One training step on real images x (N, H, W, C) in [-1, 1]; the losses, detached."""
+        """One training step on real images x (N, H, W, C) in [-1, 1]; the losses, detached.
+
+        While other threads draw samples, train in `with model.turn:`, as Trainer does: they wait.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no step")
 
     def kind(self) -> str:
@@ -237,15 +242,14 @@ class Model:
         z: latent vectors, or what else `inputs_from` makes.
         labels: for conditional models, N integers from 0 to n_classes - 1.
         raw: use the generator's own weights where the model keeps their moving average.
+
+        The networks' own mode stays as it is. A thread may draw while another trains: it waits for
+        the end of the present step.
         """
         inputs = (z, self.checked_labels(labels, len(z))) if self.conditional else (z,)
         network = self.generator if raw or self.ema is None else self.ema.network
-        mode = network.training
-        with no_grad():
-            try:
-                return network.eval()(*inputs)
-            finally:
-                network.train(mode)
+        with self.turn, no_grad(), evaluation_mode():
+            return network(*inputs)
 
     def checked_labels(self, labels: Any, n: int) -> Tensor:
         """Labels as a tensor on the default device, after a look at their number and range.
@@ -273,11 +277,15 @@ class Model:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Everything that training changes, on the host, by name."""
-        return {f"{part}/{name}": value for part, owner in self._parts().items()
-                for name, value in owner.state_dict().items()}
+        with self.turn:
+            return {f"{part}/{name}": value for part, owner in self._parts().items()
+                    for name, value in owner.state_dict().items()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Go back to a state that `state_dict` returned; entries of other owners are ignored."""
-        for part, owner in self._parts().items():
-            owner.load_state_dict({name.removeprefix(f"{part}/"): value
-                                   for name, value in state.items() if name.startswith(f"{part}/")})
+        with self.turn:
+            for part, owner in self._parts().items():
+                prefix = f"{part}/"
+                owner.load_state_dict({name.removeprefix(prefix): value
+                                       for name, value in state.items()
+                                       if name.startswith(prefix)})

@@ -3,7 +3,8 @@
 from minigan.nn import init
 from minigan.nn.conditional import Branches, Joined, Projection
 from minigan.nn.layers import Conv2d, ConvTranspose2d, Dense, Embedding, Maxout
-from minigan.nn.module import Module, Parameter, Sequential, count_parameters
+from minigan.nn.module import (Module, Parameter, Sequential, count_parameters,
+                               evaluation_mode)
 from minigan.nn.normalization import BatchNorm, InstanceNorm, LayerNorm
 from minigan.nn.plain import (AvgPool2d, Dropout, Flatten, LeakyReLU, ReLU, Reshape, Sigmoid, Tanh,
                               ToImages, Upsample)
@@ -11,4 +12,4 @@ from minigan.nn.plain import (AvgPool2d, Dropout, Flatten, LeakyReLU, ReLU, Resh
 __all__ = ["AvgPool2d", "BatchNorm", "Branches", "Conv2d", "ConvTranspose2d", "Dense", "Dropout",
            "Embedding", "Flatten", "InstanceNorm", "Joined", "LayerNorm", "LeakyReLU", "Maxout",
            "Module", "Parameter", "Projection", "ReLU", "Reshape", "Sequential", "Sigmoid", "Tanh",
-           "ToImages", "Upsample", "count_parameters", "init"]
+           "ToImages", "Upsample", "count_parameters", "evaluation_mode", "init"]

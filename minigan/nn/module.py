@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Callable, Iterator
 
 import numpy as np
@@ -29,6 +31,35 @@ class Parameter(Tensor):
         return twin
 
 
+_evaluating: ContextVar[int] = ContextVar("blocks of evaluation mode", default=0)
+
+
+@contextmanager
+def evaluation_mode() -> Iterator[None]:
+    """Let every module compute in evaluation mode inside, whatever its own mode is.
+
+    It holds for the thread or asyncio task that computes there, and changes no module: others may
+    train the same network meanwhile.
+    """
+    _evaluating.set(_evaluating.get() + 1)
+    try:
+        yield
+    finally:
+        _evaluating.set(_evaluating.get() - 1)
+
+
+class Mode:
+    """The attribute `Module.training`: a module's own flag, and False inside `evaluation_mode`."""
+
+    def __get__(self, module: Module | None, kind: type) -> bool:
+        if module is None:
+            return True  # what modules begin with
+        return bool(module.__dict__.get("training", True)) and not _evaluating.get()
+
+    def __set__(self, module: Module, mode: bool) -> None:
+        module.__dict__["training"] = mode
+
+
 class Module:
     """A function with state. Subclasses set attributes in `__init__` and define `forward`.
 
@@ -36,7 +67,7 @@ class Module:
     not trained; a Module, or a list of Modules, is a part.
     """
 
-    training = True
+    training = Mode()
     mixes_batch = False  # whether a sample's output depends on the other samples of its batch
     then_leaky_relu: Callable[[Tensor, float], Tensor] | None = None  # both at once, where one can
 
@@ -106,7 +137,10 @@ class Module:
     # Modes.
 
     def train(self, mode: bool = True) -> Module:
-        """Training mode: batch norm uses its batch's statistics, dropout drops."""
+        """Training mode: batch norm uses its batch's statistics, dropout drops.
+
+        The mode is the network's, for all threads alike; `evaluation_mode` is one's own.
+        """
         for _, module in self.named_modules():
             module.training = mode
         return self

@@ -71,6 +71,10 @@ class Stepper:
         self.graphs: dict[str, Captured | None] = {}  # by kind of step
 
     def __call__(self) -> Results:
+        with self.model.turn:
+            return self._step()
+
+    def _step(self) -> Results:
         self.feed.prepare()
         kind = self.model.kind()
         if not self.captured or kind not in self.graphs:

@@ -6,6 +6,7 @@ import numpy as np
 
 from minigan.backend import Stream, Streams
 from minigan.engine import Tensor, grad, no_grad
+from minigan.nn import evaluation_mode
 from minigan.ops import pack
 from minigan.optim import EMA, Adam, Optimizer, RMSprop, clip_weights
 from minigan.training.toy.games import Game
@@ -79,10 +80,8 @@ class Player:
     def sample(self, z: Tensor) -> np.ndarray:
         """What G, or its moving average, makes of z: (N, 2) on the host."""
         network = self.ema.network if self.ema else self.generator
-        mode = network.training
-        with no_grad():
-            points: np.ndarray = network.eval()(z).numpy() * self.scale
-        network.train(mode)
+        with no_grad(), evaluation_mode():
+            points: np.ndarray = network(z).numpy() * self.scale
         return points
 
     def levels(self, xx: np.ndarray, yy: np.ndarray) -> np.ndarray:
