@@ -15,7 +15,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, Modul
 from typing import Any, Callable, Container, Iterable, Iterator, NamedTuple
 
 from minigan.backend import Backend
-from minigan.backend.reading import EVERYTHING, Question, noting
+from minigan.backend.reading import EVERYTHING, Question, evaluating, noting
 from minigan.engine import Memory, Tensor
 
 MISSING = object()
@@ -69,6 +69,7 @@ class Noted:
             self.tensor(tensor)
         before = noting.set(self)
         try:
+            self.answer("evaluation_mode around the step", lambda: evaluating.get() > 0)
             self._function(step)
             yield
         finally:

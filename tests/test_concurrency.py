@@ -352,6 +352,26 @@ def test_sampling_beside_training_disturbs_neither(captured, ema):
     assert set(found) <= due  # each is of a whole number of steps
 
 
+def test_a_recorded_step_is_not_replayed_in_evaluation_mode():
+    net, x = nn.Sequential(nn.BatchNorm(3), nn.Dense(3, 1)), leaf(8, 3).astype("float32").detach()
+    z = mg.tensor(np.ones((2, 3), np.float32))
+
+    def step():
+        with nn.evaluation_mode():  # a sample inside of the step is a part of it
+            seen = ops.mean(net(z))
+        return {"loss": ops.mean(net(x)), "seen": seen}
+
+    step()
+    fast = capturing.capture(step, [x, z, *[tensor for _, tensor in net.named_tensors()]])
+    with Elsewhere(nn.evaluation_mode()):
+        fast()
+    with nn.evaluation_mode(), pytest.raises(capturing.ChangedError, match="evaluation_mode"):
+        fast()
+    net.train(False)
+    with pytest.raises(capturing.ChangedError, match="training of"):
+        fast()
+
+
 @pytest.mark.parametrize("captured", [False, True])
 def test_two_models_trained_side_by_side_have_the_bits_of_each_alone(captured):
     def train(seed):

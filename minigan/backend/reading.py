@@ -33,6 +33,9 @@ class Notes(Protocol):
 # Who notes for the thread or task that records; None where no step is recorded.
 noting: ContextVar[Notes | None] = ContextVar("who notes what a step reads", default=None)
 
+# How many blocks of evaluation mode are around what this thread or task computes.
+evaluating: ContextVar[int] = ContextVar("blocks of evaluation mode", default=0)
+
 
 class _Everything:
     """All names."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Callable, Iterator
 
 import numpy as np
 
 from minigan.backend import Array, get, of
-from minigan.backend.reading import reads
+from minigan.backend.reading import evaluating, reads
 from minigan.engine import Tensor
 
 
@@ -31,9 +30,6 @@ class Parameter(Tensor):
         return twin
 
 
-_evaluating: ContextVar[int] = ContextVar("blocks of evaluation mode", default=0)
-
-
 @contextmanager
 def evaluation_mode() -> Iterator[None]:
     """Let every module compute in evaluation mode inside, whatever its own mode is.
@@ -41,11 +37,11 @@ def evaluation_mode() -> Iterator[None]:
     It holds for the thread or asyncio task that computes there, and changes no module: others may
     train the same network meanwhile.
     """
-    _evaluating.set(_evaluating.get() + 1)
+    evaluating.set(evaluating.get() + 1)
     try:
         yield
     finally:
-        _evaluating.set(_evaluating.get() - 1)
+        evaluating.set(evaluating.get() - 1)
 
 
 class Mode:
@@ -54,7 +50,7 @@ class Mode:
     def __get__(self, module: Module | None, kind: type) -> bool:
         if module is None:
             return True  # what modules begin with
-        return bool(module.__dict__.get("training", True)) and not _evaluating.get()
+        return bool(module.__dict__.get("training", True)) and not evaluating.get()
 
     def __set__(self, module: Module, mode: bool) -> None:
         module.__dict__["training"] = mode
