@@ -57,6 +57,7 @@ class Noted:
         self._questions: list[str] = []
         self._putting: list[Callable[[Any], None] | None] = []
         self._known: set[Any] = set()
+        self._space: dict[str, Any] | None = None  # the globals of the step's function
         self._arrays: list[tuple[int, bool]] = []
         self._held: list[Any] = []                # the arrays, so that no other gets their ids
 
@@ -111,6 +112,7 @@ class Noted:
             elif id(part) not in self._seen:
                 self._seen[id(part)] = part
                 self._attributes(f"{path!r} of {kind}, a {type(part).__name__},", part, anew)
+            self._methods(part, {"forward"})
 
     def answer(self, what: str, ask: Question, key: Any = None,
                put: Callable[[Any], None] | None = None) -> None:
@@ -134,7 +136,7 @@ class Noted:
             self._places.append((name, owner))
         elif anew is not EVERYTHING:
             for key in attributes:
-                if key not in anew:
+                if key not in anew and not key.startswith("_"):  # such as `_lr`, where `lr` lies
                     self._attribute(f"{key} of {name}", owner, key)
         for key, value in attributes.items():
             if anew is EVERYTHING or key not in anew:
@@ -169,6 +171,8 @@ class Noted:
         if not isinstance(function, FunctionType) or id(function) in self._seen:
             return
         self._seen[id(function)] = function
+        if self._space is None:
+            self._space = function.__globals__
         codes = list(_codes(function.__code__))
         attributes = {name for code in codes for name in code.co_names}
         if owner is not None:
@@ -187,7 +191,7 @@ class Noted:
 
     def _found(self, name: str, value: Any, attributes: set[str], function: FunctionType) -> None:
         """What a function finds under a name, of which its code names these attributes."""
-        if isinstance(value, FunctionType) and value.__globals__ is function.__globals__:
+        if isinstance(value, FunctionType) and value.__globals__ is self._space:
             self._function(value)
         elif isinstance(value, ModuleType):
             for key in attributes & vars(value).keys():
@@ -198,14 +202,25 @@ class Noted:
             self._named(name, value, attributes)
 
     def _named(self, name: str, value: Any, attributes: set[str]) -> None:
-        """Those attributes of an object that are named in the code."""
+        """Those attributes of an object that are named in the code, and what its methods read."""
         if hasattr(value, "named_modules"):
             return self.owner(value)
         if isinstance(value, (Tensor, Backend)) or not hasattr(value, "__dict__"):
             return
-        for key in attributes & vars(value).keys():
-            self._attribute(f"{key} of {name}", value, key)
-            self._value(f"{key} of {name}", vars(value)[key])
+        for key in attributes:
+            of_class = getattr(type(value), key, None)
+            if key in vars(value) or isinstance(of_class, (property, *PLAIN)) and (
+                    of_class is not None):
+                self._attribute(f"{key} of {name}", value, key)
+                self._value(f"{key} of {name}", vars(value).get(key))
+        self._methods(value, attributes)
+
+    def _methods(self, value: Any, names: set[str]) -> None:
+        """What those of an object's methods read that are of the step's own module."""
+        for name in names:
+            method = getattr(type(value), name, None)
+            if isinstance(method, FunctionType) and method.__globals__ is self._space:
+                self._function(getattr(value, name))
 
     # When the step has been recorded.
 

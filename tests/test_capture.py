@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import shutil
 from threading import Event, Thread
 
 import numpy as np
@@ -295,6 +296,69 @@ def test_other_changes_reach_the_replay(change):
     same(found[0][1], found[1][1])
 
 
+class Halving(Adam):
+    """An optimizer with Python of its own in its step."""
+
+    bound, halves = 1.0, False
+
+    def step(self, grads=None):
+        if self.halves:
+            self.lr /= 2
+        super().step([g * self.bound for g in grads])
+
+
+def test_what_an_optimizers_own_step_reads_is_looked_at():
+    if default().device != "numpy":
+        return  # a GPU does not record rules that it does not know
+    net = nn.Dense(2, 1, rng=Stream(0, "a"))
+    optimizer, x = Halving(net.parameters(), 0.1), mg.tensor([[1.0, 2.0]])
+
+    def step():
+        optimizer.step(mg.grad(ops.sum(net(x)), net.parameters()))
+        return {}
+
+    fast = mg.capture(step)
+    for _ in range(2):
+        fast()
+    optimizer.bound = 2.0
+    with pytest.raises(ChangedError, match="bound of .* was 1.0 and is 2.0"):
+        fast()
+    optimizer.halves = True
+    with pytest.raises(mg.CaptureError, match="lr of .* was 0.1 and is 0.05"):
+        mg.capture(step)
+
+
+FACTOR = 2
+
+
+class Times(nn.Module):
+    """What it computes stands in its module."""
+
+    def forward(self, x):
+        return x * FACTOR
+
+
+def helper(net, x):
+    return net(x) + OFFSET.value
+
+
+class OFFSET:  # noqa: N801
+    value = 1
+
+
+def test_functions_and_methods_of_the_steps_own_module_are_looked_at(monkeypatch):
+    net, x = nn.Sequential(Times()), mg.tensor([1.0, 2.0])
+    fast = mg.capture(lambda: helper(net, x))
+    monkeypatch.setitem(globals(), "FACTOR", 3)
+    with pytest.raises(ChangedError, match="FACTOR was 2 and is 3"):
+        fast()
+    monkeypatch.undo()
+    fast()
+    monkeypatch.setitem(globals(), "helper", lambda net, x: net(x))
+    with pytest.raises(ChangedError, match="helper is another function"):
+        fast()
+
+
 def test_a_step_that_is_put_back_is_replayed_again():
     names = make_networks()
     fast = mg.capture(names["step"])
@@ -529,7 +593,8 @@ def test_the_trainer_captures_and_resumes(quick):
         trainer.fit(7)
         assert trainer.config["capture"] is captured
         states.append(trainer.state()[0])
-        resumed = mg.Trainer.resume(trainer.folder.path, trainer.data, capture=not captured)
+        shutil.copytree(trainer.folder.path, f"copy-{captured}")
+        resumed = mg.Trainer.resume(f"copy-{captured}", trainer.data, capture=not captured)
         resumed.fit(4)
         trainer.fit(4)
         same(resumed.state()[0], trainer.state()[0])

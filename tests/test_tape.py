@@ -6,7 +6,7 @@ import re
 import tracemalloc
 from collections import Counter
 from functools import partial
-from threading import get_ident
+from threading import Thread, get_ident
 from time import sleep
 
 import numpy as np
@@ -19,6 +19,7 @@ from minigan import nn, ops
 from minigan.backend import (Stream, cpu_calls, cpu_lanes, cpu_passes, cpu_tape, cpu_winograd, get,
                              threads)
 from minigan.backend.cpu_tape import Taping
+from minigan.nn.conditional import one_hot
 from minigan.optim import Optimizer
 from minigan.training.stepping import Stepper
 
@@ -285,6 +286,116 @@ def test_what_would_be_frozen_is_refused(ask, says):
     net, step = descent()
     step()
     mg.capture(step, net.parameters())()
+
+
+@pytest.mark.parametrize("write", [
+    lambda x, y: y.data.__setitem__(0, 99), lambda x, y: x.data.__setitem__(0, 99),
+    lambda x, y: y.data.fill(0), lambda x, y: y.detach().data.__imul__(2),
+    lambda x, y: np.add(x.data, 1, out=y.data), lambda x, y: y[1:].data.fill(0),
+    lambda x, y: mg.Tensor(NUMPY.zeros(2, "float32")).data.__iadd__(x.data),
+    lambda x, y: x.data.sort(), lambda x, y: Stream(0, "a").normal((2,)).fill(1),
+    lambda x, y: writes_its_input(y)])
+def test_what_is_written_directly_is_refused(write):
+    x = mg.tensor([1.0, 2.0])
+    with pytest.raises(mg.CaptureError, match="an array was written directly.*Tensor.assign"):
+        mg.capture(lambda: (y := x * 2, write(x, y), y)[-1])
+    x.data[0] = 3  # as before
+    fast = mg.capture(lambda: (y := x * 2, y[:1])[-1])
+    x.data[0], fast().data[...] = 4, 0
+    assert fast().numpy().tolist() == [8]
+
+
+@mg.op(None)
+def writes_its_input(xp, x):
+    x += 1
+    return x * 1
+
+
+@pytest.mark.parametrize("step, what", [
+    (lambda ids, table: ops.embedding(ids, table), "embedding: ids must be from 0 to 2"),
+    (lambda ids, table: ops.softmax_cross_entropy(table, ids), "labels must be from 0 to 1"),
+    (lambda ids, table: one_hot(ids, 3, "float32"), "labels must be from 0 to 2"),
+    (lambda ids, table: table[ids], "index 9 is out of bounds")])
+@pytest.mark.parametrize("bad", [-1, 9])
+def test_ids_that_are_out_of_range_are_refused_before_a_replay(step, what, bad):
+    ids, table = mg.tensor([0, 1, 1]), mg.tensor(np.arange(6.0, dtype="f4").reshape(3, 2))
+    written = mg.tensor([0.0])
+
+    def run():
+        written.assign(written.detach() + 1)
+        return step(ids, table)
+
+    fast = mg.capture(run)
+    fast()
+    ids.assign(np.array([0, bad, 1]))
+    if what.startswith("index") and bad < 0:  # as in NumPy, an index counts from the end
+        np.testing.assert_array_equal(fast().numpy(), table.numpy()[[0, -1, 1]])
+        return
+    for call in (fast, lambda: step(ids, table)):
+        with pytest.raises((ValueError, IndexError), match=what):
+            call()
+    assert written.item() == 1 or what.startswith("index")
+    ids.assign(np.array([1, 0, 0]))
+    np.testing.assert_array_equal(fast().numpy(), step(ids, table).numpy())
+
+
+def test_ids_that_the_step_makes_are_looked_at_where_they_are_made():
+    x, table = mg.tensor([0.0, 1.0]), mg.tensor(np.arange(6.0, dtype="f4").reshape(3, 2))
+    ids = mg.tensor([0, 0])
+
+    def step():
+        ids.assign(x.astype("int64"))
+        return ops.embedding(ids, table) + ops.embedding(x.astype("int64"), table)
+
+    fast = mg.capture(step)
+    x.assign(np.array([2, 1], "f4"))
+    np.testing.assert_array_equal(fast().numpy(), step().numpy())
+    x.assign(np.array([-1, 1], "f4"))
+    with pytest.raises(ValueError, match="ids must be from 0 to 2, got -1 to 1"):
+        fast()
+
+
+def test_a_replay_that_fails_can_be_repeated():
+    fails = []
+
+    @mg.op(None)
+    def may_fail(xp, x):
+        if fails:
+            raise ZeroDivisionError("on purpose")
+        return x * 2
+
+    net, step = descent()
+    fast = mg.capture(lambda: {**step(), "y": may_fail(net.weight)})
+    fast()
+    for _ in range(2):  # timed, then as a function
+        fails.append(True)
+        with pytest.raises(ZeroDivisionError):
+            fast()
+        fails.clear()
+        np.testing.assert_array_equal(fast()["y"].numpy(), 2 * net.weight.numpy())
+
+
+def test_two_threads_can_record_and_others_compute_meanwhile():
+    """Each to the bits that it has alone."""
+    def train(captured, found):
+        net, step = descent()
+        losses = []
+        for i in range(12):
+            run = mg.capture(step) if captured and i % 3 == 1 else step
+            losses.append(run()["loss"].item())
+        found.append((losses, net.state_dict()))
+
+    alone, together = [], []
+    train(False, alone)
+    workers = [Thread(target=train, args=(i % 3 > 0, together)) for i in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert len(together) == 6
+    for losses, state in together:
+        assert losses == alone[0][0]
+        same(state, alone[0][1])
 
 
 @mg.op(None)
