@@ -321,7 +321,8 @@ def first_run() -> Any:
 def build(name: str, preset: str) -> Any:
     """The model of a workload, without the moving average, which the rival has not."""
     from minigan.models.catalog import find
-    return find(name)(preset, (64, 64, 3) if preset.endswith("64") else (28, 28, 1), 0, ema=0.0)
+    model = find(name)
+    return model(preset, model.natural_shape(preset), 0, ema=0.0)
 
 
 def noise_images(model: Any, batch: int) -> Any:

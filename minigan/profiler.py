@@ -134,6 +134,23 @@ class Profile:
                      f"{self.peak / 1e6:11.2f}")
         return "\n".join(lines)
 
+    def record(self, repeats: int = 1) -> dict[str, Any]:
+        """The same for a JSON file, of one of `repeats` steps; pairs are [forward, backward]."""
+        rows: list[dict[str, Any]] = [{
+            "name": row.name,
+            "is_op": row.is_op,
+            "calls": [calls / repeats for calls in row.calls],
+            "ms": [seconds / repeats * 1e3 for seconds in row.seconds],
+            "made_mb": [made / repeats / 1e6 for made in row.made],
+            "held_mb": [held / 1e6 for held in row.held],
+        } for row in self.rows()]
+        return {
+            "ms": self.seconds / repeats * 1e3,
+            "made_mb": sum(sum(row["made_mb"]) for row in rows),
+            "peak_mb": self.peak / 1e6,
+            "rows": rows,
+        }
+
     def picture(self, title: str = "", caption: str = "", repeats: int = 1, limit: int = 12
                 ) -> Figure:
         """Two bar charts: milliseconds by op, and the memory in use at the peak."""

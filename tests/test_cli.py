@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import console, data, plot
+from minigan import console, data, ops, plot, training
 from minigan.backend import registry
 from minigan.cli import main
-from minigan.commands import info
 from minigan.models.catalog import find, names
 from minigan.training import archive, evaluate, load, open_run, progress
+from minigan.training.evaluation import Evaluation
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -311,16 +311,93 @@ def test_info(run, monkeypatch):
                  "backend numpy", "backend cupy", "test numpy"):
         assert rows[name].strip(), name
     assert rows["NumPy"].strip() == np.__version__ and rows["minigan"].strip() == mg.__version__
-    assert rows["test numpy"].strip() == "ten ops and their gradient agree with NumPy's"
+    assert re.fullmatch("ten ops and their gradient, in float32, agree with plain Python's in "
+                        r"float64 \([0-9.]+e-0[6-9] apart\)", rows["test numpy"].strip())
+    assert rows["backend cupy"].count("backend") <= 1
     if sys.platform.startswith("linux"):
         assert rows["data folder"].strip() == str(Path("cache/minigan").absolute())
     assert "test numpy" not in run("info")[1]
 
 
 def test_a_wrong_device_fails_its_test(run, monkeypatch):
-    monkeypatch.setattr(info, "_ten_ops", lambda device: False)
+    right = ops.tanh
+    monkeypatch.setattr(ops, "tanh", lambda x: right(x) * 1.001)
     status, out, _ = run("info", "--test")
-    assert status == 1 and "ten ops and their gradient DIFFER from NumPy's" in out
+    assert status == 1 and "ten ops and their gradient, in float32, DIFFER from plain" in out
+    monkeypatch.setattr(ops, "tanh", lambda x: right(x) * np.nan)
+    status, out, _ = run("info", "--test", "--json")
+    assert status == 1 and json.loads(out)["test"]["numpy"] == {"passed": False, "error": None}
+
+
+def document(result, status=0):
+    """What a command with --json printed."""
+    assert result[0] == status and result[2] == "", result
+    return json.loads(result[1])
+
+
+def test_json_of_info(run):
+    found = document(run("info", "--json"))
+    assert (found["minigan"], found["numpy"]) == (mg.__version__, np.__version__)
+    assert found["cores"] == os.cpu_count() and found["backends"]["numpy"]["available"] is True
+    assert "test" not in found and set(found["blas"][0]) >= {"name", "version", "threads"}
+    tested = document(run("info", "--json", "--test"))["test"]["numpy"]
+    assert tested["passed"] is True and 0 <= tested["error"] < 1e-5
+
+
+def test_json_of_models(run):
+    found = {model["name"]: model for model in document(run("models", "--json"))}
+    assert list(found) == names() and found["cgan"]["conditional"] is True
+    for name, model in found.items():
+        assert list(model["presets"]) == list(find(name).presets)
+        assert model["default_steps"] == find(name).default_steps
+        assert model["paper"] == find(name).paper
+    presets = found["dcgan"]["presets"]
+    assert presets["torch64"]["image_shape"] == [64, 64, 3]
+    assert presets["small"]["image_shape"] == [28, 28, 1]
+    assert presets["small"]["settings"] == dataclasses.asdict(find("dcgan").presets["small"])
+
+
+def test_json_of_data(run, nowhere):
+    found = {one["name"]: one for one in document(run("data", "list", "--json"))}
+    assert list(found) == ["digits", *data.sets.SETS, "stacked-mnist"]
+    assert found["digits"]["here"] is True and found["digits"]["bytes"] > 1e5
+    assert found["cifar-10"] == {"name": "cifar-10", "about": data.sets.SETS["cifar-10"].about,
+                                 "bytes": 170_052_171, "here": False, "folder": None}
+
+
+def test_json_of_profile(run):
+    found = document(run("profile", "gan", "--preset", "seed", "--batch-size", "1", "--steps", "2",
+                         "--threads", "1", "--json"))
+    assert (found["model"], found["preset"], found["image_shape"], found["batch_size"],
+            found["threads"], found["steps"]) == ("gan", "seed", [28, 28, 1], 1, 1, 2)
+    assert sum(sum(row["ms"]) for row in found["rows"]) == pytest.approx(found["ms"])
+    assert sum(sum(row["held_mb"]) for row in found["rows"]) == pytest.approx(found["peak_mb"])
+    adam = next(row for row in found["rows"] if row["name"] == "Adam.step")
+    assert adam["calls"] == [2, 0] and adam["is_op"] is False  # of a step, not of both
+    assert Path(found["picture"]).is_file()
+    assert "gan seed, 1 image of 28x28x1, " in run(
+        "profile", "gan", "--preset", "seed", "--batch-size", "1", "--steps", "1")[1]
+
+
+def test_json_and_check_of_evaluate(run):
+    run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
+    found = document(run("evaluate", "out", "--n", "200", "--json"))
+    assert found == json.loads(Path("out/evaluation.json").read_text("utf-8"))
+    assert found["passed"] is False and document(
+        run("evaluate", "out", "--n", "200", "--json", "--check"), status=1) == found
+    status, out, err = run("evaluate", "out", "--n", "200", "--check")
+    assert (status, err) == (1, "") and "the digit test fails at" in out
+
+    def passing(*arguments):
+        return Evaluation(True, ["well done"], Path("a.json"), Path("a.png"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "evaluate", passing)
+        assert run("evaluate", "out", "--check")[0] == 0
+        patch.setattr(training, "evaluate", lambda *arguments: passing()._replace(passed=None))
+        status, _, err = run("evaluate", "out", "--check")
+        assert status == 2 and "--check: nothing that was measured has a bound" in err
+        assert run("evaluate", "out")[0] == 0
 
 
 def test_version(run):

@@ -57,8 +57,8 @@ def _model(name: str) -> type[Model]:
 def build(name: str) -> Model:
     """The model of a workload, with its first weights; no moving average, which is no update."""
     model, preset, _ = split(name)
-    size = (64, 64, 3) if preset.endswith("64") else (28, 28, 1)
-    return _model(model)(preset, size, SEED, ema=0.0)
+    made = _model(model)
+    return made(preset, made.natural_shape(preset), SEED, ema=0.0)
 
 
 def images(*shape: int) -> np.ndarray:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from minigan.commands.options import add_quiet, path
+from minigan.commands.options import add_json, add_quiet, path, print_json
 from minigan.console import is_quiet, remark
 
 HELP = "list data sets, or get one"
@@ -13,12 +14,14 @@ HELP = "list data sets, or get one"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """list, get NAME, and where the files are."""
-    parser.set_defaults(what="list", data_dir=None)
+    parser.set_defaults(what="list", data_dir=None, json=False)
     what = parser.add_subparsers(title="what to do", dest="what", metavar="{list,get}")
     listed = what.add_parser("list", help="what there is, and where it is")
     got = what.add_parser("get", help="download a set's files, or what is missing of them")
     got.add_argument("name", metavar="NAME", help="mnist, fashion-mnist or cifar-10")
     add_quiet(got, "the folder")
+    add_json(listed, "a list of sets: name, about, bytes (null where there are no files), here, "
+             "folder (null where it is not here, or needs none)")
     for parser in (listed, got):
         parser.add_argument("--data-dir", type=path, help="data folder, with a folder for each set "
                             "in it (default: MINIGAN_DATA, else the user's cache folder)")
@@ -28,23 +31,50 @@ def run(options: argparse.Namespace) -> int:
     """List or get; returns the exit status."""
     if options.what == "get":
         return _get(options.name, options.data_dir)
-    from minigan.data import places, sets, sources
-    _say("digits", sets.DIGITS, sources.EMBEDDED.stat().st_size if sources.EMBEDDED.is_file()
-         else 0, "inside the package; the default")
-    for name, source in sets.SETS.items():
-        try:
-            where = f"in {places.find(source, 'train', options.data_dir)[0].parent}"
-        except (FileNotFoundError, ValueError):
-            where = f"not here: minigan data get {name}"
-        _say(name, source.about, sum(file.size for file in source.downloads), where)
-    print(f"{'stacked-mnist':14} {sets.STACKED}\n{'':14} made when it is used")
+    found = known(options.data_dir)
+    if options.json:
+        print_json(found)
+        return 0
+    for one in found:
+        print(f"{one['name']:14} {one['about']}\n{'':14} {_where(one)}")
     print(f"{'a path':14} any folder of pictures, its sub-folders as classes\n"
           f"{'':14} --data PATH --size 64")
     return 0
 
 
-def _say(name: str, about: str, size: int, where: str) -> None:
-    print(f"{name:14} {about}\n{'':14} {size / 1e6:.0f} MB, {where}")
+def known(data_dir: Path | None) -> list[dict[str, Any]]:
+    """The sets that have a name, and whether their files are here."""
+    from minigan.data import places, sets, sources
+    found = [{"name": "digits", "about": sets.DIGITS, "bytes": _size(sources.EMBEDDED),
+              "here": sources.EMBEDDED.is_file(), "folder": None}]
+    for name, source in sets.SETS.items():
+        size = sum(file.size for file in source.downloads)
+        try:
+            folder: str | None = str(places.find(source, "train", data_dir)[0].parent)
+        except (FileNotFoundError, ValueError):
+            folder = None
+        found.append({"name": name, "about": source.about, "bytes": size,
+                      "here": folder is not None, "folder": folder})
+    found.append({"name": "stacked-mnist", "about": sets.STACKED, "bytes": None, "here": True,
+                  "folder": None})
+    return found
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
+
+
+def _where(one: dict[str, Any]) -> str:
+    """Where a set of `known` is, for people."""
+    if one["bytes"] is None:
+        return "made when it is used"
+    if one["name"] == "digits":
+        where = "inside the package; the default"
+    elif one["here"]:
+        where = f"in {one['folder']}"
+    else:
+        where = f"not here: minigan data get {one['name']}"
+    return f"{one['bytes'] / 1e6:.0f} MB, {where}"
 
 
 def _get(name: str, folder: Path | None) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import add_quiet, add_run, count, natural, run_of
+from minigan.commands.options import add_json, add_quiet, add_run, count, natural, run_of
 
 HELP = "judge the digits of a finished run"
 
@@ -20,13 +20,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=natural, default=0, help="of the samples")
     parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else "
                         "numpy)")
+    parser.add_argument("--check", action="store_true", help="exit status 1 if a bound is missed, "
+                        "such as those of the digit test; without it a missed bound is a finding "
+                        "and the status 0")
+    add_json(parser, "the record, which is also in evaluation.json: minigan, model, preset, data, "
+             "step, weights, n, seed, and what was measured; of digits passed, failed and rows "
+             "(part, name, value, n, bound, floor, passed, note), of stacked digits counts")
     add_quiet(parser, "the report")
     parser.add_argument("--raw", action="store_true", help="judge the generator's own weights, not "
                         "their moving average")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the report; returns 0 also where the digit test fails: that is a finding."""
+    """Print the report; a test that fails is a finding, and an exit status of 1 with --check."""
     import minigan
     from minigan.backend.threads import use_threads
     from minigan.training import evaluate
@@ -34,6 +40,13 @@ def run(options: argparse.Namespace) -> int:
     if options.backend:
         minigan.use(options.backend)
     found = evaluate(run_of(options), options.n, options.seed, options.raw)
-    print("\n".join(found.lines))
-    print(f"see {found.picture.as_posix()} and {found.record.as_posix()}")
-    return 0
+    if options.json:
+        print(found.record.read_text(encoding="utf-8"))
+    else:
+        print("\n".join(found.lines))
+        print(f"see {found.picture.as_posix()} and {found.record.as_posix()}")
+    if not options.check:
+        return 0
+    if found.passed is None:
+        raise ValueError("--check: nothing that was measured has a bound")
+    return 0 if found.passed else 1

@@ -3,59 +3,129 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+from typing import Any
+
+from minigan.commands.options import add_json, print_json
+from minigan.console import plural
 
 HELP = "show what this machine computes with"
+KEYS = ("minigan, python, system, processor, cores, busy_cores (used by others now; null where "
+        "the system does not tell), numpy, blas (a list: name, version, kernels, threads), threads "
+        "(when minigan trains), data_folder, backends (by name: available, about), and with "
+        "--test test (by backend: passed, error; null where it is no number)")
+CLOSE = 1e-5  # float32 rounds the numbers of the ten ops, all below 10, to a few 1e-7
+POINTS = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """--test."""
-    parser.add_argument("--test", action="store_true", help="also run ten ops on each backend")
+    """--test, --json."""
+    parser.add_argument("--test", action="store_true", help="also run ten ops on each backend, and "
+                        "compare value and gradient with plain Python")
+    add_json(parser, KEYS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a fact a line; with --test, status 1 where a backend computes something else."""
+    from minigan.backend import Backend, known
+    found = facts()
+    tests: dict[str, Any] = {}
+    for name, backend in known().items():
+        available = isinstance(backend, Backend)
+        about = backend.describe() if available else backend.removeprefix(f'backend "{name}": ')
+        found["backends"][name] = {"available": available, "about": about}
+        if options.test and available:
+            error = _ten_ops(name)
+            tests[name] = {"passed": error <= CLOSE,
+                           "error": error if math.isfinite(error) else None}
+    if options.test:
+        found["test"] = tests
+    if options.json:
+        print_json(found)
+    else:
+        print("\n".join(lines(found)))
+    return 0 if all(test["passed"] for test in tests.values()) else 1
+
+
+def facts() -> dict[str, Any]:
+    """What is known without asking any backend."""
     from minigan import __version__
-    from minigan.backend import Backend, known, machine, threads
+    from minigan.backend import machine, threads
     from minigan.data.places import roots
-    facts = machine.environment()
-    others = machine.busy_cores()
-    rows = {
+    environment = machine.environment()
+    busy = machine.busy_cores()
+    return {
         "minigan": __version__,
-        "Python": f"{facts['python']} on {facts['system']}",
-        "processor": f"{facts['processor']}, {os.cpu_count()} cores"
-                     + ("" if others is None else f", {others:.1f} of them used by others now"),
-        "NumPy": facts["numpy"],
-        "BLAS": ", ".join(f"{lib['name']} {lib['version']}, {lib['threads']} threads by itself"
-                          for lib in machine.blas()) or "unknown",
-        "threads": f"{threads.default_threads()} when minigan trains (--threads)",
-        "data folder": str(roots(None)[0]),
+        "python": environment["python"],
+        "system": environment["system"],
+        "processor": environment["processor"],
+        "cores": os.cpu_count(),
+        "busy_cores": None if busy is None else round(busy, 2),
+        "numpy": environment["numpy"],
+        "blas": machine.blas(),
+        "threads": threads.default_threads(),
+        "data_folder": str(roots(None)[0]),
+        "backends": {},
     }
-    backends = known()
-    for name, backend in backends.items():
-        rows[f"backend {name}"] = (backend.describe() if isinstance(backend, Backend) else backend)
-    for name, value in rows.items():
-        print(f"{name + ':':16} {value}")
-    agree = True
-    for name, backend in backends.items():
-        if options.test and isinstance(backend, Backend):
-            passed = _ten_ops(name)
-            print(f"{'test ' + name + ':':16} ten ops and their gradient "
-                  f"{'agree with' if passed else 'DIFFER from'} NumPy's")
-            agree = agree and passed
-    return 0 if agree else 1
 
 
-def _ten_ops(device: str) -> bool:
-    """Run ten ops and their gradient on a device and on NumPy: do they agree?"""
-    import numpy as np
+def lines(found: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    busy = found["busy_cores"]
+    others = "" if busy is None else f", {busy:.1f} of them used by others now"
+    libraries = [f"{library['name']} {library['version']}, "
+                 f"{plural(library['threads'], 'thread')} by itself" for library in found["blas"]]
+    rows = {
+        "minigan": found["minigan"],
+        "Python": f"{found['python']} on {found['system']}",
+        "processor": f"{found['processor']}, {plural(found['cores'] or 1, 'core')}{others}",
+        "NumPy": found["numpy"],
+        "BLAS": ", ".join(libraries) or "unknown",
+        "threads": f"{found['threads']} when minigan trains (--threads)",
+        "data folder": found["data_folder"],
+    }
+    for name, backend in found["backends"].items():
+        rows[f"backend {name}"] = backend["about"]
+    for name, test in found.get("test", {}).items():
+        apart = "far" if test["error"] is None else f"{test['error']:.1e}"
+        verdict = "agree with" if test["passed"] else "DIFFER from"
+        rows[f"test {name}"] = (f"ten ops and their gradient, in float32, {verdict} plain Python's "
+                                f"in float64 ({apart} apart)")
+    return [f"{name + ':':16} {value}" for name, value in rows.items()]
 
+
+def _ten_ops(device: str) -> float:
+    """How far ten ops and their gradient on a device are from plain Python's; NaN counts as far."""
     from minigan import grad, ops, tensor, use
-    results = []
-    for name in (device, "numpy"):
-        with use(name):
-            x = tensor([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], requires_grad=True)
-            product = ops.matmul(ops.exp(x) + 1, ops.transpose(x))
-            y = ops.mean(ops.softplus(ops.tanh(product) / 2 - ops.sigmoid(product)))
-            results.append(np.append(grad(y, x).numpy(), y.item()))
-    return bool(np.abs(results[0] - results[1]).max() < 1e-5)
+    with use(device):
+        x = tensor(POINTS, requires_grad=True)
+        product = ops.matmul(ops.exp(x) + 1, ops.transpose(x))
+        y = ops.mean(ops.softplus(ops.tanh(product) / 2 - ops.sigmoid(product)))
+        found = [*grad(y, x).numpy().ravel(), y.item()]
+    apart = [abs(float(ours) - right) for ours, right in zip(found, _by_hand())]
+    return math.inf if any(map(math.isnan, apart)) else max(apart)
+
+
+def _by_hand() -> list[float]:
+    """The gradient, by central differences, and the value of the same formula in plain Python."""
+    step = 1e-5
+    slopes = []
+    for i, j in ((i, j) for i in range(2) for j in range(3)):
+        ends = []
+        for sign in (1, -1):
+            moved = [list(row) for row in POINTS]
+            moved[i][j] += sign * step
+            ends.append(_formula(moved))
+        slopes.append((ends[0] - ends[1]) / (2 * step))
+    return [*slopes, _formula(POINTS)]
+
+
+def _formula(x: list[list[float]]) -> float:
+    """mean(softplus(tanh(p) / 2 - sigmoid(p))) with p = (exp(x) + 1) x^T."""
+    total = 0.0
+    for left in x:
+        for right in x:
+            p = sum((math.exp(a) + 1) * b for a, b in zip(left, right))
+            total += math.log1p(math.exp(math.tanh(p) / 2 - 1 / (1 + math.exp(-p))))
+    return total / len(x) ** 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import math
 import os
 from pathlib import Path
@@ -37,6 +38,17 @@ def add_quiet(parser: Any, result: str) -> None:
     """--quiet. result: what standard output is left with."""
     parser.add_argument("--quiet", action="store_true", help="no progress: nothing on standard "
                         f"error but errors and warnings, on standard output {result} only")
+
+
+def add_json(parser: Any, keys: str) -> None:
+    """--json. keys: what the document holds."""
+    parser.add_argument("--json", action="store_true", help="for programs: one JSON document on "
+                        f"standard output and nothing else there, {keys}")
+
+
+def print_json(document: Any) -> None:
+    """A JSON document on standard output."""
+    print(json.dumps(document, indent=1, allow_nan=False))
 
 
 def add_run(parser: argparse.ArgumentParser, what: str) -> None:

@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
 
-from minigan.commands.options import count, path, threads
+from minigan.commands.options import add_json, count, path, print_json, threads
+from minigan.console import plural
 
 if TYPE_CHECKING:
     from minigan.models import Model
@@ -23,13 +24,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=", ".join(names()))
     parser.add_argument("--preset", help="its settings (default: the model's first)")
     parser.add_argument("--batch-size", type=count, default=64, help="images a step")
-    parser.add_argument("--size", type=count, help="height and width of the images (default: 28, "
-                        "or 64 where the preset's name ends in it)")
+    parser.add_argument("--size", type=count, help="height and width of the images (default: those "
+                        "that the preset is made for, 28 or 64)")
     parser.add_argument("--steps", type=count, default=10, help="steps to measure, after "
                         f"{WARM_UP} that are not")
     parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
     parser.add_argument("--threads", type=threads, help="threads to compute with (default: all "
                         "cores, 4 at most)")
+    add_json(parser, "model, preset, image_shape, batch_size, backend, threads, steps, picture, "
+             "and of a step ms, made_mb, peak_mb and rows, a list: name, is_op, calls, ms, "
+             "made_mb, held_mb (at the peak), the last four as [forward, backward]")
     parser.add_argument("--out", type=path, help="the picture (default: runs/profile-MODEL-"
                         "PRESET.png)")
 
@@ -47,8 +51,9 @@ def run(options: argparse.Namespace) -> int:
     if options.backend:
         minigan.use(options.backend)
     find_model = find(options.model)
-    size = options.size or (64 if (options.preset or "").endswith("64") else 28)
-    shape = (size, size, 3 if size == 64 else 1)
+    shape = find_model.natural_shape(options.preset)
+    if options.size:
+        shape = (options.size, options.size, shape[2])
     model = find_model(options.preset, shape, 0)
     out = options.out or Path(f"runs/profile-{model.name}-{model.preset}.png")
     keep_freed_memory()
@@ -61,12 +66,20 @@ def run(options: argparse.Namespace) -> int:
     with profile() as found, timed_optimizers(found, model):
         for _ in range(options.steps):
             model.step(x, labels)
-    what = (f"{model.name} {model.preset}, {n} images of {'x'.join(map(str, shape))}, "
-            f"{xp.describe()}, {threads} thread{'s' * (threads > 1)}")
-    print(f"{what}: a step, as the mean of {options.steps}\n\n{found.table(options.steps)}")
+    what = (f"{model.name} {model.preset}, {plural(n, 'image')} of {'x'.join(map(str, shape))}, "
+            f"{xp.describe()}, {plural(threads, 'thread')}")
+    if not options.json:
+        print(f"{what}: a step, as the mean of {options.steps}\n\n{found.table(options.steps)}")
     figure = found.picture(f"Where a step of {model.name} {model.preset} goes",
                            f"{what}. Backward: in that op's rule.", options.steps)
-    print(f"\npicture: {plot.save(figure, out).as_posix()}")
+    picture = plot.save(figure, out).as_posix()
+    if options.json:
+        print_json({
+            "model": model.name, "preset": model.preset, "image_shape": shape, "batch_size": n,
+            "backend": xp.describe(), "threads": threads, "steps": options.steps,
+            "picture": picture, **found.record(options.steps)})
+    else:
+        print(f"\npicture: {picture}")
     return 0
 
 

@@ -68,6 +68,8 @@ class DCGAN(Model):
                             learning_rate=2e-4),
     }
 
+    sizes = {"torch64": 64, "paper64": 64}
+
     def build(self) -> None:
         s = self.settings
         self.generator, self.discriminator = NETWORKS[s.networks](s, self.shape, self.streams)

@@ -125,6 +125,8 @@ class Model:
     presets: ClassVar[dict[str, Any]]   # by default one, "default", of the settings' defaults
     default_steps: ClassVar[int] = 5_000  # of the command line, for the first preset
     default_batch_size: ClassVar[int] = 64
+    # Height and width that a preset's networks are made for, where these are not MNIST's 28.
+    sizes: ClassVar[dict[str, int]] = {}
     conditional: ClassVar[bool] = False  # whether step and sample need labels
 
     generator: Module
@@ -191,6 +193,15 @@ class Model:
                 isinstance(preset, kind.Settings) for preset in kind.presets.values()):
             raise TypeError(f"presets of {kind.__name__} must be a dict of one or more instances "
                             f"of its Settings by name, got {kind.presets!r}")
+
+    @classmethod
+    def natural_shape(cls, preset: str | None = None) -> Shape:
+        """The images that a preset is made for, (H, W, C): MNIST's, or colour pictures of its size.
+
+        preset: left out, the first.
+        """
+        size = cls.sizes.get(preset or next(iter(cls.presets)))
+        return (28, 28, 1) if size is None else (size, size, 3)
 
     def build(self) -> None:
         """Make networks and optimizers from `self.settings` and `self.shape`."""

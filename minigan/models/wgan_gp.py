@@ -75,6 +75,8 @@ class WGANGP(Model):
         "paper64": Settings(width=64, layers=4, layer_norm=True, beta1=0.0),
     }
 
+    sizes = {"paper64": 64}
+
     def build(self) -> None:
         s = self.settings
         self.generator, self.discriminator = NETWORKS[s.networks](s, self.shape, self.streams)
