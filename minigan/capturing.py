@@ -122,6 +122,7 @@ def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured
     try:
         with xp.recording() as recording:
             noted = Noted(began, recording.keep)
+            noted.answer(f"precision of {xp.device}", lambda: xp.precision)
             with noted.noting(step, tensors), op_hook(_noting(recording, noted)):
                 results = step()
             left = noted.left()

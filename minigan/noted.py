@@ -150,11 +150,11 @@ class Noted:
         """A value that was found under a name: look into it, where it is a list or a dict."""
         if isinstance(value, Tensor):
             self.tensor(value)
-        elif type(value) in CONTAINERS and len(value) <= MOST and id(value) not in self._seen:
+        elif isinstance(value, CONTAINERS) and len(value) <= MOST and id(value) not in self._seen:
             self._seen[id(value)] = value
             if not isinstance(value, tuple):
                 self._live.append(value)
-                self._copies.append(value.copy())
+                self._copies.append(_copy(value))
                 self._places.append((what, None))
             items = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in items:
@@ -162,7 +162,9 @@ class Noted:
 
     def _function(self, function: Any) -> None:
         """What a function of the step finds under the names in its code."""
-        while hasattr(function, "func") and hasattr(function, "args"):  # functools.partial
+        given: list[Any] = []
+        while isinstance(function, partial):
+            given += [*function.args, *function.keywords.values()]
             function = function.func
         if not isinstance(function, (FunctionType, MethodType)):
             function = getattr(type(function), "__call__", None) and function.__call__
@@ -177,8 +179,9 @@ class Noted:
         attributes = {name for code in codes for name in code.co_names}
         if owner is not None:
             self._named(type(owner).__name__, owner, attributes)
-        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._value(f"a default of {function.__name__}", value)
+        given += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        for value in given:
+            self._found(f"what {function.__name__} is given", value, attributes, function)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             self.answer(name, partial(_content, cell), id(cell),
                         partial(setattr, cell, "cell_contents"))
@@ -282,7 +285,7 @@ class Noted:
             clauses = list(_compared(name, owner, copy, live))
             found += clauses
             if not clauses:
-                self._copies[i] = live.copy()
+                self._copies[i] = _copy(live)
         for tensor, (array, flag) in zip(self._tensors.values(), self._arrays):
             what = f"the tensor {tensor.name or 'without a name'} of shape {tensor.shape}"
             if id(tensor.data) != array:
@@ -300,6 +303,12 @@ class Noted:
                 return (f"grad of the tensor {tensor.name or 'without a name'} of shape "
                         f"{tensor.shape} is added to what the step before left there")
         return ""
+
+
+def _copy(container: Any) -> Any:
+    """A list, dict or set as it is now; a class of one's own may copy otherwise."""
+    kind = next(kind for kind in CONTAINERS if isinstance(container, kind))
+    return kind(container)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -330,7 +339,7 @@ def _compared(name: str, owner: Any, before: Any, now: Any) -> Iterator[str]:
             what = f"{name}[{key!r}]" if owner is None else f"{key} of {name}"
             default = MISSING if owner is None else getattr(type(owner), str(key), MISSING)
             old = before.get(key, default)
-            if old is not MISSING or owner is None:  # else nobody can have read it
+            if old is not MISSING or owner is None and type(now) is dict:  # else it was not there
                 yield from _clause(what, old, now.get(key, default))
     elif isinstance(now, list) and len(now) == len(before):
         for i, (old, new) in enumerate(zip(before, now)):

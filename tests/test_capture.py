@@ -4,6 +4,7 @@ from __future__ import annotations
 import copy
 import pickle
 import shutil
+from functools import partial
 from threading import Event, Thread
 
 import numpy as np
@@ -386,6 +387,26 @@ def test_the_default_streams_and_kinds_of_steps_and_settings_are_looked_at():
     model.step(x)
     model.settings = type(model.settings)(n_critic=2, penalty=1.0)
     with pytest.raises(ChangedError, match="settings of WGANGP is another Settings"):
+        fast()
+
+
+def test_streams_that_are_replaced_are_seen_and_new_ones_do_no_harm():
+    streams = mg.Streams(0)
+    fast = mg.capture(lambda: mg.Tensor(streams["latent"].normal((2,))))
+    fast()
+    streams["sampling"].normal((3,))
+    fast()
+    streams["latent"] = Stream(1, "latent")
+    with pytest.raises(ChangedError, match=r"streams\['latent'\] is another Stream"):
+        fast()
+
+
+def test_arguments_of_a_partial_are_looked_at():
+    net, x = nn.Sequential(nn.LeakyReLU(0.1)), mg.tensor([1.0, -2.0])
+    fast = mg.capture(partial(lambda net, x: net(x.detach()), net, x=x))
+    fast()
+    net.layers[0].slope = 0.2
+    with pytest.raises(ChangedError, match="slope of '0' of Sequential"):
         fast()
 
 

@@ -10,6 +10,7 @@ import minigan as mg
 from minigan import ops
 from minigan.backend import get
 from minigan.backend.counting import Counting
+from minigan.capturing import ChangedError
 from minigan.cli import main
 from minigan.optim import Optimizer
 
@@ -77,6 +78,20 @@ def reads_the_host(xp, x):
 @mg.op(lambda gy, y, x: reads_the_host(gy))
 def asks_backward(xp, x):
     return x * 2
+
+
+def test_another_precision_is_seen():
+    net, step = descent()
+    fast = mg.capture(step)
+    fast()
+    xp = get("emulated")
+    try:
+        xp.set_precision("tf32")
+        with pytest.raises(ChangedError, match="precision of emulated was 'fp32' and is 'tf32'"):
+            fast()
+    finally:
+        xp.set_precision("fp32")
+    fast()
 
 
 def test_a_rule_of_ones_own_cannot_be_captured():
