@@ -2,8 +2,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import multiprocessing
+import os
+import select
+import signal
+import subprocess
+import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +20,11 @@ from threadpoolctl import threadpool_limits
 
 import minigan as mg
 from minigan import capturing, nn, ops
-from minigan.backend.threads import use_threads
+from minigan.backend import get, threads
+from minigan.backend.threads import LARGE_PRODUCT, use_threads
+from minigan.training.lock import locked
 
+ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 60  # seconds for what takes milliseconds, on a machine that does much else
 
 
@@ -311,7 +323,6 @@ def digits(n=64):
 
 def stepper(seed, captured, ema=0.0):
     """A model with batch norm and dropout, and what trains it by a step."""
-    from minigan.backend import get
     from minigan.training.stepping import Stepper
     model = mg.models.GAN("mlp", shape=(8, 8, 1), streams=seed, latent_size=6, ema=ema)
     batches = mg.data.Batches(digits(), 16, model.streams["data"])
@@ -484,7 +495,6 @@ def test_tasks_have_blocks_of_use_of_their_own(stand_in):
 
 
 def test_a_precision_holds_where_its_backend_does(monkeypatch):
-    from minigan.backend import get
     xp = get("numpy")
     monkeypatch.setattr(xp, "precisions", ("fp32", "tf32"), raising=False)
     with mg.use("numpy", "tf32"):
@@ -513,3 +523,136 @@ def test_one_backend_is_made_of_each_kind(monkeypatch):
 
     registry.offer("slow", make)
     assert len({id(found) for found in side_by_side(*[lambda: registry.get("slow")] * 4)}) == 1
+
+
+# Forked processes.
+
+def in_a_fork(job):
+    """What job() returns in a forked process: bytes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # several threads are the point
+        reader, writer = os.pipe()
+        child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, job())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    try:
+        assert select.select([reader], [], [], PATIENCE)[0], "the forked process hangs"
+        return os.read(reader, 1 << 16)
+    finally:
+        os.close(reader)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def large_product():
+    a = np.random.default_rng(0).standard_normal((600, 300)).astype(np.float32)
+    assert a.size * 600 > LARGE_PRODUCT  # shared by all threads
+    return get("numpy").product(a, a.T).tobytes()
+
+
+can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+
+
+@can_fork
+def test_a_forked_process_computes_on_a_pool_of_its_own():
+    use_threads(3)
+    due = large_product()
+
+    def child():
+        assert large_product() == due and threads.threads() == 3
+        meeting, done = threading.Barrier(3, timeout=PATIENCE), []
+
+        def job(i):
+            meeting.wait()  # breaks unless three threads are here at once
+            done.append(i)
+
+        threads.parallel(job, 3)
+        model, step = stepper(1, True)
+        for _ in range(4):
+            step()
+        return bytes(sorted(done)) + hashlib.sha256(repr(bits(model)).encode()).digest()
+
+    here = child()
+    assert in_a_fork(child) == here and here[:3] == bytes(range(3))
+    assert large_product() == due  # and the parent's pool goes on
+
+
+@can_fork
+def test_a_process_forked_during_a_step_of_another_thread_does_not_wait_for_it():
+    model, _ = stepper(1, False)
+    z = model.latent_from(mg.Stream(0, "sample"), 2)
+    due = model.sample(z).numpy().tobytes()
+    with Elsewhere(model.turn):
+        assert in_a_fork(lambda: model.sample(z).numpy().tobytes()) == due
+    with model.turn:
+        assert in_a_fork(lambda: model.sample(z).numpy().tobytes()) == due
+    assert model.sample(z).numpy().tobytes() == due
+
+
+@can_fork
+def test_a_forked_process_holds_no_lock(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    (wait, go), (begins, begun) = os.pipe(), os.pipe()
+    with locked(path, "it"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            try:
+                os.close(go)
+                os.write(begun, b"!")
+                os.read(wait, 1)  # until the parent closes the other end
+            finally:
+                os._exit(0)
+        assert os.read(begins, 1) == b"!"
+        with pytest.raises(RuntimeError, match="it is being trained by another process"):
+            with locked(path, "it"):
+                pass
+    try:
+        with locked(path, "it"):  # though the child lives on
+            assert os.waitpid(child, os.WNOHANG) == (0, 0)
+    finally:
+        os.close(go)
+        os.waitpid(child, 0)
+        for end in (wait, begins, begun):
+            os.close(end)
+
+
+PROCESSES = """
+import multiprocessing, sys
+import numpy as np
+import minigan as mg
+from minigan.backend import threads
+
+
+def job(seed):
+    net = mg.nn.Sequential(mg.nn.Dense(3, 4), mg.nn.Tanh(), mg.nn.Dense(4, 1))
+    x = mg.tensor(np.full((2, 3), seed, "float32"))
+    gradients = mg.grad(mg.ops.sum(net(x)), net.parameters())
+    a = np.full((600, 300), seed, "float32")
+    return len(gradients), float(mg.backend.get("numpy").product(a, a.T)[0, 0])
+
+
+if __name__ == "__main__":
+    mg.use_threads(2)
+    job(1)
+    with mg.no_grad(), multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        pass  # recording is off here only
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        print(pool.map(job, [1, 2, 3]) == [job(seed) for seed in (1, 2, 3)])
+"""
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_processes_of_every_kind_compute(method, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(PROCESSES)
+    out = subprocess.run([sys.executable, "-W", "ignore", str(script), method], text=True,
+                         capture_output=True, timeout=3 * PATIENCE,
+                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert out.stdout == "True\n", out.stderr

@@ -1,6 +1,7 @@
 """The one pool of threads, and the allocator's setting: neither may change a single bit."""
 from __future__ import annotations
 
+import configparser
 import ctypes
 import os
 import subprocess
@@ -13,10 +14,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import threadpoolctl
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from minigan.backend import allocator, get, threads
+import minigan as mg
+from minigan.backend import allocator, blas, get, machine, threads
 from minigan.backend.threads import default_threads, parallel, use_threads
+from minigan.training import Trainer
 
 pytestmark = pytest.mark.rounding
 
@@ -148,6 +152,147 @@ def test_products_have_the_same_bits_on_any_number_of_threads(m, k, n, dtype):
     exact = a.astype(np.float64) @ b.astype(np.float64)
     for result in results[:2]:
         np.testing.assert_allclose(result, exact, atol=100 * np.finfo(dtype).eps * k ** 0.5)
+
+
+# BLAS on one thread.
+
+class FakeController:
+    """A threadpoolctl that finds a BLAS with so many threads, or none."""
+
+    libraries: list = []
+    obedient = True
+
+    def select(self, user_api):
+        assert user_api == "blas"
+        return self
+
+    def info(self):
+        return [dict(library) for library in self.libraries]
+
+    def limit(self, limits):
+        for library in self.libraries:
+            if self.obedient:
+                library["num_threads"] = limits
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    class Fake(FakeController):
+        libraries = [{"user_api": "blas", "internal_api": "openblas", "version": "0.3.31",
+                      "num_threads": 8, "threading_layer": "pthreads", "architecture": "Zen"}]
+
+    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", Fake)
+    return Fake
+
+
+def test_blas_is_put_back_on_one_thread_with_a_warning(fake):
+    use_threads(2)
+    assert fake.libraries[0]["num_threads"] == 1
+    threads.guard_blas()  # says nothing
+    fake.libraries[0]["num_threads"] = 8
+    with pytest.warns(UserWarning, match="openblas on 8 threads.*; it is back on one thread now"):
+        threads.guard_blas()
+    assert fake.libraries[0]["num_threads"] == 1
+    threads.guard_blas()
+    fake.libraries[0]["num_threads"], fake.obedient = 8, False
+    with pytest.warns(UserWarning, match="cannot be put back on one; .*train with one thread"):
+        threads.guard_blas()
+
+
+def test_the_end_of_somebody_elses_limit_is_noticed():
+    with threadpool_limits(2, user_api="blas"):
+        if not [found for found in blas.libraries() if found["num_threads"] == 2]:
+            pytest.skip("a BLAS that cannot be told, or only one core")
+        block = threadpool_limits(2, user_api="blas")
+        use_threads(2)
+        threads.guard_blas()
+        block.restore_original_limits()
+        with pytest.warns(UserWarning, match="something has set BLAS to compute with threads"):
+            threads.guard_blas()
+        assert {found["num_threads"] for found in blas.libraries()} == {1}
+
+
+def test_a_run_looks_at_blas_when_it_begins_and_when_it_saves(fake, quick):
+    trainer = Trainer(mg.models.GAN("seed"), mg.data.load("digits"), out="run", threads=2)
+    fake.libraries[0]["num_threads"] = 4
+    with pytest.warns(UserWarning, match="openblas on 4 threads"):
+        trainer.fit(1)
+    trainer.fit(1)
+    fake.libraries[0]["num_threads"] = 3
+    with pytest.warns(UserWarning, match="openblas on 3 threads"):
+        trainer.save()
+
+
+def test_every_helper_sets_a_limit_that_is_each_threads_own(fake, monkeypatch):
+    limited = []
+    monkeypatch.setattr(fake, "info", lambda self: [
+        {**self.libraries[0], "num_threads": 1 if threading.get_ident() in limited else 8}])
+    monkeypatch.setattr(fake, "limit", lambda self, limits: limited.append(threading.get_ident()))
+    fake.libraries[0]["threading_layer"] = "openmp"
+    use_threads(3)
+    meeting, seen = threading.Barrier(3, timeout=30), []
+
+    def job(i):
+        meeting.wait()
+        seen.append(threading.get_ident())
+
+    parallel(job, 3)
+    assert len(set(seen)) == 3 and set(seen) <= set(limited)
+
+
+def test_where_no_blas_is_found_one_thread_is_the_default_and_a_person_is_told(fake, monkeypatch):
+    fake.libraries = []
+    monkeypatch.setattr(blas, "built_with", lambda: ("scipy-openblas", "0.3.99"))
+    monkeypatch.setattr(machine, "built_with", blas.built_with)
+    monkeypatch.setattr(threadpoolctl, "__version__", "3.4.0")
+    assert default_threads() == use_threads() == 1
+    threads.guard_blas()  # nothing can go wrong on one thread
+    told = get("numpy").notice()
+    assert "scipy-openblas 0.3.99" in told and "threadpoolctl is 3.4.0 (3.5 or newer" in told
+    assert machine.environment()["blas"] == "scipy-openblas 0.3.99"
+    assert use_threads(2) == 2  # who insists gets them
+    with pytest.warns(UserWarning, match="no BLAS was found that could be limited"):
+        threads.guard_blas()
+
+
+def test_accelerate_keeps_its_threads_and_minigan_has_its_own(fake, monkeypatch):
+    fake.libraries = []
+    monkeypatch.setattr(blas, "built_with", lambda: ("accelerate", "unknown"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    assert default_threads() == 4
+    assert "which keeps threads of its own beside minigan's" in get("numpy").notice()
+
+
+def test_numpy_says_what_it_was_built_with(monkeypatch):
+    assert all(isinstance(part, str) and part for part in blas.built_with())
+    for answer in ({}, None, {"Build Dependencies": {}}):
+        monkeypatch.setattr(np, "show_config", lambda mode, answer=answer: answer)
+        assert blas.built_with() == ("unknown", "")
+
+
+def test_the_declared_threadpoolctl_finds_numpys_blas():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert f"threadpoolctl>={blas.NEEDED}" in config["options"]["install_requires"].split()
+
+
+def test_two_threads_may_change_the_number_of_threads_at_once():
+    before = threading.active_count()
+    changers = [threading.Thread(target=lambda: [use_threads(n) for n in (3, 2, 4) * 5])
+                for _ in range(4)]
+    for changer in changers:
+        changer.start()
+    for _ in range(50):
+        done = []
+        parallel(done.append, 20)
+        assert sorted(done) == list(range(20))
+    for changer in changers:
+        changer.join(60)
+    use_threads(1)
+    ends = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert threading.active_count() <= before  # no helper is left waiting for a queue of its own
 
 
 # The allocator.

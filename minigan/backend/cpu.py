@@ -7,7 +7,7 @@ from typing import Callable
 
 import numpy as np
 
-from minigan.backend import cpu_winograd
+from minigan.backend import blas, cpu_winograd
 from minigan.backend.base import Array
 from minigan.backend.cpu_tape import Taping
 from minigan.backend.geometry import Geometry
@@ -26,6 +26,9 @@ class NumpyBackend(Taping):
 
     def describe(self) -> str:
         return f"NumPy {np.__version__}"
+
+    def notice(self) -> str:
+        return blas.trouble()
 
     def product(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Large products in blocks of the result, on all threads; outer ones without BLAS."""

@@ -18,7 +18,6 @@ import time
 import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
 from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
@@ -28,6 +27,7 @@ from minigan.backend.cpu_calls import Call, memory_of, placed
 from minigan.backend.cpu_lanes import Lanes
 from minigan.backend.cpu_passes import Passes
 from minigan.backend.reading import EVERYTHING
+from minigan.backend.turn import Turn
 
 MAKERS = ("arange", "empty", "eye", "full", "ones", "zeros")  # what they make is the same each time
 
@@ -332,7 +332,7 @@ class Taping(Passes):
         super().__init__(device, module, array_type)
         self._plain = {name: getattr(np, name) for name in MAKERS}
         self._recordings = 0  # in all threads together
-        self._counting = Lock()
+        self._counting = Turn()
         self.__dict__.update(self._plain)
 
     @property

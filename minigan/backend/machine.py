@@ -10,13 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from minigan.backend.blas import built_with, libraries
+
 
 def blas() -> list[dict[str, Any]]:
-    """The BLAS libraries that are loaded: name, version, kernels and number of threads of each."""
-    from threadpoolctl import threadpool_info
-    return [{"name": found.get("internal_api"), "version": found.get("version"),
-             "kernels": found.get("architecture"), "threads": found.get("num_threads")}
-            for found in threadpool_info() if found.get("user_api") == "blas"]
+    """The BLAS libraries that are loaded: name, version, kernels and number of threads of each.
+
+    Where none is found, the one that NumPy says it was built with; its threads are None then.
+    """
+    found = libraries()
+    if not found:
+        name, version = built_with()
+        return [{"name": name, "version": version, "kernels": None, "threads": None}]
+    return [{"name": lib.get("internal_api"), "version": lib.get("version"),
+             "kernels": lib.get("architecture"), "threads": lib.get("num_threads")}
+            for lib in found]
 
 
 def environment() -> dict[str, Any]:

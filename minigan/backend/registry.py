@@ -6,15 +6,15 @@ The array decides where an op runs; the default of `use` decides only where new 
 from __future__ import annotations
 
 import os
-from threading import RLock
 from types import TracebackType
 from typing import Any, Callable
 
 from minigan.backend.base import Array, Backend, BackendError, Choice, choices
+from minigan.backend.turn import Turn
 
 _makers: dict[str, Callable[[], Backend]] = {}
 _made: dict[str, Backend] = {}
-_making = RLock()
+_making = Turn()
 _default: Backend | None = None  # of the process: what `use` said outside of any block
 
 BY_TYPE: dict[type, Backend] = {}  # the engine looks here, once an op

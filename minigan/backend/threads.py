@@ -2,22 +2,32 @@
 
 While minigan trains, BLAS computes on one thread and this pool splits large products, convolutions
 and element passes into blocks, or makes several calls of a recorded step at once. The blocks of a
-sum never depend on the number of threads, so neither do results. Two pools would fight: a BLAS with
-threads of its own, called from this pool or beside another busy process, waits for itself.
+sum never depend on the number of threads, so neither do results. A BLAS with threads of its own,
+called from several of ours, could give wrong products (`blas` has the reason), and be slow: two
+pools would fight.
+
+Any thread may compute: the pool is for all, and who asks for help gets what is free. A forked
+process, in which the pool's threads do not exist, starts new ones when it needs them.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import warnings
 from itertools import count
 from queue import SimpleQueue
 from typing import Any, Callable
 
+from minigan.backend import blas
+from minigan.backend.turn import Turn
+
 LARGE_PRODUCT = 20_000_000  # multiplications, about 0.3 ms, from which a product is shared
 
 _threads = 1
+_missing = 0  # helpers that a forked process has yet to start
 _tasks: SimpleQueue[Task | None] = SimpleQueue()  # of the helpers; None ends one of them
+_changing = Turn()
 
 
 class Task:
@@ -57,13 +67,19 @@ class Task:
 
 def _help(tasks: SimpleQueue[Task | None]) -> None:
     """A helper's life."""
+    blas.limit_here()
     while (task := tasks.get()) is not None:
         task.run()
         del task
 
 
 def default_threads() -> int:
-    """All cores that this process may use, but 4 at most: more slow small products down."""
+    """All cores that this process may use, but 4 at most: more slow small products down.
+
+    One where BLAS could give wrong products on several: see `blas`.
+    """
+    if not blas.is_known():
+        return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(cores or 1, 4)
 
@@ -71,22 +87,50 @@ def default_threads() -> int:
 def use_threads(n: int | None = None) -> int:
     """From now on compute with n threads (None: `default_threads`); returns n.
 
-    This is the one place that limits BLAS: OpenBLAS, MKL and BLIS through threadpoolctl; where it
-    knows no way (Accelerate), BLAS keeps its own choice.
+    That is for the whole process: all of its threads share the n. BLAS is limited to one thread,
+    as `blas` explains: OpenBLAS, MKL and BLIS are; where no way is known (Accelerate), it keeps
+    its own choice.
     """
-    global _threads, _tasks
-    from threadpoolctl import threadpool_limits
-
+    global _threads, _tasks, _missing
     n = default_threads() if n is None else n
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"threads must be a whole number of 1 or more, got {n!r}")
-    threadpool_limits(1, user_api="blas")
-    for _ in range(_threads - 1):
-        _tasks.put(None)
-    _threads, _tasks = n, SimpleQueue()
-    for _ in range(n - 1):
-        threading.Thread(target=_help, args=(_tasks,), name="minigan", daemon=True).start()
+    blas.limit()
+    with _changing:
+        for _ in range(_threads - 1):
+            _tasks.put(None)  # each helper ends after what was asked for before
+        _threads, _tasks, _missing = n, SimpleQueue(), n - 1
+        _start_helpers()
     return n
+
+
+def _start_helpers() -> None:
+    global _missing
+    with _changing:
+        while _missing:
+            _missing -= 1
+            threading.Thread(target=_help, args=(_tasks,), name="minigan", daemon=True).start()
+
+
+def _begin_as_a_fork() -> None:
+    """In a forked process: the helpers, and what they were asked for, stayed with the parent."""
+    global _tasks, _missing
+    _tasks, _missing = SimpleQueue(), _threads - 1
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(after_in_child=_begin_as_a_fork)
+
+
+def guard_blas() -> None:
+    """Look whether BLAS is still on one thread, and put it back.
+
+    Warns:
+        UserWarning: it was not; or several threads compute and it cannot be limited.
+    """
+    sentence = blas.guard() or (blas.trouble() if _threads > 1 else "")
+    if sentence:
+        warnings.warn(sentence, stacklevel=3)
 
 
 def threads() -> int:
@@ -97,6 +141,8 @@ def threads() -> int:
 def assist(job: Callable[[], Any]) -> Task:
     """Let another thread run job() as soon as one has time; who asks for it has to `finish` it."""
     task = Task(job)
+    if _missing:
+        _start_helpers()
     _tasks.put(task)
     return task
 

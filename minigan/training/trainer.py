@@ -19,7 +19,7 @@ import numpy as np
 from minigan.backend import of
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
-from minigan.backend.threads import use_threads
+from minigan.backend.threads import guard_blas, use_threads
 from minigan.console import warn
 from minigan.data import Batches, Images
 from minigan.engine import Tensor
@@ -342,6 +342,7 @@ class Trainer:
             with self.folder.locked():
                 self.folder.claim(self.owner, self.version, self.step)
                 return self.save()
+        guard_blas()
         arrays, numbers = self.state()
         check({**numbers["losses"], **arrays})
         new = Version(self.version.generation + 1 if self.version else 1, self.owner)
