@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import pytest
 from data_tools import ROOT, SHARED, idx_bytes, needs_mnist
 
 from minigan.cli import main
-from minigan.data import download, load, sets
+from minigan.data import download, load, sets, transfer
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)  # not compressible
 CONTENTS = dict(zip((*sets.IDX_SPLITS["train"], *sets.IDX_SPLITS["test"]), (
@@ -30,6 +31,8 @@ CONTENTS = dict(zip((*sets.IDX_SPLITS["train"], *sets.IDX_SPLITS["test"]), (
     idx_bytes(np.arange(9, dtype=np.uint8)))))
 FILES = {f"{name}.gz": gzip.compress(contents, mtime=0) for name, contents in CONTENTS.items()}
 FIRST = next(iter(FILES))
+SIZE = len(FILES[FIRST])
+HALF = f"{SIZE // 2:,} of {SIZE:,}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -43,18 +46,57 @@ class Handler(BaseHTTPRequestHandler):
         if how == "missing" or contents is None:
             self.send_error(404)
             return
+        if how == "around":
+            self.send_response(302)
+            self.send_header("Location", f"/around/{name}")
+            self.end_headers()
+            return
+        if how == "moved":
+            self.send_response(302)
+            self.send_header("Location", f"/good/{name}")
+            self.end_headers()
+            return
+        if how == "no-end":
+            contents = itertools.repeat(contents)
         if how == "wrong" or (how == "once-wrong" and self.server.asked.count(self.path) == 1):
             contents = contents[:-1] + bytes([contents[-1] ^ 1])
+        if how == "no-answer":
+            self.trickle(b"HTTP/1.0 200 OK\r\nX: " + 1000 * b"x")
+            return
         self.send_response(200)
-        if how != "cut":
+        if how == "other-length":
+            contents = contents + b"more"
+        if how not in ("cut", "no-end"):
             self.send_header("Content-Length", str(len(contents)))
         self.end_headers()
         if how in ("cut", "short", "stuck"):
             contents = contents[:len(contents) // 2]
-        self.wfile.write(contents)
+        if how == "no-end":
+            self.send_until_closed(contents)
+        elif how == "trickle":
+            self.trickle(contents)
+        else:
+            self.wfile.write(contents)
         if how == "stuck":
             self.server.half_sent.set()
             self.server.go_on.wait(60)
+
+    def send_until_closed(self, blocks):
+        try:
+            for block in blocks:
+                self.wfile.write(block)
+        except OSError:
+            self.server.hung_up.set()
+
+    def trickle(self, contents):
+        """A byte now and then, until nobody listens any more."""
+        try:
+            for byte in contents:
+                self.wfile.write(bytes([byte]))
+                if self.server.go_on.wait(0.02):
+                    return
+        except OSError:
+            self.server.hung_up.set()
 
     def log_message(self, *arguments):
         pass
@@ -70,6 +112,7 @@ def server(monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.files, server.asked, server.encodings = FILES, [], set()
         server.half_sent, server.go_on = threading.Event(), threading.Event()
+        server.hung_up = threading.Event()
         server.address = f"http://127.0.0.1:{server.server_port}/"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -142,8 +185,10 @@ def test_what_is_there_is_not_downloaded_again(server, offer, tmp_path):
 
 @pytest.mark.parametrize("way, says", [
     ("wrong", "gave another file (wrong SHA-256)"),
-    ("cut", "gave another file (wrong SHA-256)"),  # the server did not say how long it is
+    ("cut", f"broke off after {HALF} bytes"),  # the server did not say how long it is
     ("short", "broke off (ChunkedEncodingError)"),
+    ("other-length", f"offers another file, of {SIZE + 4:,} bytes in place of {SIZE:,}"),
+    ("no-end", f"sends another file, of more than {SIZE:,} bytes"),
     ("missing", "answered 404 Not Found"),
 ])
 def test_a_bad_file_is_asked_for_again_and_never_kept(server, offer, tmp_path, way, says):
@@ -154,6 +199,54 @@ def test_a_bad_file_is_asked_for_again_and_never_kept(server, offer, tmp_path, w
                                  f"{says}; --data digits needs no download")
     assert contents(tmp_path) == {}
     assert server.asked == [f"/{way}/{FIRST}"] * 2
+
+
+def test_a_server_that_sends_without_end_is_hung_up_on(server, offer, tmp_path):
+    offer("no-end", "good")
+    get(tmp_path)
+    assert contents(tmp_path) == FILES and server.hung_up.wait(60)
+
+
+def test_a_byte_now_and_then_is_too_slow(server, offer, tmp_path, monkeypatch):
+    """50 bytes a second, each in time: without a look at the rate 31 kB would take ten minutes."""
+    monkeypatch.setattr(transfer, "SLOW_SECONDS", 0.5)
+    offer("trickle")
+    with pytest.raises(OSError) as caught:
+        get(tmp_path)
+    assert "trickle/ sent 0 bytes a second for 0.5 s, which is too slow, and 0 of " in str(
+        caught.value)
+    assert contents(tmp_path) == {} and server.asked == [f"/trickle/{FIRST}"] * 2
+    offer("trickle", "good")
+    get(tmp_path)
+    assert contents(tmp_path) == FILES
+
+
+def test_a_server_that_never_begins(server, offer, tmp_path, monkeypatch):
+    """A byte of its header now and then."""
+    monkeypatch.setattr(transfer, "ANSWER_SECONDS", 0.5)
+    offer("no-answer")
+    with pytest.raises(OSError, match="did not begin to send the file in 0.5 s"):
+        get(tmp_path)
+    assert contents(tmp_path) == {}
+
+
+def test_redirects(server, offer, tmp_path):
+    offer("around", "moved")
+    get(tmp_path)
+    assert contents(tmp_path) == FILES
+    assert server.asked.count(f"/around/{FIRST}") == 2 * (1 + transfer.REDIRECTS)
+    (tmp_path / "tiny" / FIRST).unlink()
+    offer("around")
+    with pytest.raises(OSError, match=r"around/ redirects without end;"):
+        get(tmp_path)
+
+
+def test_a_slow_connection_is_waited_for(server, offer, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "SLOW_SECONDS", 0.01)
+    monkeypatch.setattr(transfer, "LEAST_RATE", 0.0)
+    offer("good")
+    get(tmp_path)
+    assert contents(tmp_path) == FILES
 
 
 def test_a_file_that_is_good_at_the_second_try(server, offer, tmp_path):
@@ -181,7 +274,7 @@ def test_all_mirrors_errors_are_shown_together(server, offer, dead, tmp_path):
 
 
 def test_a_server_that_says_nothing(server, offer, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", (5, 0.1))
+    monkeypatch.setattr(transfer, "TIMEOUT", (5, 0.1))
     offer("stuck", "good")
     get(tmp_path)
     assert contents(tmp_path) == FILES

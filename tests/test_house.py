@@ -30,7 +30,8 @@ ROOMS = [  # level by level: a room imports from earlier levels only
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 ONE_PLACE = {"cupy": "backend/gpu.py", "cupyx": "backend/gpu.py", "cupy_backends": "backend/gpu.py",
              "matplotlib": "plot.py", "pooch": "data/download.py",
-             "requests": "data/download.py", "PIL": {"data/pictures.py", "training/animation.py"},
+             "requests": {"data/download.py", "data/transfer.py"},
+             "PIL": {"data/pictures.py", "training/animation.py"},
              "torch": None, "tensorflow": None, "jax": None, "autograd": None}
 TEXT = {".py", ".md", ".cfg", ".toml", ".txt", ".json", ".csv", ".sh", ".yml", ".yaml", ".ipynb"}
 

@@ -1,8 +1,9 @@
 """Getting the files of a known set: the only code of minigan that uses the network.
 
-pooch does the work: it downloads to a temporary name, compares the SHA-256, and tries again. Here
-the mirrors are gone through, their errors are put together, and what was got, and only when it is
-the original, takes its place. So under a file's final name there is never a part of it, however the
+pooch does the work: it gives a temporary name, compares the SHA-256, and tries again; `transfer`
+reads, no more bytes than the file has and for no longer than bytes come. Here the mirrors are gone
+through, their errors are put together, and what was got, and only when it is the original, takes
+its place. So under a file's final name there is never a part of it, however the
 download ended, and it can be started again at any time.
 """
 
@@ -13,14 +14,13 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
-from minigan.console import is_quiet, standard_error
 from minigan.data.places import home, user_path
 from minigan.data.sets import ALIASES, SETS, Download
+from minigan.data.transfer import Transfer, Unfit
 
 RETRIES = 1            # of each mirror, before the next one's turn
-TIMEOUT = (10.0, 60.0)  # seconds: to be connected, and without a byte
 UNFINISHED = "minigan-part-"
 STALE_SECONDS = 3600   # an unfinished download that nothing was added to for so long is left over
 
@@ -78,12 +78,13 @@ def _fetch(file: Download, mirror: str, part: str) -> Path:
     import pooch
 
     pooch.get_logger().setLevel("ERROR")  # what there is to say is said here
-    downloader = pooch.HTTPDownloader(
-        progressbar=standard_error().isatty() and not is_quiet(), timeout=TIMEOUT,
-        headers={"Accept-Encoding": "identity"})  # a .gz must arrive as it is
     store = pooch.create(path=part, base_url=mirror, retry_if_failed=RETRIES,
                          registry={file.name: f"sha256:{file.sha256}"})
-    return Path(store.fetch(file.name, downloader=downloader))
+
+    def download(url: str, target: Any, store: Any) -> None:
+        Transfer(file, url, os.fspath(target)).run()
+
+    return Path(store.fetch(file.name, downloader=download))
 
 
 def _put(file: Path, target: Path, tell: Callable[[str], object]) -> None:
@@ -115,13 +116,16 @@ def _bytes(count: int) -> str:
 def _reason(error: Exception) -> str:
     """What a mirror answered, in a few words."""
     import requests
+    if isinstance(error, Unfit):
+        return str(error)
     if not isinstance(error, requests.RequestException):
         return "gave another file (wrong SHA-256)"
+    if isinstance(error, requests.TooManyRedirects):
+        return "redirects without end"
     if error.response is not None:
         return f"answered {error.response.status_code} {error.response.reason}"
     for kind, words in ((requests.Timeout, "did not answer in time"),
-                        (requests.ConnectionError, "could not be reached"),
-                        (requests.exceptions.ChunkedEncodingError, "broke off")):
+                        (requests.ConnectionError, "could not be reached")):
         if isinstance(error, kind):
             return f"{words} ({type(error).__name__})"
     return f"failed ({type(error).__name__})"
