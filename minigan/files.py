@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, IO, Iterable, Iterator
 
+TEMPORARY = ".minigan-"  # how the names of temporary files begin
 JSON_LIMIT = 64 << 20   # bytes of a JSON file of ours: the largest holds some MB
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK,
             errno.EINVAL, errno.EACCES}  # what file systems without hard links answer
@@ -58,8 +59,8 @@ def replacing(path: Path, mark: str = "", keep: Path | None = None, exclusive: b
             os.replace(part, path)
         sync_folder(path.parent)
     except OSError as error:
-        if error.filename is None or part is not None and error.filename == str(part):
-            error.filename, error.filename2 = str(path), None
+        if error.filename is None or Path(error.filename).name.startswith(TEMPORARY):
+            raise type(error)(error.errno, error.strerror, str(path)) from None
         raise
     finally:
         if part is not None:
@@ -74,7 +75,7 @@ def write(path: Path, content: bytes, mark: str = "") -> None:
 
 def leftovers(folder: Path, mark: str) -> list[Path]:
     """Temporary files of writers with this mark that were killed, or still write."""
-    name = re.compile(rf"\.minigan-{re.escape(mark)}-[0-9a-f]{{16}}\.part")
+    name = re.compile(rf"{re.escape(TEMPORARY + mark)}-[0-9a-f]{{16}}\.part")
     return sorted(path for path in folder.iterdir()
                   if name.fullmatch(path.name) and path.is_file() and not path.is_symlink())
 
@@ -118,7 +119,7 @@ def read_json(path: Path, limit: int = JSON_LIMIT) -> Any:
         OSError: it cannot be read.
         ValueError: it is larger than `limit` bytes, no UTF-8, no JSON, or nested too deeply.
     """
-    with open(path, "rb") as file:
+    with naming(path), open(path, "rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"{path} is larger than {limit:,} bytes")
@@ -140,6 +141,16 @@ def parse_json(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError inside name the file; the system's own does not when reading or writing."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Have the system write a folder's new names to the disk, where it can (POSIX)."""
     if os.name != "posix":
@@ -152,12 +163,17 @@ def sync_folder(folder: Path) -> None:
             os.close(number)
 
 
+def _temporary(folder: Path, mark: str) -> Path:
+    """A name that nobody else thinks of."""
+    return folder / f"{TEMPORARY}{mark}-{secrets.token_hex(8)}.part"
+
+
 def _create(folder: Path, mark: str) -> tuple[IO[bytes], Path]:
     """A new file with a name of its own in the folder, with the permissions of any new file."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     while True:
-        part = folder / f".minigan-{mark}-{secrets.token_hex(8)}.part"
+        part = _temporary(folder, mark)
         with suppress(FileExistsError):
             number = os.open(part, flags, 0o666)  # less what the umask takes away
             try:
@@ -178,12 +194,12 @@ def _sync(number: int) -> None:
 
 def _keep(path: Path, keep: Path, mark: str) -> None:
     """Make `keep` a second name of the file at `path`, or a copy where there are no links."""
-    part = path.parent / f".minigan-{mark}-{secrets.token_hex(8)}.part"
+    if not path.exists():
+        return
+    part = _temporary(path.parent, mark)
     try:
         try:
             os.link(path, part)
-        except FileNotFoundError:
-            return
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise

@@ -10,9 +10,10 @@
         failure.error                    # the exception that came out of the action, or None
         ...                              # the disk works again: look at what is left of the run
 
-`failures` runs the action with its first call to the file system failing, then with its second one,
-and so on until a run of it makes fewer calls than that; and all this for ENOSPC, EIO and EACCES.
-Calls are counted below the working folder only (or `root`), so that lazy imports are none.
+`failures` runs the action once to see what it calls, then with its first call to the file system
+failing, with its second one, and so on; and all this for ENOSPC, EIO and EACCES. Calls are counted
+below the working folder only (or `root`), so that lazy imports are none. Of many equal ones without
+another between (the writes of a large file) only the first `repeats` and the last one fail.
 
     failures(prepare, action, every=7)   # of a whole `fit`: every seventh call
     failures(prepare, action, kinds=WRITING, lasting=True)   # the disk is full, and stays so
@@ -61,7 +62,7 @@ class Failure(NamedTuple):
 
 def failures(prepare: Callable[[], Any], action: Callable[[Any], Any], *,
              errors: tuple[int, ...] = ERRORS, every: int = 1, first: int = 0,
-             kinds: frozenset[str] | None = None, lasting: bool = False,
+             kinds: frozenset[str] | None = None, lasting: bool = False, repeats: int = 3,
              root: str | None = None) -> Iterator[Failure]:
     """Run `action(prepare())` again and again, each time with another call failing; see above.
 
@@ -69,9 +70,12 @@ def failures(prepare: Callable[[], Any], action: Callable[[Any], Any], *,
     that count, by default all. lasting: later calls of these kinds fail too. root: the folder below
     which calls count.
     """
+    before = prepare()
+    with FailingDisk(None, 0, kinds, lasting, root) as working:
+        action(before)
+    numbers = _worth_it(working.calls, repeats)
     for error in errors:
-        at = first
-        while True:
+        for at in numbers[first::every]:
             before, raised = prepare(), None
             disk = FailingDisk(at, error, kinds, lasting, root)
             with disk:
@@ -79,12 +83,21 @@ def failures(prepare: Callable[[], Any], action: Callable[[Any], Any], *,
                     action(before)
                 except BaseException as problem:
                     raised = problem
-            if disk.failed is None:
-                if raised is not None:
-                    raise raised  # nothing was wrong with the disk
-                break
-            yield Failure(disk.failed, before, raised)
-            at += every
+            if disk.failed is not None:
+                yield Failure(disk.failed, before, raised)
+            elif raised is not None:
+                raise raised  # nothing was wrong with the disk
+
+
+def _worth_it(calls: list[Call], repeats: int) -> list[int]:
+    """Numbers of calls without the middle of a long row of equal ones."""
+    kept, length = [], 0
+    for number, call in enumerate(calls):
+        length = length + 1 if number and call == calls[number - 1] else 1
+        last = number + 1 == len(calls) or call != calls[number + 1]
+        if length <= repeats or last:
+            kept.append(number)
+    return kept
 
 
 class FailingDisk:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, IO
 import numpy as np
 
 from minigan.backend.machine import memory
-from minigan.files import parse_json, replacing
+from minigan.files import naming, parse_json, replacing
 
 CONFIG = "config.json"  # the entry that holds the settings, as UTF-8 bytes
 LAYOUT = 2              # of a checkpoint; another number is refused
@@ -26,6 +27,7 @@ ENTRIES = 100_000       # in a file, at most
 SMALL = 64 << 20        # bytes that any file may unpack to;
 RATIO = 20              # beyond that, times its own size: weights compress to a half, not less
 BLOCK = 1 << 20         # bytes that are read at once
+END = struct.Struct("<4s6xH10x")  # of a zip without a comment: how many entries there are
 
 
 class DamagedError(ValueError):
@@ -77,17 +79,17 @@ def _read(path: Path, only: str | None = None) -> dict[str, np.ndarray]:
     """All arrays of an npz, or the only one of that name."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
-    with open(path, "rb") as file:
+    with naming(path), open(path, "rb") as file:
         try:
             with warnings.catch_warnings(), zipfile.ZipFile(file) as archive:
                 warnings.simplefilter("ignore")  # a changed header may look like one of Python 2
                 entries = archive.infolist()
                 _check_sizes(entries, file.seek(0, 2))
+                _check_count(entries, file)
                 return {name: _array(archive, entry) for entry in entries
                         if (name := entry.filename.removesuffix(".npy")) == (only or name)}
         except Exception as error:  # damage shows in whatever zipfile and NumPy stumble over
             if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a negative place
-                error.filename = error.filename or str(path)
                 raise
             reason = str(error) or type(error).__name__
             raise DamagedError(f"{path} is damaged or no checkpoint of minigan "
@@ -109,6 +111,14 @@ def _check_sizes(entries: list[zipfile.ZipInfo], size: int) -> None:
     if there and declared > there / 2:
         raise ValueError(f"its entries declare {declared / 1e9:.1f} GB, more than half of this "
                          f"machine's {there / 1e9:.1f} GB")
+
+
+def _check_count(entries: list[zipfile.ZipInfo], file: IO[bytes]) -> None:
+    """Refuse a directory of which a part is not read, as a damaged length in it makes it be."""
+    file.seek(-END.size, 2)
+    word, counted = END.unpack(file.read(END.size))
+    if word != b"PK\5\6" or counted not in (len(entries), 0xFFFF):
+        raise ValueError(f"its directory has {len(entries)} entries, not as many as its end says")
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:

@@ -109,12 +109,8 @@ class RunFolder:
         """Add one line to metrics.jsonl."""
         self.check_place()
         line = json.dumps(record).encode() + b"\n"
-        try:
-            with open(self.metrics, "ab", buffering=0) as file:
-                file.write(line)
-        except OSError as error:
-            error.filename = error.filename or str(self.metrics)
-            raise
+        with files.naming(self.metrics), open(self.metrics, "ab", buffering=0) as file:
+            file.write(line)
 
     def write_grid(self, step: int, png: bytes, keep: bool) -> None:
         """Write samples/latest.png and, to keep, samples/STEP.png, from a PNG file's bytes.
@@ -201,6 +197,8 @@ class RunFolder:
             try:
                 self._held = os.fstat(file.fileno())
                 self.check_place()
+                if self.run and _identity(self.path) != self.run:
+                    raise self._gone()
                 yield
             finally:
                 self._held = None
@@ -222,11 +220,7 @@ class RunFolder:
         with suppress(OSError):
             if os.path.samestat(self._held, os.stat(self.config)):
                 return
-        try:
-            here = identity(RunFolder(self.path).read_config()) == self.run
-        except (OSError, ValueError):
-            here = False
-        if not here:
+        if _identity(self.path) != self.run:
             raise self._gone()
 
     def _gone(self) -> OSError | RuntimeError:
@@ -327,7 +321,7 @@ class RunFolder:
         damaged = 0
         if not self.metrics.is_file():
             return records, damaged
-        with open(self.metrics, "rb") as file:
+        with files.naming(self.metrics), open(self.metrics, "rb") as file:
             while line := file.readline(LINE):
                 record = _record(line)
                 if record is not None:
@@ -392,8 +386,13 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
         except FileExistsError:
             raise FileExistsError(f"--out: {path} was made by another process just now; choose "
                                   f"another name") from None
-    (path / "samples").mkdir()
-    return RunFolder(path)
+    folder = RunFolder(path)
+    try:
+        folder.samples.mkdir()
+    except OSError:
+        discard(folder)
+        raise
+    return folder
 
 
 def _next_free(root: Path, model: str) -> Path:
