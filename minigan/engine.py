@@ -1,7 +1,7 @@
 """The engine: tensors, ops, and the derivative of a derivative.
 
 If automatic differentiation is new to you, run `examples/01_scalar_graph.py` first: the same idea
-in 80 lines on plain numbers. Five ideas carry this file, each under a heading of its own below:
+on plain numbers. Five ideas carry this file, each under a heading of its own below:
 
 1. One clock stamps recordings and writes, which orders the graph and exposes stale values.
 2. The array decides where it is computed; nothing moves between devices unasked.
@@ -66,9 +66,13 @@ class Tensor:
     name = ""
     op: Op | None = None  # what computed it, from which inputs, with which settings
     inputs: tuple[Any, ...] = ()
-    carriers: Sequence[tuple[int, Tensor]] = ()  # inputs that a gradient can flow to, by position
+    # (position, input) of the inputs that need a gradient and whose rule is not None: the only
+    # edges of the graph that `grad` walks.
+    carriers: Sequence[tuple[int, Tensor]] = ()
     settings: dict[str, Any] = {}
-    memory: Memory | None = None  # made when a view or a write first needs it
+    # Made when a view or a write first needs it. A tensor that has none shares its memory with no
+    # other and was never overwritten; one that has a memory may be stale, and may be a view.
+    memory: Memory | None = None
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
         check_array(data, requires_grad)
@@ -135,13 +139,13 @@ class Tensor:
         """The same memory without its history, to which a gradient can flow: what to differentiate
         with respect to, where this tensor may itself be computed, or needs no gradient.
         """
-        leaf = Tensor(self.data, requires_grad=True)
+        leaf = Tensor(_looked_at(self).data, requires_grad=True)
         leaf.memory = _memory(self)  # who overwrites this tensor makes the leaf's graphs stale too
         return leaf
 
     def astype(self, dtype: Any) -> Tensor:
         """These values in another dtype; differentiable between float32 and float64."""
-        return _astype(self, dtype=np.dtype(dtype))
+        return _astype(self, dtype=errors.checked_dtype("astype: dtype", dtype))
 
     def to(self, device: str) -> Tensor:
         """These values on another device, "numpy" or "cupy"; differentiable."""
@@ -163,6 +167,8 @@ class Tensor:
 
     def backward(self, grad: Tensor | None = None) -> None:
         """Add to `.grad` of every leaf below; calling it twice adds twice, as in PyTorch."""
+        if grad is not None:
+            errors.check_tensors("backward", grad=grad)
         _backward(self, grad)
 
 
@@ -173,8 +179,11 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
     floats become float32, whole numbers int64.
     """
     array = _looked_at(data).data if isinstance(data, Tensor) else data
-    if dtype is None and not hasattr(array, "dtype") and np.asarray(array).dtype.kind == "f":
-        dtype = np.float32
+    if dtype is not None:
+        dtype = errors.checked_dtype("tensor: dtype", dtype)
+    if not hasattr(array, "dtype"):
+        kind = errors.kind_of_numbers("tensor: data", array)
+        dtype = np.float32 if dtype is None and kind == "f" else dtype
     xp = default() if isinstance(array, np.ndarray) else BY_TYPE.get(type(array), default())
     return Tensor(xp.array(array, dtype=dtype, copy=True), requires_grad)
 
@@ -274,14 +283,15 @@ class Op:
     view: the result may share the first input's memory. broadcasts: NumPy's broadcasting; rules
     return gradients of the broadcast shape, the engine sums them. converts: the result may have
     another dtype or device. out: forward takes `out`, an array for its result, which may be the
-    inputs in these positions.
+    inputs in these positions. public: the name by which people call it, for messages.
     """
 
     def __init__(self, forward: Callable[..., Array], *rules: Rule | None,
                  joint: Callable[..., Sequence[Tensor | None]] | None = None, view: bool = False,
                  broadcasts: bool = False, converts: bool = False,
-                 out: tuple[int, ...] | None = None) -> None:
+                 out: tuple[int, ...] | None = None, public: str = "") -> None:
         self.name = forward.__name__.lstrip("_")
+        self.public = public or self.name
         self.forward, self.rules, self.joint = forward, rules, joint
         self.view, self.broadcasts, self.converts, self.out = view, broadcasts, converts, out
         self.__doc__, signature = forward.__doc__, inspect.signature(forward)
@@ -319,14 +329,16 @@ class Op:
             if x.requires_grad and (self.joint or self.rules[position]):
                 carriers.append((position, x))
         if lead is None:
-            raise errors.OperandError(self.name, inputs[0] if inputs else None)
+            raise errors.OperandError(self.public, inputs[0] if inputs else None)
         if mixed:  # integers beside floats are constants of the float type
             return self(*(x.astype(dtype) if isinstance(x, Tensor) and x.dtype != dtype else x
                           for x in inputs), **settings)
         try:
             result = self.forward(BY_TYPE[kind], *arrays, **settings)
         except (ValueError, IndexError) as error:
-            raise errors.ShapesError(self.name, error, inputs) from error
+            raise errors.ShapesError(self.public, error, inputs, settings) from error
+        except TypeError as error:
+            raise errors.SettingError(self.public, error, settings) from error
         if type(result) is not kind and isinstance(result, np.generic):
             result = np.asarray(result)  # NumPy makes scalars of 0-d results
         if result.dtype is not dtype and result.dtype != dtype and not self.converts:
@@ -350,7 +362,7 @@ def op(*rules: Rule | None, **flags: Any) -> Callable[[Callable[..., Array]], Op
 
 def _number(op: Op, x: Any) -> int | float:
     if not isinstance(x, numbers.Real):
-        raise errors.OperandError(op.name, x)
+        raise errors.OperandError(op.public, x)
     return int(x) if isinstance(x, numbers.Integral) else float(x)  # NumPy's own would be float64
 
 
@@ -451,7 +463,8 @@ def _tensors(name: str, given: Any) -> list[Tensor]:
     one = isinstance(given, Tensor) or not isinstance(given, Iterable)
     listed = [given] if one else list(given)
     if not all(isinstance(t, Tensor) for t in listed):
-        raise TypeError(f"grad: {name} must be a tensor or a sequence of tensors, got {given!r}")
+        raise TypeError(f"grad: {name} must be a tensor or a sequence of tensors, got "
+                        f"{errors.shown(given)}")
     return listed
 
 
@@ -470,7 +483,11 @@ def _accumulate(gradients: dict[int, Tensor], x: Tensor, gx: Tensor) -> None:
 
 
 def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[Tensor]:
-    """Every tensor below that may carry a gradient and is not older than `oldest`, oldest first."""
+    """Every tensor below that may carry a gradient and is not older than `oldest`, oldest first.
+
+    An input is older than what was computed of it, so nothing that is older than all of the asked
+    inputs can lie between them and the outputs.
+    """
     seen: dict[int, Tensor] = {}
     stack = list(outputs)
     while stack:
@@ -641,9 +658,21 @@ def widened(x: Tensor) -> Tensor:
     return x if dtype.kind == "f" or dtype.itemsize == 8 else x.astype("int64")
 
 
-def axes_of(x: Tensor, axis: Axis) -> tuple[int, ...]:
-    """`axis` (int, tuple or None for all) as a sorted tuple of non-negative axes of x."""
-    return tuple(range(x.ndim) if axis is None else sorted(normalize_axis_tuple(axis, x.ndim)))
+def axes_of(x: Tensor, axis: Axis, function: str, name: str = "axis") -> tuple[int, ...]:
+    """`axis` (int, tuple or None for all) as a sorted tuple of non-negative axes of x.
+
+    Raises:
+        ValueError: x has no such axis, or it is named twice; names the function and the argument.
+    """
+    if not isinstance(x, Tensor):
+        raise errors.OperandError(function, x)
+    ndim = x.data.ndim
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        return tuple(sorted(normalize_axis_tuple(axis, ndim)))
+    except (TypeError, ValueError):
+        raise errors.bad_axis(function, name, axis, x) from None
 
 
 def spread(gy: Tensor, x: Tensor, axis: tuple[int, ...]) -> Tensor:
@@ -663,8 +692,8 @@ def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
     Of booleans and integers it is int64, as in NumPy and PyTorch: `sum(hits)` counts.
     """
-    x = widened(x)
-    return _sum(x, axis=axes_of(x, axis), keepdims=keepdims)
+    axes = axes_of(x, axis, "sum")
+    return _sum(widened(x), axis=axes, keepdims=keepdims)
 
 
 @op(lambda gy, y, x, shape: gy, broadcasts=True, view=True)
@@ -674,7 +703,9 @@ def _broadcast_to(xp, x, shape):
 
 def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """x repeated, without copying, to `shape`."""
-    return x if x.shape == shape else _broadcast_to(x, shape=tuple(shape))
+    if not isinstance(shape, tuple):
+        errors.check_sizes("broadcast_to: shape", shape)
+    return x if x.data.shape == shape else _broadcast_to(x, shape=tuple(shape))
 
 
 @op(lambda gy, y, x, shape: reshape(gy, x.shape), view=True)
@@ -684,7 +715,12 @@ def _reshape(xp, x, shape):
 
 def reshape(x: Tensor, shape: int | tuple[int, ...]) -> Tensor:
     """The same elements, in C order, in another shape; one size may be -1."""
-    return x if x.shape == shape else _reshape(x, shape=shape)
+    if isinstance(x, Tensor) and x.data.shape == shape:
+        return x
+    y = _reshape(x, shape=shape)
+    if y.data.shape != shape:  # a size was left to NumPy, which takes any negative number for that
+        errors.check_sizes("reshape: shape", (shape,) if errors.is_whole(shape) else shape, -1)
+    return y
 
 
 @op(lambda gy, y, x, axes: _transpose(gy, axes=tuple(axes.index(i) for i in range(len(axes)))),
@@ -695,8 +731,13 @@ def _transpose(xp, x, axes):
 
 def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
     """Axes in another order; reversed if `axes` is left out."""
-    order = range(x.ndim)[::-1] if axes is None else (a + x.ndim if a < 0 else a for a in axes)
-    return _transpose(x, axes=tuple(order))
+    errors.check_tensors("transpose", x=x)
+    if axes is None:
+        return _transpose(x, axes=tuple(range(x.ndim))[::-1])
+    if not isinstance(axes, (tuple, list)) or not all(map(errors.is_whole, axes)):
+        raise TypeError(f"transpose: axes must be a tuple of {x.ndim} ints, got "
+                        f"{errors.shown(axes)}")
+    return _transpose(x, axes=tuple(a + x.ndim if a < 0 else a for a in axes))
 
 
 @op(lambda gy, y, x, dtype: gy.astype(x.dtype), converts=True)
@@ -711,12 +752,14 @@ def _to(xp, x, device):
 
 # ---------------------------------------------------------------- 5. rules: picking, putting back
 
-@op(lambda gy, y, x, index: _scatter_add(gy, index=index, shape=x.shape, repeats=False), view=True)
+@op(lambda gy, y, x, index: _scatter_add(gy, index=index, shape=x.shape, repeats=False), view=True,
+    public="getitem")
 def _slice(xp, x, index):
     return x[index]
 
 
-@op(lambda gy, y, x, index: _scatter_add(gy, index=index, shape=x.shape, repeats=True))
+@op(lambda gy, y, x, index: _scatter_add(gy, index=index, shape=x.shape, repeats=True),
+    public="getitem")
 def _gather(xp, x, index):
     return x[index]
 
@@ -746,7 +789,8 @@ def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
 
     Of booleans and integers the result is int64, as that of `sum`.
     """
+    errors.check_tensors("scatter_add", values=values)
     values = widened(values)
     index, arrays = of(values.data).constant_index(index)
-    errors.check_places(of(values.data).zeros(shape, "bool")[index].shape, values)
+    errors.check_places(index, shape, values, of(values.data).zeros)
     return _scatter_add(values, index=index, shape=tuple(shape), repeats=arrays)

@@ -44,9 +44,13 @@ class MixedDevicesError(TypeError):
 class ShapesError(ValueError, IndexError):
     """The operands' shapes, or an index, do not fit the op."""
 
-    def __init__(self, op: str, why: Exception | str, operands: Sequence[Any]) -> None:
+    def __init__(self, op: str, why: Exception | str, operands: Sequence[Any],
+                 settings: dict[str, Any] = {}) -> None:
         shapes = ", ".join(str(x.shape) for x in operands if hasattr(x, "shape"))
-        super().__init__(f"{op}: {why}; the operands have shapes {shapes}")
+        sizes = [f"{name} {value}" for name, value in settings.items()
+                 if name in ("shape", "axis", "axes")]
+        given = f"; given is {', '.join(sizes)}" if sizes else ""
+        super().__init__(f"{op}: {why}; the operands have shapes {shapes}{given}")
 
 
 class MixedDtypesError(TypeError):
@@ -61,9 +65,11 @@ class MixedDtypesError(TypeError):
 class NotFloatError(TypeError):
     """An op that computes with floats was given integers or booleans."""
 
-    def __init__(self, op: str, given: Any, made: Any) -> None:
-        super().__init__(f"{op} needs a float tensor, got {given} and would make {made} of it; "
-                         f"convert first with astype('float32')")
+    def __init__(self, op: str, given: Any, made: Any = None, name: str = "") -> None:
+        why = f" and would make {made} of it" if made is not None else ""
+        what = f" as {name}" if name else ""
+        super().__init__(f"{op} needs a float tensor{what}, got {given}{why}; convert first with "
+                         f"astype('float32')")
 
 
 class OperandError(TypeError):
@@ -72,6 +78,14 @@ class OperandError(TypeError):
     def __init__(self, op: str, operand: Any) -> None:
         super().__init__(f"{op}: operands must be tensors or numbers, got "
                          f"{type(operand).__name__}; wrap arrays in minigan.tensor(...)")
+
+
+class SettingError(TypeError):
+    """A setting of an op is of a type that it cannot take."""
+
+    def __init__(self, op: str, why: Exception | str, settings: dict[str, Any]) -> None:
+        given = ", ".join(f"{name}={shown(value)}" for name, value in settings.items())
+        super().__init__(f"{op}: {why}; the settings are {given or 'none'}")
 
 
 class NotScalarError(ValueError):
@@ -99,10 +113,19 @@ def check_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> None:
         raise ShapesError("matmul", "needs one axis or more, and inner sizes that agree", (a, b))
 
 
-def check_places(picked: tuple[int, ...], values: Any) -> None:
-    """Raise a ShapesError unless an index picks as many places as there are values."""
+def check_places(index: Any, shape: Any, values: Any, zeros: Any) -> None:
+    """Raise a ShapesError unless an index picks as many places of `shape` as there are values.
+
+    zeros: makes an array of a shape and a dtype on the device of the values.
+    """
+    check_sizes("scatter_add: shape", shape)
+    try:
+        picked = zeros(shape, "bool")[index].shape
+    except IndexError as error:
+        raise ShapesError("scatter_add", error, (values,), {"shape": shape}) from error
     if picked != values.shape:
-        raise ShapesError("scatter_add", f"the index picks places of shape {picked}", (values,))
+        raise ShapesError("scatter_add", f"the index picks places of shape {picked}", (values,),
+                          {"shape": shape})
 
 
 def refuse_conversion(tensor: Any, *_: Any, **__: Any) -> Any:
@@ -153,6 +176,101 @@ def refuse_attribute(tensor: Any, name: str) -> Any:
                          f"minigan.ops: ops.sum(x), ops.reshape(x, shape), ops.mean(x), ...")
 
 
+def is_number(value: Any) -> bool:
+    """Whether value is a real number, Python's or NumPy's: no tensor, no array, no word."""
+    return isinstance(value, (int, float, np.integer, np.floating))
+
+
+def is_whole(value: Any) -> bool:
+    """Whether value is a whole number, and not True or False."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def shown(value: Any) -> str:
+    """What was given, in one short line."""
+    if hasattr(value, "shape") and not isinstance(value, np.generic):
+        return look(value)
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def checked_dtype(what: str, dtype: Any) -> np.dtype:
+    """A dtype that a tensor can have: float32, float64, an integer or bool."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{what} must be float32, float64, an integer type or bool, got "
+                        f"{shown(dtype)}") from None
+    if found.kind not in "fiub" or found.kind == "f" and found.itemsize not in (4, 8):
+        raise TypeError(f"{what} must be float32, float64, an integer type or bool, got {found}")
+    return found
+
+
+def kind_of_numbers(what: str, data: Any) -> str:
+    """The kind of dtype ("f", "i", "u", "b") of numbers in nested lists."""
+    try:
+        kind = np.asarray(data).dtype.kind
+    except ValueError:
+        raise ValueError(f"{what} must be numbers, or lists of one length within each other, got "
+                         f"{shown(data)}") from None
+    except TypeError:
+        raise TypeError(f"{what} must be numbers, lists of numbers or an array, got "
+                        f"{shown(data)}; tensors become one by minigan.ops.stack") from None
+    if kind not in "fiub":
+        raise TypeError(f"{what} must be float32, float64, integers or booleans, got "
+                        f"{shown(data)}")
+    return kind
+
+
+def check_tensors(function: str, **given: Any) -> None:
+    """Raise a TypeError unless all that is given, by its argument's name, are tensors."""
+    for name, x in given.items():
+        if not hasattr(x, "tick"):
+            raise TypeError(f"{function}: {name} must be a tensor, got {type(x).__name__}; wrap "
+                            f"arrays in minigan.tensor(...)")
+
+
+def check_floats(function: str, **given: Any) -> None:
+    """Raise a TypeError unless all that is given are tensors of floats."""
+    check_tensors(function, **given)
+    for name, x in given.items():
+        if x.dtype.kind != "f":
+            raise NotFloatError(function, x.dtype, name=name)
+
+
+def bad_axis(function: str, name: str, axis: Any, x: Any) -> Exception:
+    """The error of an axis that a tensor does not have, or that is named twice."""
+    axes = f"each once, from {-x.ndim} to {x.ndim - 1}" if x.ndim else "of which it has none"
+    return ShapesError(function, f"{name} must be axes of the tensor, {axes}, got {shown(axis)}",
+                       (x,))
+
+
+def check_not_empty(function: str, axes: Sequence[int], x: Any) -> None:
+    """Raise a ShapesError where an axis over which something is looked for has no elements."""
+    if any(x.shape[i] == 0 for i in axes):
+        raise ShapesError(function, f"over axis {tuple(axes)} there are no elements, so none is "
+                                    f"largest or smallest", (x,))
+
+
+def check_sizes(what: str, shape: Any, least: int = 0) -> None:
+    """Raise unless `shape` is a tuple of whole numbers, none below `least`."""
+    if not isinstance(shape, (tuple, list)) or not all(is_whole(n) and n >= least for n in shape):
+        raise ValueError(f"{what} must be a tuple of whole numbers of {least} or more, got "
+                         f"{shown(shape)}")
+
+
+def check_share(what: str, value: Any) -> None:
+    """Raise a ValueError unless value is a number in [0, 1)."""
+    if not (is_number(value) and 0 <= value < 1):
+        raise ValueError(f"{what} must be in [0, 1), got {shown(value)}")
+
+
+def check_eps(what: str, value: Any) -> None:
+    """Raise a ValueError unless value, which keeps a quotient finite, is a number of 0 or more."""
+    if not (is_number(value) and 0 <= value < float("inf")):
+        raise ValueError(f"{what} must be a number of 0 or more, got {shown(value)}")
+
+
 def check_ids(what: str, ids: Any, count: int) -> None:
     """Raise unless ids are an array of integers and, on the host, from 0 to count - 1.
 
@@ -160,7 +278,7 @@ def check_ids(what: str, ids: Any, count: int) -> None:
     it: who brings labels there checks them first.
     """
     if getattr(getattr(ids, "dtype", None), "kind", "") not in ("i", "u"):
-        raise TypeError(f"{what} must be an integer array or tensor, got {ids!r}")
+        raise TypeError(f"{what} must be an integer array or tensor, got {shown(ids)}")
     if isinstance(ids, np.ndarray) and ids.size and not 0 <= ids.min() <= ids.max() < count:
         raise ValueError(f"{what} must be from 0 to {count - 1}, got {ids.min()} to {ids.max()}")
 
@@ -170,7 +288,7 @@ def check_alike(what: str, given: Any, due: Any) -> None:
     if not isinstance(given, (int, float)) and (
             type(given), getattr(given, "shape", None), getattr(given, "dtype", None)) != (
             type(due), due.shape, due.dtype):
-        raise ValueError(f"{what} is {_look(given)}; needed is {_look(due)}")
+        raise ValueError(f"{what} is {look(given)}; needed is {look(due)}")
 
 
 def check_scalars(outputs: Sequence[Any]) -> None:
@@ -188,6 +306,7 @@ def check_cotangents(given: Sequence[Any], outputs: Sequence[Any]) -> None:
         check_alike(f"grad: grad_outputs[{i}]", gy.data, y.data)
 
 
-def _look(array: Any) -> str:
+def look(array: Any) -> str:
+    """What kind of array, of which shape and dtype."""
     return " ".join([type(array).__name__, *(str(getattr(array, part)) for part in
                                              ("shape", "dtype") if hasattr(array, part))])

@@ -21,6 +21,7 @@ import numpy as np
 
 from minigan.backend import of
 from minigan.engine import Tensor, grad
+from minigan.errors import is_whole
 
 
 SMALLEST = 1e-3  # below this a derivative is 0 as far as differences of numbers near 1 can tell
@@ -58,9 +59,16 @@ def check_grads(f: Callable[..., Any], inputs: Sequence[Tensor], order: int = 2,
 
     Raises:
         GradientError: one or more comparisons are off by more than rtol; lists every one.
-        TypeError: an input is float32, which is too coarse to check with.
+        TypeError: an input is no tensor, or is float32, which is too coarse to check with.
+        ValueError: order is below 1.
     """
+    if isinstance(inputs, Tensor):
+        raise TypeError("check_grads: inputs must be a list of tensors, got one tensor")
+    if not is_whole(order) or order < 1:
+        raise ValueError(f"check_grads: order must be 1 or more, got {order!r}")
     for i, x in enumerate(inputs):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"check_grads: inputs[{i}] must be a tensor, got a {type(x).__name__}")
         if x.dtype.kind == "f" and x.dtype != np.float64:
             raise TypeError(f"check_grads: inputs[{i}] is {x.dtype}; checks need float64")
     name = str(getattr(f, "__name__", None) or getattr(f, "name", "f"))

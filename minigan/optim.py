@@ -33,26 +33,29 @@ class Optimizer:
     changing: tuple[str, ...] = ("lr",)  # settings that a schedule may change, so part of the state
 
     def __init__(self, parameters: Iterable[Any], lr: float) -> None:
+        name = type(self).__name__
+        if isinstance(parameters, Tensor):
+            raise TypeError(f"{name}: parameters must be a list of parameters, got one tensor")
         self.parameters = list(parameters)
         self.lr, self.t = lr, 0
         if not self.parameters:
-            raise ValueError("parameters is empty: there is nothing to optimize")
-        if not 0 < lr < math.inf:
-            raise ValueError(f"lr must be above 0 and finite, got {lr!r}")
+            raise ValueError(f"{name}: parameters is empty: there is nothing to optimize")
+        if not (errors.is_number(lr) and 0 < lr < math.inf):
+            raise ValueError(f"{name}: lr must be above 0 and finite, got {errors.shown(lr)}")
         first = self.parameters[0]
         self.xp = of(first.data)
         for i, p in enumerate(self.parameters):
             if not hasattr(p, "owner"):
-                raise TypeError(f"parameters[{i}] must be a Parameter, as a network's "
+                raise TypeError(f"{name}: parameters[{i}] must be a Parameter, as a network's "
                                 f"parameters() are, got a {type(p).__name__}")
             if any(p is other for other in self.parameters[:i]):
-                raise ValueError(f"parameter {p.name} of shape {p.shape} is given twice")
+                raise ValueError(f"{name}: parameter {p.name} of shape {p.shape} is given twice")
             if p.owner is not None and p.owner() is not None:
-                raise ValueError(f"parameter {p.name} of shape {p.shape} belongs to another "
-                                 f"optimizer already")
+                raise ValueError(f"{name}: parameter {p.name} of shape {p.shape} belongs to "
+                                 f"another optimizer already")
             if (type(p.data), p.dtype) != (type(first.data), first.dtype):
-                raise ValueError(f"parameters must share a device and a dtype, got {first.dtype} "
-                                 f"on {first.device} and {p.dtype} on {p.device}")
+                raise ValueError(f"{name}: parameters must share a device and a dtype, got "
+                                 f"{first.dtype} on {first.device} and {p.dtype} on {p.device}")
         step = ALIGNMENT // first.dtype.itemsize
         starts = [0]
         for p in self.parameters:
@@ -143,12 +146,6 @@ class Optimizer:
         self._lr = float(rate)  # of NumPy's kinds some would widen the arrays that they multiply
 
 
-def _check_share(name: str, value: float) -> None:
-    """Raise unless value, the part of a running mean that is kept, is in [0, 1)."""
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be in [0, 1), got {value!r}")
-
-
 class SGD(Optimizer):
     """p <- p - lr * m with m <- momentum * m + g."""
 
@@ -156,7 +153,7 @@ class SGD(Optimizer):
     changing = ("lr", "momentum")
 
     def __init__(self, parameters: Iterable[Any], lr: float, momentum: float = 0.0) -> None:
-        _check_share("momentum", momentum)
+        errors.check_share("SGD: momentum", momentum)
         super().__init__(parameters, lr)
         self.momentum = momentum
 
@@ -175,7 +172,8 @@ class RMSprop(Optimizer):
 
     def __init__(self, parameters: Iterable[Any], lr: float, alpha: float = 0.99,
                  eps: float = 1e-8) -> None:
-        _check_share("alpha", alpha)
+        errors.check_share("RMSprop: alpha", alpha)
+        errors.check_eps("RMSprop: eps", eps)
         super().__init__(parameters, lr)
         self.alpha, self.eps = alpha, eps
 
@@ -201,9 +199,12 @@ class Adam(Optimizer):
 
     def __init__(self, parameters: Iterable[Any], lr: float = 1e-3,
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
-        beta1, beta2 = betas
-        _check_share("beta1", beta1)
-        _check_share("beta2", beta2)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"Adam: betas must be a pair, (beta1, beta2), got "
+                             f"{errors.shown(betas)}")
+        for name, beta in zip(("beta1", "beta2"), betas):
+            errors.check_share(f"Adam: {name}", beta)
+        errors.check_eps("Adam: eps", eps)
         super().__init__(parameters, lr)
         self.betas, self.eps = betas, eps
 
@@ -236,7 +237,10 @@ class EMA:
     """
 
     def __init__(self, network: Any, decay: float = 0.999) -> None:
-        _check_share("EMA: decay", decay)
+        errors.check_share("EMA: decay", decay)
+        if not hasattr(network, "named_tensors") or not [*network.named_tensors()]:
+            raise TypeError(f"EMA: network must be a network with weights, got "
+                            f"{errors.shown(network)}")
         self.source, self.decay, self.t = network, decay, 0
         self.network = copy.deepcopy(network).eval()
         self._pairs = [(average, value) for (_, average), (_, value)
@@ -275,9 +279,14 @@ def clip_weights(parameters: Iterable[Any], limit: float,
     roles: what is clipped; gains of normalisations are left alone, as a gain near 0 would close its
     channel.
     """
-    if not limit > 0:
-        raise ValueError(f"clip_weights: limit must be above 0, got {limit!r}")
-    for p in parameters:
+    if not (errors.is_number(limit) and limit > 0):
+        raise ValueError(f"clip_weights: limit must be above 0, got {errors.shown(limit)}")
+    clipped = list(parameters)
+    for i, p in enumerate(clipped):
+        if not hasattr(p, "role"):
+            raise TypeError(f"clip_weights: parameters[{i}] must be a Parameter, got a "
+                            f"{type(p).__name__}")
+    for p in clipped:
         if p.role in roles:
             of(p.data).limit(p.data, -limit, limit)
             p.touch()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from minigan import errors
 from minigan.backend import Stream, of
 from minigan.engine import Tensor, grad, sum
 from minigan.ops import mean, norm, relu, square
@@ -30,7 +31,8 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
         ValueError: the shapes differ, or the critic mixes the samples of a batch (batch norm):
             then its gradient at one sample depends on the others, and the penalty has no meaning.
     """
-    _check_critic(critic)
+    _check("gradient_penalty", critic, real=real, fake=fake)
+    _check_stream("gradient_penalty", rng)
     if real.shape != fake.shape:
         raise ValueError(f"gradient_penalty: real has shape {real.shape} and fake {fake.shape}")
     epsilon = Tensor(rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype,
@@ -51,9 +53,10 @@ def dragan(critic: Critic, real: Tensor, rng: Stream, std: float = 0.5, target: 
     Raises:
         ValueError: the critic mixes the samples of a batch, or std is not above 0.
     """
-    _check_critic(critic)
-    if not std > 0:
-        raise ValueError(f"dragan: std must be above 0, got {std!r}")
+    _check("dragan", critic, real=real)
+    _check_stream("dragan", rng)
+    if not (errors.is_number(std) and std > 0):
+        raise ValueError(f"dragan: std must be above 0, got {errors.shown(std)}")
     delta = Tensor(rng.normal(real.shape, 0.0, std, dtype=real.dtype, xp=of(real.data)))
     return mean(square(_norms(critic, real.detach() + delta) - target))
 
@@ -63,19 +66,32 @@ def r1(critic: Critic, real: Tensor) -> Tensor:
 
     Source: Mescheder et al. 2018, "Which training methods for GANs do actually converge?", eq. 9.
     """
-    _check_critic(critic)
-    return mean(sum(square(_slopes(critic, real)), axis=tuple(range(1, real.ndim)))) / 2
+    _check("r1", critic, real=real)
+    return _squared_slopes(critic, real)
 
 
 def r2(critic: Critic, fake: Tensor) -> Tensor:
     """mean ||grad of D at generated samples||^2 / 2, without its weight gamma (eq. 10)."""
-    return r1(critic, fake)
+    _check("r2", critic, fake=fake)
+    return _squared_slopes(critic, fake)
+
+
+def _squared_slopes(critic: Critic, x: Tensor) -> Tensor:
+    """Half the mean of the squared length of that gradient."""
+    return mean(sum(square(_slopes(critic, x)), axis=tuple(range(1, x.ndim)))) / 2
 
 
 def _slopes(critic: Critic, x: Tensor) -> Tensor:
     """The critic's gradient with respect to each sample of x, recorded: (N, ...)."""
     at = x.as_leaf()
-    return grad(sum(critic(at)), at, create_graph=True)
+    judged = critic(at)
+    if not isinstance(judged, Tensor):
+        raise TypeError(f"critic: it must return a tensor, got {errors.shown(judged)}")
+    try:
+        return grad(sum(judged), at, create_graph=True)
+    except errors.UnreachedError as error:
+        raise ValueError("critic: what it returns does not depend on the images, so it has no "
+                         "gradient there (no_grad? detach?)") from error
 
 
 def _norms(critic: Critic, x: Tensor) -> Tensor:
@@ -83,7 +99,20 @@ def _norms(critic: Critic, x: Tensor) -> Tensor:
     return norm(_slopes(critic, x), axis=tuple(range(1, x.ndim)))
 
 
-def _check_critic(critic: Any) -> None:
+def _check_stream(penalty: str, rng: Any) -> None:
+    if not isinstance(rng, Stream):
+        raise TypeError(f"{penalty}: rng must be a stream, such as "
+                        f"minigan.backend.stream('penalty'), got {errors.shown(rng)}")
+
+
+def _check(penalty: str, critic: Any, **images: Tensor) -> None:
+    errors.check_floats(penalty, **images)
+    for name, x in images.items():
+        if x.ndim < 1:
+            raise ValueError(f"{penalty}: {name} must be (N, ...), got the shape {x.shape}")
+    if not callable(critic):
+        raise TypeError(f"{penalty}: critic must be a network or a function, got "
+                        f"{errors.shown(critic)}")
     parts = critic.named_modules() if hasattr(critic, "named_modules") else ()
     for name, part in parts:
         if part.mixes_batch:

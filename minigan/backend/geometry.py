@@ -47,6 +47,12 @@ def _pads(op: str, padding: Any) -> tuple[Pair, Pair]:
     return (vertical, vertical), (horizontal, horizontal)
 
 
+def check_padding(op: str, padding: Any) -> None:
+    """Raise a ValueError unless `padding` is one that a convolution can have."""
+    if not (isinstance(padding, str) and padding == "same"):
+        _pads(op, padding)
+
+
 def conv_geometry(op: str, in_size: Pair, kernel: Pair, stride: Any, padding: Any,
                   dilation: Any) -> Geometry:
     """The geometry of a convolution over `in_size` = (H, W).
@@ -56,7 +62,7 @@ def conv_geometry(op: str, in_size: Pair, kernel: Pair, stride: Any, padding: An
     """
     stride, dilation = pair(f"{op}: stride", stride, 1), pair(f"{op}: dilation", dilation, 1)
     reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel))
-    if padding == "same":
+    if isinstance(padding, str) and padding == "same":
         out_size = tuple(-(-size // s) for size, s in zip(in_size, stride))
         extra = [max((o - 1) * s + r - size, 0)
                  for o, s, r, size in zip(out_size, stride, reach, in_size)]
@@ -82,7 +88,7 @@ def transpose_geometry(op: str, out_size: Pair, kernel: Pair, stride: Any, paddi
     """
     stride, dilation = pair(f"{op}: stride", stride, 1), pair(f"{op}: dilation", dilation, 1)
     more = pair(f"{op}: output_padding", output_padding, 0)
-    if padding == "same":
+    if isinstance(padding, str) and padding == "same":
         if more != (0, 0):
             raise ValueError(f"{op}: output_padding {output_padding!r} has no meaning with "
                              f"padding='same', which fixes the size at {stride} times {out_size}")

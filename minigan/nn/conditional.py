@@ -60,7 +60,7 @@ class Projection(Module):
 
     def __init__(self, network: Sequential, n_classes: int,
                  weight_init: init.Init = init.glorot_uniform, rng: Stream | None = None) -> None:
-        *phi, psi = network.layers
+        *phi, psi = network.layers or [network]
         if not isinstance(psi, Dense) or psi.weight.shape[1] != 1:
             raise ValueError(f"Projection: network must end in a Dense layer with one output, not "
                              f"in {psi!r}")

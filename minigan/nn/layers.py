@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigan import errors
 from minigan.backend import Stream, stream
-from minigan.backend.geometry import pair
+from minigan.backend.geometry import check_padding, pair
 from minigan.engine import Tensor, matmul, reshape
 from minigan.nn import init
 from minigan.nn.module import Module, Parameter
@@ -14,9 +15,19 @@ from minigan.ops import (affine, bias_leaky_relu, conv2d, conv_transpose2d, embe
 
 
 def _positive(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number of 1 or more, got {value!r}")
-    return value
+    if not errors.is_whole(value) or value < 1:
+        raise ValueError(f"{name} must be a whole number of 1 or more, got {errors.shown(value)}")
+    return int(value)
+
+
+def _initial(name: str, rng: Any) -> Stream:
+    """The stream that draws a layer's first weights: the one that is given, or the common one."""
+    if rng is None:
+        return stream("init")
+    if not isinstance(rng, Stream):
+        raise TypeError(f"{name}: rng must be a stream, as minigan.backend.stream('init') is, got "
+                        f"{errors.shown(rng)}")
+    return rng
 
 
 def _bias_note(layer: Any) -> str:
@@ -34,7 +45,7 @@ class Dense(Module):
                  weight_init: init.Init = init.glorot_uniform, bias_init: init.Init = init.zeros,
                  rng: Stream | None = None) -> None:
         n_in, n_out = _positive("Dense: n_in", n_in), _positive("Dense: n_out", n_out)
-        rng = rng or stream("init")
+        rng = _initial("Dense", rng)
         self.weight = Parameter(weight_init((n_in, n_out), n_in, n_out, rng))
         self.bias = Parameter(bias_init((n_out,), n_in, n_out, rng), "bias") if bias else None
 
@@ -75,7 +86,9 @@ class _Conv(Module):
         self.stride, self.padding, self.dilation = stride, padding, dilation
         kernel = pair(f"{name}: kernel_size", kernel_size, 1)
         sh, sw = pair(f"{name}: stride", stride, 1)
-        rng = rng or stream("init")
+        pair(f"{name}: dilation", dilation, 1)
+        check_padding(name, padding)
+        rng = _initial(name, rng)
         shape, fans = self._shape_and_fans(kernel, kernel[0] * kernel[1], sh * sw)
         self.weight = Parameter(weight_init(shape, *fans, rng))
         self.bias = Parameter(bias_init((n_out,), *fans, rng), "bias") if bias else None
@@ -130,6 +143,7 @@ class ConvTranspose2d(_Conv):
                  output_padding: Any = 0, dilation: Any = 1, bias: bool = True,
                  weight_init: init.Init = init.glorot_uniform, bias_init: init.Init = init.zeros,
                  rng: Stream | None = None) -> None:
+        pair("ConvTranspose2d: output_padding", output_padding, 0)
         self.output_padding = output_padding
         super().__init__(n_in, n_out, kernel_size, stride, padding, dilation, bias, weight_init,
                          bias_init, rng)
@@ -149,7 +163,8 @@ class Embedding(Module):
     def __init__(self, count: int, size: int, weight_init: init.Init = init.normal(1.0),
                  rng: Stream | None = None) -> None:
         count, size = _positive("Embedding: count", count), _positive("Embedding: size", size)
-        self.weight = Parameter(weight_init((count, size), count, size, rng or stream("init")))
+        rng = _initial("Embedding", rng)
+        self.weight = Parameter(weight_init((count, size), count, size, rng))
 
     def forward(self, ids: Any) -> Tensor:
         return embedding(ids, self.weight)

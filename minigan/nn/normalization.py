@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from minigan import errors
 from minigan.backend import default
 from minigan.engine import Axis, Tensor, no_grad, reshape
 from minigan.nn.module import Module, Parameter
@@ -15,9 +16,11 @@ class _Norm(Module):
     """A gain gamma and a bias beta for each of `features` channels, the last axis."""
 
     def __init__(self, features: int, eps: float = 1e-5) -> None:
-        if not isinstance(features, int) or isinstance(features, bool) or features < 1:
-            raise ValueError(f"{type(self).__name__}: features must be a whole number of 1 or "
-                             f"more, got {features!r}")
+        name = type(self).__name__
+        if not errors.is_whole(features) or features < 1:
+            raise ValueError(f"{name}: features must be a whole number of 1 or more, got "
+                             f"{errors.shown(features)}")
+        errors.check_eps(f"{name}: eps", eps)
         self.eps = eps
         self.gamma = Parameter(default().ones(features, "float32"), "gain")
         self.beta = Parameter(default().zeros(features, "float32"), "bias")
@@ -38,8 +41,9 @@ class BatchNorm(_Norm):
 
     def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(features, eps)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"BatchNorm: momentum must be in [0, 1], got {momentum!r}")
+        if not (errors.is_number(momentum) and 0 <= momentum <= 1):
+            raise ValueError(f"BatchNorm: momentum must be in [0, 1], got "
+                             f"{errors.shown(momentum)}")
         self.momentum = momentum
         self.running_mean = Tensor(default().zeros(features, "float32"))
         self.running_var = Tensor(default().ones(features, "float32"))
@@ -68,6 +72,10 @@ class LayerNorm(_Norm):
 
     def __init__(self, features: int, axes: Axis = (-1,), eps: float = 1e-5) -> None:
         super().__init__(features, eps)
+        if axes is not None and not errors.is_whole(axes) and not (
+                isinstance(axes, (tuple, list)) and all(map(errors.is_whole, axes))):
+            raise ValueError(f"LayerNorm: axes must be an int, a tuple of ints or None, got "
+                             f"{errors.shown(axes)}")
         self.axes = axes
 
     def forward(self, x: Tensor) -> Tensor:

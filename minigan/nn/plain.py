@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minigan import errors
 from minigan.backend import Stream, stream
+from minigan.backend.geometry import pair
 from minigan.engine import Tensor, reshape
 from minigan.nn.module import Module
 from minigan.ops import avg_pool2d, dropout, leaky_relu, relu, sigmoid, tanh, upsample_nearest
@@ -64,8 +66,10 @@ class Dropout(Module):
     """In training, zero a share `rate` of the elements and scale the rest by 1 / (1 - rate)."""
 
     def __init__(self, rate: float, rng: Stream | None = None) -> None:
-        if not 0 <= rate < 1:
-            raise ValueError(f"Dropout: rate must be in [0, 1), got {rate!r}")
+        errors.check_share("Dropout: rate", rate)
+        if rng is not None and not isinstance(rng, Stream):
+            raise TypeError(f"Dropout: rng must be a stream, as minigan.backend.stream('dropout') "
+                            f"is, got {errors.shown(rng)}")
         self.rate, self.rng = rate, rng or stream("dropout")
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,7 +105,10 @@ class Upsample(Module):
     """Every pixel repeated `scale` times in both directions."""
 
     def __init__(self, scale: int = 2) -> None:
-        self.scale = scale
+        if not errors.is_whole(scale) or scale < 1:
+            raise ValueError(f"Upsample: scale must be a whole number of 1 or more, got "
+                             f"{errors.shown(scale)}")
+        self.scale = int(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         return upsample_nearest(x, self.scale)
@@ -114,6 +121,9 @@ class AvgPool2d(Module):
     """Mean of each window of `size`; stride is `size` if left out."""
 
     def __init__(self, size: Any = 2, stride: Any = None) -> None:
+        pair("AvgPool2d: size", size, 1)
+        if stride is not None:
+            pair("AvgPool2d: stride", stride, 1)
         self.size, self.stride = size, stride
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minigan import errors
 from minigan.backend import of
 from minigan.backend.geometry import Geometry, conv_geometry, pair, transpose_geometry
 from minigan.engine import Tensor, getitem, op, reshape, widened
@@ -41,6 +42,7 @@ def _conv2d_weight(xp, x, y, g):
 
 def _check(name: str, images: Tensor, which: str, w: Tensor, axis: int) -> None:
     """Images (N, H, W, C) and weights (KH, KW, C_in, C_out) whose channels agree."""
+    errors.check_tensors(name, **{which: images, "w": w})
     hint = "images are (N, H, W, C); for (N, C, H, W) use transpose(x, (0, 2, 3, 1))"
     if images.ndim != 4:
         raise ValueError(f"{name}: {which} has shape {images.shape}; {hint}")
@@ -89,6 +91,7 @@ def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, paddi
     x: (N, H, W, C_in); y: (N, OH, OW, C_out); result: (KH, KW, C_in, C_out). kernel_size is needed
     because several kernels give the same OH when the stride leaves a remainder.
     """
+    errors.check_tensors("conv2d_weight", x=x, y=y)
     if x.ndim != 4 or y.ndim != 4 or x.shape[0] != y.shape[0]:
         raise ValueError(f"conv2d_weight: x and y must be (N, H, W, C) of one N, got {x.shape} and "
                          f"{y.shape}")
@@ -114,6 +117,7 @@ def _unwindow(xp, y, g):
 
 
 def _pool_geometry(name: str, x: Tensor, size: Any, stride: Any) -> Geometry:
+    errors.check_tensors(name, x=x)
     if x.ndim != 4:
         raise ValueError(f"{name}: x has shape {x.shape}; images are (N, H, W, C)")
     kernel = pair(f"{name}: size", size, 1)

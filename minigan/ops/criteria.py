@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigan import errors
 from minigan.backend import of
 from minigan.engine import Tensor, check_ids, getitem, negative
 from minigan.ops.elementwise import softplus, square
 from minigan.ops.reductions import log_softmax, mean
 
 
-def _same_shape(name: str, prediction: Tensor, target: Tensor) -> None:
+def _same_shape(name: str, prediction: Tensor, target: Tensor, called: str = "prediction") -> None:
+    errors.check_tensors(name, **{called: prediction, "target": target})
     if prediction.shape != target.shape:
-        raise ValueError(f"{name}: prediction has shape {prediction.shape} and target "
+        raise ValueError(f"{name}: {called} has shape {prediction.shape} and target "
                          f"{target.shape}; losses do not broadcast")
 
 
@@ -21,12 +23,13 @@ def binary_cross_entropy_with_logits(logits: Tensor, target: Tensor) -> Tensor:
 
     Finite for every finite logit. logits, target: one shape; targets in [0, 1].
     """
-    _same_shape("binary_cross_entropy_with_logits", logits, target)
+    _same_shape("binary_cross_entropy_with_logits", logits, target, "logits")
     return mean(softplus(logits) - target * logits)
 
 
 def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
     """Mean of -log(softmax(z)[label]). logits: (N, K); labels: (N,) integers from 0 to K - 1."""
+    errors.check_tensors("softmax_cross_entropy", logits=logits)
     data = labels.data if isinstance(labels, Tensor) else labels
     if logits.ndim != 2 or getattr(data, "shape", None) != logits.shape[:1]:
         raise ValueError(f"softmax_cross_entropy: logits must be (N, K) and labels an array (N,), "

@@ -7,6 +7,7 @@ masks are applied by `gate`, `keep` and `weigh`, never by a product alone.
 
 from __future__ import annotations
 
+from minigan import errors
 from minigan.backend import Stream, of
 from minigan.engine import Tensor, keep, negative, op
 
@@ -61,6 +62,7 @@ def softplus(xp, x):
 
 def log_sigmoid(x: Tensor) -> Tensor:
     """log(sigmoid(x)) = -softplus(-x), finite for every finite x."""
+    errors.check_tensors("log_sigmoid", x=x)
     return negative(softplus(negative(x)))
 
 
@@ -77,8 +79,8 @@ def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
 
 def check_slope(name: str, slope: float) -> None:
     """Raise unless maximum(x, slope * x) is x above 0 and slope * x below."""
-    if not 0 <= slope <= 1:
-        raise ValueError(f"{name}: slope must be between 0 and 1, got {slope!r}")
+    if not (errors.is_number(slope) and 0 <= slope <= 1):
+        raise ValueError(f"{name}: slope must be between 0 and 1, got {errors.shown(slope)}")
 
 
 @op(lambda gy, y, x, slope: gate(gy, y, slope=slope), out=(0,))  # y has the sign of x
@@ -105,8 +107,10 @@ def _clip(xp, x, low, high):
 
 def clip(x: Tensor, low: float, high: float) -> Tensor:
     """x limited to [low, high]; derivative 1 inside and on both bounds, 0 outside."""
-    if not low <= high:
-        raise ValueError(f"clip: low must not be above high, got {low!r} and {high!r}")
+    if not (errors.is_number(low) and errors.is_number(high) and low <= high):
+        raise ValueError(f"clip: low and high must be numbers, low not above high, got "
+                         f"{errors.shown(low)} and {errors.shown(high)}; for one bound, or tensors "
+                         f"as bounds, use maximum and minimum")
     return _clip(x, low=float(low), high=float(high))
 
 
@@ -168,8 +172,11 @@ def dropout(x: Tensor, rate: float, rng: Stream) -> Tensor:
     Source: Srivastava et al. 2014, in the form that leaves the network as it is at test time.
     rng: the random stream that draws the mask, which is a constant for the gradient.
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate must be in [0, 1), got {rate!r}")
+    errors.check_floats("dropout", x=x)
+    errors.check_share("dropout: rate", rate)
+    if not isinstance(rng, Stream):
+        raise TypeError(f"dropout: rng must be a stream, such as minigan.backend.stream('dropout'),"
+                        f" got {errors.shown(rng)}")
     chance = Tensor(rng.uniform(x.shape, dtype=x.dtype, xp=of(x.data)))
     scale = float(x.dtype.type(1) / x.dtype.type(1 - rate))  # as the dtype rounds it
     return keep(x * scale, _at_least(chance, limit=rate))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigan import errors
 from minigan.engine import Tensor, matmul, op, sum, widened
 from minigan.ops.elementwise import check_slope, gate
 
@@ -17,9 +18,14 @@ def _affine(xp, x, w, b):
 
 def affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     """x W + b. x: (..., n_in); w: (n_in, n_out); b: (n_out,); result: (..., n_out)."""
+    if not (isinstance(x, Tensor) and isinstance(w, Tensor) and isinstance(b, Tensor)):
+        errors.check_tensors("affine", x=x, w=w, b=b)
     if w.ndim != 2 or b.shape != w.shape[1:]:
         raise ValueError(f"affine: w must be (n_in, n_out) and b (n_out,), got {w.shape} and "
                          f"{b.shape}")
+    if x.data.shape[-1:] != w.data.shape[:1]:
+        raise ValueError(f"affine: x of shape {x.shape} should have {w.shape[0]} features, its "
+                         f"last axis, for w of shape {w.shape}")
     x, w = widened(x), widened(w)
     return _affine(x, w, b) if x.ndim == 2 else matmul(x, w) + b
 
@@ -39,6 +45,8 @@ def _bias_leaky_relu(xp, x, b, slope, **out):
 def bias_leaky_relu(x: Tensor, b: Tensor, slope: float) -> Tensor:
     """leaky_relu(x + b, slope) in one pass. x: (..., C); b: (C,)."""
     check_slope("bias_leaky_relu", slope)
+    if not (isinstance(x, Tensor) and isinstance(b, Tensor)):
+        errors.check_tensors("bias_leaky_relu", x=x, b=b)
     if x.ndim < 1 or b.shape != x.shape[-1:]:
         raise ValueError(f"bias_leaky_relu: b must be (C,), one number for each channel of x, the "
                          f"last axis, got {b.shape} for x of shape {x.shape}")

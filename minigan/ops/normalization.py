@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import math
 
+from minigan import errors
 from minigan.engine import Axis, Tensor, axes_of, multiply, op, power, sum
 from minigan.ops.elementwise import sqrt
 from minigan.ops.reductions import mean
 
 
-def _check(op: str, x: Tensor, gamma: Tensor, beta: Tensor) -> None:
+def _check(op: str, x: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> None:
+    errors.check_tensors(op, x=x, gamma=gamma, beta=beta)
+    errors.check_floats(op, x=x)
+    errors.check_eps(f"{op}: eps", eps)
     for name, other in (("gamma", gamma), ("beta", beta)):
         if other.ndim > x.ndim or any(n not in (1, m) for n, m in zip(other.shape[::-1],
                                                                       x.shape[::-1])):
@@ -92,8 +96,10 @@ def _standardize(xp, x, gamma, beta, mean, var, eps):
 
 def moments(x: Tensor, axes: Axis) -> tuple[Tensor, Tensor]:
     """Mean and population variance over `axes`, which are kept with size 1."""
+    axes = axes_of(x, axes, "moments", "axes")
+    errors.check_floats("moments", x=x)
     average = mean(x, axes, keepdims=True)
-    return average, _variance(x, average, axes=axes_of(x, axes))
+    return average, _variance(x, average, axes=axes)
 
 
 def normalize(x: Tensor, mean: Tensor, var: Tensor, gamma: Tensor, beta: Tensor,
@@ -118,7 +124,7 @@ def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Ten
 
     x: (N, ..., C), statistics over all axes but the last; gamma, beta: (C,).
     """
-    _check("batch_norm", x, gamma, beta)
+    _check("batch_norm", x, gamma, beta, eps)
     return standardize(x, *moments(x, tuple(range(x.ndim - 1))), gamma, beta, eps)
 
 
@@ -128,16 +134,25 @@ def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor, axes: Axis = (-1,),
 
     gamma, beta: any shape that broadcasts against x, such as (C,).
     """
-    _check("layer_norm", x, gamma, beta)
-    return standardize(x, *moments(x, axes_of(x, axes)), gamma, beta, eps)
+    _check("layer_norm", x, gamma, beta, eps)
+    axes = axes_of(x, axes, "layer_norm", "axes")
+    return standardize(x, *moments(x, axes), gamma, beta, eps)
 
 
 def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Tensor:
     """Normalise each channel of each image over its pixels (Ulyanov et al. 2016).
 
     x: (N, H, W, C), statistics over H and W; gamma, beta: (C,).
+
+    Raises:
+        ValueError: the images have one pixel, whose normalised value is 0 whatever it was; or a
+            shape does not fit.
     """
+    errors.check_tensors("instance_norm", x=x)
     if x.ndim != 4:
         raise ValueError(f"instance_norm: x has shape {x.shape}; images are (N, H, W, C)")
-    _check("instance_norm", x, gamma, beta)
+    if x.shape[1] * x.shape[2] == 1:
+        raise ValueError(f"instance_norm: x of shape {x.shape} has one pixel an image and channel; "
+                         f"statistics need 2 or more")
+    _check("instance_norm", x, gamma, beta, eps)
     return standardize(x, *moments(x, (1, 2)), gamma, beta, eps)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from minigan.engine import Axis, Tensor, axes_of, keep, log, op, reshape, spread, sum
+from minigan import errors
+from minigan.engine import Axis, Op, Tensor, axes_of, keep, log, op, reshape, spread, sum
 from minigan.ops.elementwise import exp, sqrt, square, weigh
 
 
@@ -19,37 +20,54 @@ def _mean(xp, x, axes, keepdims, count):
 
 def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Arithmetic mean over `axis`."""
-    axes = axes_of(x, axis)
+    axes = axes_of(x, axis, "mean")
     return _mean(x, axes=axes, keepdims=keepdims, count=math.prod(x.shape[i] for i in axes))
 
 
 def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Population variance over `axis` (ddof = 0, as NumPy): the mean of (x - mean)^2."""
+    axis = axes_of(x, axis, "var")
+    errors.check_floats("var", x=x)
     return mean(square(x - mean(x, axis, keepdims=True)), axis, keepdims)
 
 
-@op(lambda gy, y, x, axes, sign: weigh(spread(gy, x, axes), _extreme(x, axes=axes, sign=sign)))
-def _max(xp, x, axes, sign):
-    return (xp.max if sign > 0 else xp.min)(x, axis=axes)
+def _extreme_rule(gy: Tensor, y: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    best = reshape(y, _kept(x, axes))
+    return weigh(spread(gy, x, axes), _shared(x, best, axes=axes))
 
 
-@op(None)
-def _extreme(xp, x, axes, sign):
-    """At the extreme elements one over their number, elsewhere 0."""
-    best = (x == (xp.max if sign > 0 else xp.min)(x, axis=axes, keepdims=True)).astype(x.dtype)
-    return best / xp.total(best, axes, True)
+@op(_extreme_rule)
+def _max(xp, x, axes):
+    return xp.max(x, axis=axes)
+
+
+@op(_extreme_rule)
+def _min(xp, x, axes):
+    return xp.min(x, axis=axes)
+
+
+@op(None, None)
+def _shared(xp, x, best, axes):
+    """Where x is the best over the axes one over their number, elsewhere 0."""
+    hits = xp.asarray(x == best).astype(x.dtype)
+    return hits / xp.total(hits, axes, True)
+
+
+def _extreme(function: Op, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
+    axes = axes_of(x, axis, function.name)
+    errors.check_not_empty(function.name, axes, x)
+    y = function(x, axes=axes)
+    return reshape(y, _kept(x, axes)) if keepdims else y
 
 
 def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest element over `axis`; equal ones share the gradient evenly."""
-    y = _max(x, axes=axes_of(x, axis), sign=1)
-    return reshape(y, _kept(x, axes_of(x, axis))) if keepdims else y
+    return _extreme(_max, x, axis, keepdims)
 
 
 def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Smallest element over `axis`; equal ones share the gradient evenly."""
-    y = _max(x, axes=axes_of(x, axis), sign=-1)
-    return reshape(y, _kept(x, axes_of(x, axis))) if keepdims else y
+    return _extreme(_min, x, axis, keepdims)
 
 
 @op(None)
@@ -61,20 +79,31 @@ def _shift(xp, x, axes):
 
 def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))) over `axis`, without overflow."""
-    axes = axes_of(x, axis)
+    return _logsumexp(x, axis, keepdims, "logsumexp")
+
+
+def _logsumexp(x: Tensor, axis: Axis, keepdims: bool, function: str) -> Tensor:
+    axes = axes_of(x, axis, function)
+    errors.check_floats(function, x=x)
+    errors.check_not_empty(function, axes, x)
     shift = _shift(x, axes=axes)
     y = log(sum(exp(x - shift), axes, keepdims=True)) + shift
     return y if keepdims else reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
+def _log_softmax(x: Tensor, axis: Axis, function: str) -> Tensor:
+    total = _logsumexp(x, axis, True, function)
+    return x - total
+
+
 def log_softmax(x: Tensor, axis: Axis = -1) -> Tensor:
     """log(softmax(x)) over `axis`."""
-    return x - logsumexp(x, axis, keepdims=True)
+    return _log_softmax(x, axis, "log_softmax")
 
 
 def softmax(x: Tensor, axis: Axis = -1) -> Tensor:
     """exp(x) / sum(exp(x)) over `axis`."""
-    return exp(log_softmax(x, axis))
+    return exp(_log_softmax(x, axis, "softmax"))
 
 
 @op(lambda gy, y, x, axes: spread(gy, x, axes) * x * 2)
@@ -94,7 +123,8 @@ def norm(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     The norm of a zero vector has gradient 0 and a finite second derivative: sqrt is taken of 1
     there, and the result is set to 0. So a gradient penalty is finite where a critic is flat.
     """
-    axes = axes_of(x, axis)
+    axes = axes_of(x, axis, "norm")
+    errors.check_floats("norm", x=x)
     squares = _squares(x, axes=axes)
     y = keep(sqrt(squares + _zero(squares)), squares)
     return y if keepdims else reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in axes))

@@ -4,27 +4,42 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from minigan import errors
 from minigan.backend import of
 from minigan.engine import (Tensor, broadcast_to, check_ids, getitem, op, reshape, scatter_add,
                             transpose)
 from minigan.ops.elementwise import where
 
 
-def _positive(axis: int, ndim: int) -> int:
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"axis {axis} does not fit a tensor with {ndim} axes")
-    return axis % ndim
+def _one_axis(function: str, axis: Any, ndim: int, x: Tensor) -> int:
+    """An axis, counted from the front, of a tensor that has ndim of them: x or what it becomes."""
+    if not errors.is_whole(axis) or not -ndim <= axis < ndim:
+        among = f"from {-ndim} to {ndim - 1}" if ndim else "of which there is none"
+        raise ValueError(f"{function}: axis must be an int, {among}, got {errors.shown(axis)} for "
+                         f"a tensor of shape {x.shape}")
+    return int(axis) % ndim
+
+
+def _several(function: str, tensors: Any) -> None:
+    """Raise unless `tensors` is a list or tuple of tensors, not an empty one."""
+    if isinstance(tensors, Tensor) or not isinstance(tensors, (list, tuple)) or not tensors:
+        raise ValueError(f"{function}: tensors must be a list or tuple of at least one tensor, got "
+                         f"{errors.shown(tensors)}")
+    for i, x in enumerate(tensors):
+        errors.check_tensors(function, **{f"tensors[{i}]": x})
 
 
 def expand_dims(x: Tensor, axis: int) -> Tensor:
     """x with a new axis of size 1 before `axis` (counted in the result)."""
-    axis = _positive(axis, x.ndim + 1)
+    errors.check_tensors("expand_dims", x=x)
+    axis = _one_axis("expand_dims", axis, x.ndim + 1, x)
     return reshape(x, x.shape[:axis] + (1,) + x.shape[axis:])
 
 
 def squeeze(x: Tensor, axis: int) -> Tensor:
     """x without its axis `axis`, which must have size 1."""
-    axis = _positive(axis, x.ndim)
+    errors.check_tensors("squeeze", x=x)
+    axis = _one_axis("squeeze", axis, x.ndim, x)
     if x.shape[axis] != 1:
         raise ValueError(f"squeeze: axis {axis} of a tensor of shape {x.shape} has not size 1")
     return reshape(x, x.shape[:axis] + x.shape[axis + 1:])
@@ -47,24 +62,36 @@ def _concatenate(xp, *parts, axis):
 
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """Tensors one after another along an existing axis; all other sizes must agree."""
-    if not tensors:
-        raise ValueError("concatenate: tensors must hold at least one tensor")
-    return _concatenate(*tensors, axis=_positive(axis, tensors[0].ndim))
+    _several("concatenate", tensors)
+    first = tensors[0]
+    axis = _one_axis("concatenate", axis, first.ndim, first)
+    for x in tensors[1:]:
+        if x.ndim != first.ndim or any(n != m for i, (n, m) in enumerate(zip(x.shape, first.shape))
+                                       if i != axis):
+            raise ValueError(f"concatenate: tensors of shapes {first.shape} and {x.shape} do not "
+                             f"agree in all axes but {axis}")
+    return _concatenate(*tensors, axis=axis)
 
 
 def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """Tensors of one shape along a new axis."""
+    _several("stack", tensors)
     if len({t.shape for t in tensors}) != 1:
         raise ValueError(f"stack: tensors must be one or more of one shape, got the shapes "
                          f"{[t.shape for t in tensors]}")
+    axis = _one_axis("stack", axis, tensors[0].ndim + 1, tensors[0])
     return concatenate([expand_dims(t, axis) for t in tensors], axis)
 
 
 def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
     """x with `widths[i]` = (before, after) constant elements added along axis i."""
-    if len(widths) != x.ndim or any(before < 0 or after < 0 for before, after in widths):
+    errors.check_tensors("pad", x=x)
+    if not isinstance(widths, (tuple, list)) or len(widths) != x.ndim or not all(map(_is_pair,
+                                                                                     widths)):
         raise ValueError(f"pad: widths must be {x.ndim} pairs of ints, 0 or more, for a tensor of "
-                         f"shape {x.shape}, got {widths!r}")
+                         f"shape {x.shape}, got {errors.shown(widths)}")
+    if not errors.is_number(value):
+        raise TypeError(f"pad: value must be a number, got {errors.shown(value)}")
     shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths))
     inside = tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths))
     padded = scatter_add(x, inside, shape)
@@ -76,8 +103,16 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
     return where(is_inside, padded, value)
 
 
+def _is_pair(widths: Any) -> bool:
+    return isinstance(widths, (tuple, list)) and len(widths) == 2 and all(
+        errors.is_whole(n) and n >= 0 for n in widths)
+
+
 def embedding(ids: Any, table: Tensor) -> Tensor:
     """Rows of a table: ids (...) integers from 0 to K - 1, table (K, D) -> (..., D)."""
+    errors.check_tensors("embedding", table=table)
+    if table.ndim != 2:
+        raise ValueError(f"embedding: table must be (K, D), a row for each id, got {table.shape}")
     data = ids.data if isinstance(ids, Tensor) else ids
     check_ids("embedding: ids", data, table.shape[0])
     return getitem(table, data)
@@ -90,7 +125,8 @@ def pack(x: Tensor, m: int) -> Tensor:
     networks", section 2: D judges m real or m generated samples at once, D(pack(x, m)), so it sees
     when they are too much alike. D is built for m times the channels; nothing else changes.
     """
-    if x.ndim < 2 or not isinstance(m, int) or m < 1 or x.shape[0] % m:
+    errors.check_tensors("pack", x=x)
+    if x.ndim < 2 or not errors.is_whole(m) or m < 1 or x.shape[0] % m:
         raise ValueError(f"pack: x must be (N, ..., C) with N a multiple of m, which is 1 or more, "
                          f"got {x.shape} and {m!r}")
     n, *middle, c = x.shape
@@ -101,7 +137,8 @@ def pack(x: Tensor, m: int) -> Tensor:
 
 def upsample_nearest(x: Tensor, scale: int = 2) -> Tensor:
     """Every pixel repeated: (N, H, W, C) -> (N, H * scale, W * scale, C)."""
-    if x.ndim != 4 or not isinstance(scale, int) or scale < 1:
+    errors.check_tensors("upsample_nearest", x=x)
+    if x.ndim != 4 or not errors.is_whole(scale) or scale < 1:
         raise ValueError(f"upsample_nearest: x must be (N, H, W, C) and scale an int of 1 or more, "
                          f"got {x.shape} and {scale!r}")
     n, h, w, c = x.shape
