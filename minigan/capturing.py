@@ -72,8 +72,10 @@ class Captured:
             if watched():
                 self._run_eagerly()
             else:
-                self._recording.replay()
-                mark_written(self._written)
+                try:
+                    self._recording.replay()
+                finally:  # a half of a step writes, too
+                    mark_written(self._written)
         finally:
             self._busy.release()
         return self.results
@@ -139,6 +141,7 @@ def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured
         raise CaptureError(f"the step cannot be captured, as a replay would not do what its code "
                            f"does: {changes}")
     written = [*noted.written(), *[tensor.memory for tensor in made if tensor.memory]]
+    results = dict(results) if isinstance(results, dict) else results
     return Captured(xp, recording, results, left, written, noted, step)
 
 

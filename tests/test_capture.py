@@ -528,6 +528,24 @@ def test_watched_ops_are_run():
     same(steps[0][0].state_dict(), steps[1][0].state_dict())
 
 
+def test_a_step_may_fill_a_dict_of_its_own():
+    out, x = {}, mg.tensor([1.0, 2.0])
+
+    def step():
+        out["y"] = x * 3
+        return out
+
+    fast = mg.capture(step)
+    for i in range(4):
+        x.assign(mg.tensor([1.0 * i, 2.0]))
+        with mg.op_hook(lambda op, within, run: run()) if i == 2 else mg.no_grad():
+            found = fast()
+        assert found["y"].numpy().tolist() == out["y"].numpy().tolist() == [3 * i, 6]
+    listed = []
+    with pytest.raises(mg.CaptureError, match="listed had 0 entries and has 1"):
+        mg.capture(lambda: listed.append(x * 2) or x * 2)
+
+
 def test_no_grad_around_a_replay_changes_nothing():
     steps = [descent() for _ in range(2)]
     fast = mg.capture(steps[1][1])

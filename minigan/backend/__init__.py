@@ -2,7 +2,8 @@
 
 Read in this order: `base` (what a device offers), `registry` (the switch), `random` (streams),
 `geometry` (sizes of convolutions); `cpu` and `gpu` hold what each device does better, `cpu_tape`
-(then `cpu_calls`, `cpu_lanes`) and `counting` how each replays a step.
+(then `cpu_calls`, `cpu_lanes`) and `counting` how each replays a step, `reading` who tells it what
+was read from Python.
 """
 
 from minigan.backend.base import Array, Backend, BackendError

@@ -99,7 +99,7 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
         padded = padded.astype(x.dtype)  # nothing was summed
     if not value:
         return padded
-    is_inside = scatter_add(Tensor(of(x.data).ones(x.shape, bool)), inside, shape)
+    is_inside = scatter_add(Tensor(of(x.data).ones(x.shape, bool)), inside, shape).astype(bool)
     return where(is_inside, padded, value)
 
 
