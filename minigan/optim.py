@@ -37,11 +37,12 @@ class Optimizer:
         if isinstance(parameters, Tensor):
             raise TypeError(f"{name}: parameters must be a list of parameters, got one tensor")
         self.parameters = list(parameters)
-        self.lr, self.t = lr, 0
+        self.t = 0
         if not self.parameters:
             raise ValueError(f"{name}: parameters is empty: there is nothing to optimize")
         if not (errors.is_number(lr) and 0 < lr < math.inf):
             raise ValueError(f"{name}: lr must be above 0 and finite, got {errors.shown(lr)}")
+        self.lr = lr
         first = self.parameters[0]
         self.xp = of(first.data)
         for i, p in enumerate(self.parameters):
@@ -143,6 +144,9 @@ class Optimizer:
 
     @lr.setter
     def lr(self, rate: float) -> None:
+        if not (errors.is_number(rate) and 0 <= rate < math.inf):  # a schedule may end at 0
+            raise ValueError(f"{type(self).__name__}: lr must be finite and not below 0, got "
+                             f"{errors.shown(rate)}")
         self._lr = float(rate)  # of NumPy's kinds some would widen the arrays that they multiply
 
 

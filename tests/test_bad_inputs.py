@@ -376,6 +376,10 @@ for rule in (optim.SGD, optim.RMSprop, optim.Adam):
     bad(f"{of}, a rate of NaN", lambda f=rule: f(weights(), float("nan")), "lr", "nan")
     bad(f"{of}, an infinite rate", lambda f=rule: f(weights(), float("inf")), "lr", "inf")
     bad(f"{of}, a word", lambda f=rule: f(weights(), "fast"), "lr", "'fast'")
+bad("SGD, a rate that is set to None", lambda: setattr(optim.SGD(weights(), 0.1), "lr", None), "lr",
+    "None")
+bad("Adam, a rate that is set to NaN", lambda: setattr(optim.Adam(weights()), "lr", float("nan")),
+    "lr", "nan")
 bad("SGD, momentum", lambda: optim.SGD(weights(), 0.1, 1.0), "momentum", "1.0")
 bad("SGD, no momentum", lambda: optim.SGD(weights(), 0.1, None), "momentum", "None")
 bad("RMSprop, alpha", lambda: optim.RMSprop(weights(), 0.1, -1), "alpha", "-1")
