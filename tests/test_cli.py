@@ -87,6 +87,35 @@ def test_train(run):
     assert "1 thread, 1 step of 8; look" in lines[1]
 
 
+def test_a_preset_brings_images_to_its_size(run):
+    small = ["--steps", "0", "--batch-size", "2", "--threads", "1", "--width", "2", "--d-width",
+             "2", "--out", "out", "--overwrite"]
+    status, out, _ = run("train", "dcgan", "--preset", "torch64", *small)
+    assert status == 0 and "(5,000 images 64x64x1)" in out
+    assert "brought to 64x64, for which the preset torch64 is made; --size" in out
+    status, out, _ = run("train", "dcgan", "--preset", "torch64", "--size", "48", *small)
+    assert status == 0 and "(5,000 images 48x48x1)" in out and "brought" not in out
+    status, out, _ = run("train", "dcgan", *small)
+    assert status == 0 and "28x28x1" in out and "brought" not in out
+    assert find("dcgan").natural_shape("torch64") == (64, 64, 3)
+    assert find("dcgan").natural_shape() == (28, 28, 1)
+
+
+def test_pictures_are_cropped_and_few_of_them_are_enough(run):
+    for i in range(9):
+        plot.save(np.full((8, 12), 20 * i, np.uint8), f"pictures/{i}.png")
+    with pytest.warns(UserWarning, match="9 images, fewer than the usual batch of 256, .* --batch"):
+        status, out, _ = run("train", "gan", "--data", "pictures", "--size", "8", "--steps", "1",
+                             "--preset", "seed", "--threads", "1", "--out", "out")
+    assert status == 0 and "1 step of 9; look" in out
+    assert "of each picture the middle square is taken, at 8x8 pixels" in out
+    assert json.loads(Path("out/config.json").read_text("utf-8"))["batch_size"] == 9
+    assert run("resume", "out", "--more", "1")[0] == 0
+    sentence = refusal(run("train", "gan", "--data", "pictures", "--size", "8",
+                           "--batch-size", "10"))
+    assert sentence == "--batch-size: 10 is more than the 9 images of pictures"
+
+
 def test_every_setting_reaches_the_model(run):
     status, out, _ = run("train", "gan", "--steps", "0", "--out", "out", "--seed", "11",
                          "--batch-size", "5", "--threads", "2", "--data", "mnist5k", "--backend",
@@ -458,7 +487,8 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
     model = find(name)
     assert status == 0 and words(model.paper) in words(out)
     rows = {row.split()[0].strip(","): words(row) for row in re.split(r"\n  (?=--)", out)}
-    due = {"--steps": model.default_steps, "--batch-size": model.default_batch_size,
+    due = {"--steps": model.default_steps,
+           "--batch-size": f"{model.default_batch_size}, or all where there are fewer",
            "--seed": 0, "--data": "digits",
            "--threads": "all cores, 4 at most", "--backend": "MINIGAN_BACKEND, else numpy",
            "--precision": "fp32",
@@ -472,7 +502,9 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
         assert all(choice in rows[option] for choice in field.metadata["choices"])
     for option, default in due.items():
         assert f"(default: {default})" in rows[option]
-    assert "(default: their own)" in rows["--size"]
+    assert "(default: their own" in rows["--size"] and "middle square" in rows["--size"]
+    assert all(f"{size} with the preset {preset}" in rows["--size"]
+               for preset, size in model.sizes.items())
     others = {"usage:", "--overwrite", "--size", "--capture", "--quiet"}
     assert rows.keys() - due.keys() == others
     assert "OUT.old" in rows["--overwrite"]
@@ -497,7 +529,7 @@ WRONG = [  # arguments, what the sentence must name
     (["train", "gan", "--batch-size", "0"], ["--batch-size", "1 or more"]),
     (["train", "gan", "--batch-size", "-64"], ["--batch-size", "-64"]),
     (["train", "gan", "--batch-size", "6.5"], ["--batch-size", "'6.5'"]),
-    (["train", "gan", "--batch-size", "5001"], ["5000 images", "5001"]),
+    (["train", "gan", "--batch-size", "5001"], ["--batch-size", "5,000 images", "5,001"]),
     (["train", "gan", "--seed", "-1"], ["--seed", "-1"]),
     (["train", "gan", "--seed", "0.5"], ["--seed", "'0.5'"]),
     (["train", "gan", "--threads", "0"], ["--threads", "1 or more"]),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from minigan.commands.options import (Formatter, add_quiet, add_speed_options, count, natural,
                                       number, path, positive, threads)
+from minigan.console import plural, remark
+from minigan.data.places import is_folder
+
+if TYPE_CHECKING:
+    from minigan.models import Model
 
 HELP = "train a model and write a run folder"
 
@@ -23,14 +28,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         run = parser.add_argument_group("run")
         run.add_argument("--steps", type=natural, default=model.default_steps,
                          help="training steps in all")
-        run.add_argument("--batch-size", type=count, default=model.default_batch_size,
-                         help="images a step")
+        run.add_argument("--batch-size", type=count, help=f"images a step (default: "
+                         f"{model.default_batch_size}, or all where there are fewer)")
         run.add_argument("--seed", type=natural, default=0, help="of everything that is random")
         run.add_argument("--data", default="digits", help="data set: digits (5,000 MNIST digits, "
                          "in the package), another that `minigan data` lists, or the path of a "
-                         "folder of pictures")
-        run.add_argument("--size", type=count, help="height and width to bring its images to "
-                         "(default: their own)")
+                         "folder of pictures, of which the middle square is taken")
+        run.add_argument("--size", type=count, help="height and width to bring its images to: "
+                         "their middle square is cut out and made smaller or larger (default: "
+                         f"{_default_size(model)})")
         run.add_argument("--data-dir", type=path, help="where its files are (default: "
                          "MINIGAN_DATA, else the user's cache folder)")
         run.add_argument("--out", type=path, help=f"run folder (default: the next free "
@@ -45,11 +51,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group("settings of the model")
         group.add_argument("--preset", default=next(iter(model.presets)),
                            choices=list(model.presets), help="the settings to start from; the "
-                           "defaults below are those of the first")
+                           "defaults below are those of the first, and `minigan models --json` "
+                           "lists all")
         first = next(iter(model.presets.values()))
         for field in dataclasses.fields(model.Settings):
             _add_setting(group, field, getattr(first, field.name))
         parser.set_defaults(model=model)
+
+
+def _default_size(model: type[Model]) -> str:
+    made_for = [f"{size} with the preset {preset}" for preset, size in model.sizes.items()]
+    return ", ".join(["their own", *made_for])
 
 
 def _add_setting(group: argparse._ArgumentGroup, field: dataclasses.Field, default: object) -> None:
@@ -79,9 +91,19 @@ def run(options: argparse.Namespace) -> int:
     use_backend(options)
     settings = {name.removeprefix("setting_"): value for name, value in vars(options).items()
                 if name.startswith("setting_") and value is not None}
-    images = data.load(options.data, folder=options.data_dir, size=options.size)
+    size = options.size or options.model.sizes.get(options.preset)
+    images = data.load(options.data, folder=options.data_dir, size=size)
+    if options.batch_size and options.batch_size > len(images):
+        raise ValueError(f"--batch-size: {options.batch_size:,} is more than the "
+                         f"{plural(len(images), 'image')} of {images.name}")
     model = options.model(options.preset, images.shape, minigan.seed(options.seed),
                           images.n_classes or 10, **settings)
     trainer = Trainer(model, images, options.batch_size, options.out, options.overwrite,
                       options.threads, capture=captures(options))
+    if is_folder(images.source["name"] if images.source else ""):
+        remark(f"of each picture the middle square is taken, at {images.shape[0]}x"
+               f"{images.shape[1]} pixels")
+    if size and not options.size:
+        remark(f"the images are brought to {size}x{size}, for which the preset {options.preset} is "
+               f"made; --size takes another")
     return fit(trainer, options.steps)

@@ -43,6 +43,8 @@ def command(config: Mapping[str, Any], steps: int) -> str:
         if config.get(name, default) != default:
             options[name] = config[name]
     options.update(_data_options(config["source"]))
+    if config["preset"] in model.sizes:  # it would bring images to its own size
+        options.setdefault("size", config["shape"][0])
     options.update(_changed(config, model))
     words = ["minigan", "train", config["model"]]
     for name, value in options.items():

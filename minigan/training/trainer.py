@@ -49,7 +49,7 @@ class Trainer:
     """Trains a model on a data set and writes a run folder.
 
     model: an untrained model. data: images of the model's shape. batch_size: images a step, by
-    default the model's `default_batch_size`.
+    default the model's `default_batch_size`, or all where there are fewer, with a warning.
     out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite. One
     that is open already is taken as it is.
     threads: how many threads compute, by default all cores but 4 at most.
@@ -75,8 +75,13 @@ class Trainer:
             raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
                              f"{data.name} has {data.n_classes} classes")
         self.model, self.data, self.callbacks = model, data, list(callbacks)
-        size = model.default_batch_size if batch_size is None else batch_size
-        self.batches = Batches(data, size, model.streams["data"])
+        if batch_size is None:
+            batch_size = min(model.default_batch_size, len(data))
+            if batch_size < model.default_batch_size:
+                warn(f"data: {data.name} has {len(data)} images, fewer than the usual batch of "
+                     f"{model.default_batch_size}, so each step takes them all (batch_size, "
+                     f"--batch-size in a command, says how many)")
+        self.batches = Batches(data, batch_size, model.streams["data"])
         self.threads = use_threads(threads)
         keep_freed_memory()
         self.step = self.steps = 0           # done; to do in all
