@@ -13,6 +13,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ import minigan as mg
 from minigan import capturing, nn, ops
 from minigan.backend import get, threads
 from minigan.backend.threads import LARGE_PRODUCT, use_threads
+from minigan.backend.turn import no_warnings
 from minigan.training.lock import locked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -656,3 +658,87 @@ def test_processes_of_every_kind_compute(method, tmp_path):
                          capture_output=True, timeout=3 * PATIENCE,
                          env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert out.stdout == "True\n", out.stderr
+
+
+# What else is one for the whole process.
+
+def test_helpers_compute_under_the_callers_errstate():
+    use_threads(2)
+    for _ in range(5):
+        meeting = threading.Barrier(2, timeout=PATIENCE)
+
+        def job(i):
+            meeting.wait()
+            np.exp(np.full(3, 1e4))
+
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error")
+            threads.parallel(job, 2)
+
+
+def test_threads_that_draw_from_one_stream_get_different_numbers():
+    stream = mg.Stream(3, "data")
+    due = mg.Stream(3, "data").words(4 * 4 * 100).reshape(-1, 4)
+    found = side_by_side(*[lambda: [stream.words(4) for _ in range(100)]] * 4)
+    drawn = np.concatenate([np.array(words) for words in found])
+    assert sorted(map(tuple, drawn)) == sorted(map(tuple, due))
+    assert stream.counter == len(due)
+
+
+def test_a_new_stream_is_one_for_all_threads():
+    streams = mg.Streams(0)
+    assert len({id(found) for found in side_by_side(*[lambda: streams["mine"]] * 8)}) == 1
+
+
+def test_no_filter_of_warnings_stays():
+    before = list(warnings.filters)
+
+    def silent():
+        for _ in range(200):
+            with no_warnings():
+                warnings.warn("nobody hears this")
+
+    side_by_side(*[silent] * 4)
+    assert list(warnings.filters) == before
+
+
+def test_a_gpu_computes_on_one_stream_in_every_thread():
+    from minigan.backend.gpu import CupyBackend
+    used = []
+    xp = object.__new__(CupyBackend)
+    xp._threads, xp._recording, xp._recorder = threading.local(), None, 0
+    xp.stream = SimpleNamespace(use=lambda: used.append(threading.get_ident()))
+    xp.module = SimpleNamespace(exp=np.exp)
+
+    def compute():
+        assert xp.exp(0.0) == xp.exp(0.0) == 1.0
+        return threading.get_ident()
+
+    idents = [compute(), *side_by_side(compute, compute)]
+    assert sorted(set(idents)) == sorted(set(used)) and len(used) == 3
+
+
+def test_a_gpu_refuses_other_threads_while_a_step_is_recorded():
+    from minigan.backend.counting import Counting
+    xp = object.__new__(Counting)
+    xp.device, xp._recording, xp._recorder = "gpu", object(), threading.get_ident()
+    xp.enter()
+    with pytest.raises(RuntimeError, match="another thread records a step on gpu"):
+        side_by_side(xp.enter)
+
+
+@pytest.mark.parametrize("capture", [False, True])
+def test_two_trainers_side_by_side_leave_the_runs_of_each_alone(capture, quick):
+    from minigan.training import archive
+    data = digits()
+
+    def fit(seed, out):
+        model = mg.models.GAN("mlp", shape=data.shape, streams=seed, latent_size=6)
+        trainer = mg.Trainer(model, data, 16, out=out, threads=2, capture=capture)
+        trainer.fit(12)
+        trainer.fit(3)
+        arrays, _ = archive.load(trainer.folder.checkpoint)
+        return {name: array.tobytes() for name, array in arrays.items()}
+
+    alone = [fit(seed, f"alone-{seed}") for seed in (1, 2)]
+    assert side_by_side(lambda: fit(1, "both-1"), lambda: fit(2, "both-2")) == alone

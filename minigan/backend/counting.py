@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import weakref
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any, Iterator
 
 import numpy as np
@@ -79,11 +80,13 @@ class Counting(Passes):
         self.known: Any = weakref.WeakKeyDictionary()
         self._free = list(range(PLACES))[::-1]
         self._recording: Recording | None = None
+        self._recorder = 0  # the thread that records
 
     # The numbers.
 
     def clock(self, owner: Any, counter: str) -> tuple[Array, int]:
         """A counter as kernels take it: a word on the device, and what to add to it."""
+        self.enter()
         now = getattr(owner, counter)
         if self._recording is None:
             return self.zero, now
@@ -97,6 +100,7 @@ class Counting(Passes):
 
     def setting(self, owner: Any, name: str) -> Array:
         """A number such as the learning rate, float64 (1,), on the device."""
+        self.enter()
         place = self._place(owner, name, self.numbers)
         if self._recording is None:
             self.level(owner, name)
@@ -138,6 +142,16 @@ class Counting(Passes):
         """Whether what is computed now is recorded, and not computed."""
         return self._recording is not None
 
+    def enter(self) -> None:
+        """Before this thread asks the device for something.
+
+        Raises:
+            RuntimeError: another thread records, and all that is asked for would be recorded.
+        """
+        if self._recording is not None and self._recorder != get_ident():
+            raise RuntimeError(f"another thread records a step on {self.device}, and what this one "
+                               f"computes there would become a part of it; let it wait")
+
     def captured(self) -> Any:
         """A context that records what is launched in it; gives an object with `launch()`."""
         raise NotImplementedError
@@ -145,6 +159,7 @@ class Counting(Passes):
     @contextmanager
     def recording(self) -> Iterator[Recording]:
         """Record all that is computed inside as one graph, which `replay` runs."""
+        self.enter()
         if self._recording is not None:
             raise RuntimeError("a step is being captured already; captures do not nest")
         recording = Recording(self)
@@ -152,7 +167,7 @@ class Counting(Passes):
         self.each("advance", "float32", PLACES, self.clocks, counted)  # adds 0: now it is compiled
         try:
             with self.captured() as recording.graph:
-                self._recording = recording
+                self._recording, self._recorder = recording, get_ident()
                 yield recording
                 self.each("advance", "float32", PLACES, self.clocks, counted)
         finally:
@@ -210,6 +225,7 @@ class Counting(Passes):
 
     def _draw(self, kernel: str, stream: Any, shape: tuple[int, ...], dtype: Any, *settings: Any
               ) -> Array:
+        self.enter()
         n, out = math.prod(shape), self.module.empty(shape, dtype)
         a_block = 8 if dtype == np.float32 else 4                # numbers
         drawn = n + n % 2 if kernel == "random_normal" else n    # pairs

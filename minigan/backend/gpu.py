@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, Sequence
@@ -37,6 +38,8 @@ class CupyBackend(Counting):
         self.cupy: Any = cupy
         self.stream = cupy.cuda.Stream(non_blocking=True)  # the default one cannot be captured
         self.stream.use()
+        self._threads = threading.local()
+        self._threads.entered = True
         super().__init__("cupy", cupy, cupy.ndarray)
         self.compiled: dict[str, Any] = {}
         self.workspace = cupy.empty(cublas.WORKSPACE, "uint8")
@@ -45,6 +48,22 @@ class CupyBackend(Counting):
                                         (self.workspace.data.ptr, cublas.WORKSPACE))
         except (ImportError, OSError, RuntimeError) as error:
             raise installation.missing_library("cuBLAS", error) from None
+
+    def enter(self) -> None:
+        """Before anything is asked for: make our stream CuPy's in this thread, too.
+
+        CuPy has a present stream for each thread, and streams do not wait for one another.
+        """
+        super().enter()
+        if not hasattr(self._threads, "entered"):
+            self.stream.use()
+            self._threads.entered = True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        self.enter()
+        return getattr(self.module, name)  # not kept on the object: every thread has to enter
 
     def describe(self) -> str:
         runtime = self.cupy.cuda.runtime
@@ -62,14 +81,17 @@ class CupyBackend(Counting):
     # CuPy may copy on the default stream, which does not wait for ours: so every copy names it.
 
     def from_host(self, array: np.ndarray) -> Array:
+        self.enter()
         there = self.cupy.empty(array.shape, array.dtype)
         self.write(there, np.ascontiguousarray(array).reshape(array.shape))
         return there
 
     def write(self, array: Array, values: np.ndarray) -> None:
+        self.enter()
         array.set(values, stream=self.stream)
 
     def to_host(self, array: Array) -> np.ndarray:
+        self.enter()
         host: np.ndarray = self.cupy.asnumpy(array, stream=self.stream)
         return host
 
@@ -78,6 +100,7 @@ class CupyBackend(Counting):
 
     def run(self, kernel: str, dtype: Any, grid: tuple[int, int, int], threads: int,
             arguments: Sequence[Any]) -> None:
+        self.enter()
         kinds = kernels.signatures()[kernel]
         if len(kinds) != len(arguments):
             raise TypeError(f"kernel {kernel} takes {len(kinds)} arguments, got {len(arguments)}")
@@ -95,6 +118,7 @@ class CupyBackend(Counting):
 
     def gemm(self, dtype: str, sizes: tuple[int, int, int], a: Array, ta: bool, b: Array, tb: bool,
              c: Array, batch: int = 1, steps: tuple[int, int] = (0, 0)) -> None:
+        self.enter()
         self.cublas.gemm(dtype, self.precision, sizes, a.data.ptr, ta, b.data.ptr, tb, c.data.ptr,
                          batch, steps)
 

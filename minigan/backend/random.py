@@ -46,7 +46,8 @@ class Stream:
     def words(self, n: int) -> np.ndarray:
         """The next n raw words, uint64 (n,); what is left of the last block is skipped."""
         blocks = -(-n // WORDS_PER_BLOCK)
-        self._counter += blocks
+        with self._bits.lock:  # several threads may draw, each its own words
+            self._counter += blocks
         return self._bits.random_raw(blocks * WORDS_PER_BLOCK)[:n]
 
     def _raw(self, n: int, dtype: np.dtype) -> np.ndarray:
@@ -148,8 +149,7 @@ class Streams(dict[str, Stream]):
             self[name] = Stream(self.seed, name)
 
     def __missing__(self, name: str) -> Stream:
-        self[name] = Stream(self.seed, name)
-        return self[name]
+        return self.setdefault(name, Stream(self.seed, name))  # one, whichever threads ask
 
     def state(self) -> dict[str, int]:
         """What a checkpoint has to hold: each stream's counter, by name."""
@@ -165,7 +165,12 @@ _current = Streams(0)
 
 
 def seed(n: int) -> Streams:
-    """Start all default streams anew from seed n; the same seed gives the same bits."""
+    """Start all default streams anew from seed n; the same seed gives the same bits.
+
+    The default streams are the whole process's, as in PyTorch: threads that draw from the same one
+    get different numbers, and which of them gets which depends on who comes first. For the same
+    bits in every run, give each thread `Streams` of its own.
+    """
     global _current
     _current = Streams(n)
     return _current

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from contextvars import copy_context
 from itertools import count
 from queue import SimpleQueue
 from typing import Any, Callable
@@ -38,7 +39,9 @@ class Task:
     """
 
     def __init__(self, job: Callable[[], Any]) -> None:
-        self._job = [job]  # emptied by who runs it: its arrays are not held by a queue
+        here = copy_context()  # `np.errstate`, for one, holds for the job as for who asks for it
+        # Emptied by who runs it: its arrays are not held by a queue.
+        self._job: list[Callable[[], Any]] = [lambda: here.run(job)]
         self._done = threading.Lock()
         self._done.acquire()
         self._error: BaseException | None = None

@@ -1,14 +1,18 @@
-"""Whose turn it is with a model: a training step's, or that of a sample in another thread."""
+"""Locks that survive a fork, and what needs them."""
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+import warnings
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 
 class Turn:
     """A lock, `with turn: ...`, that its holder may take again.
+
+    Whose turn it is with a model, say: a training step's, or that of a sample in another thread.
 
     A process that was forked while another thread had its turn begins with a lock of its own: the
     thread that would give the old one back does not exist there.
@@ -32,3 +36,18 @@ class Turn:
         held = getattr(self._mine, "held", None)
         if held:  # else this process was forked inside of the block
             held.pop().release()
+
+
+_silent = Turn()
+
+
+@contextmanager
+def no_warnings() -> Iterator[None]:
+    """Ignore warnings inside.
+
+    Their filters are the whole process's before Python 3.14, and each block puts back what it
+    found. So two threads take turns: otherwise warnings could stay ignored for good.
+    """
+    with _silent, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -74,8 +74,9 @@ def lines(found: dict[str, Any]) -> list[str]:
     """The same for people."""
     busy = found["busy_cores"]
     others = "" if busy is None else f", {busy:.1f} of them used by others now"
-    libraries = [f"{library['name']} {library['version']}, "
-                 f"{plural(library['threads'], 'thread')} by itself" for library in found["blas"]]
+    libraries = [f"{library['name']} {library['version']}, " + (
+        f"{plural(library['threads'], 'thread')} by itself" if library["threads"] else
+        "which was not found and cannot be limited to one thread") for library in found["blas"]]
     rows = {
         "minigan": found["minigan"],
         "Python": f"{found['python']} on {found['system']}",

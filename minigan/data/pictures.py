@@ -10,7 +10,6 @@ What becomes of a picture, one choice each:
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigan.backend.machine import memory
+from minigan.backend.turn import no_warnings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -104,12 +104,10 @@ def _opened(path: Path) -> Iterator[Any]:
     """An open picture file; whatever Pillow stumbles over inside becomes `Unusable`."""
     from PIL import Image, UnidentifiedImageError
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd tags, and about large pictures
-            with Image.open(path, formats=FORMATS) as image:
-                if image.mode == "F":
-                    raise Unusable("of floats")
-                yield image
+        with no_warnings(), Image.open(path, formats=FORMATS) as image:  # of tags, of large ones
+            if image.mode == "F":
+                raise Unusable("of floats")
+            yield image
     except UnidentifiedImageError:
         named = path.suffix.lower() in SUFFIXES
         raise Unusable("broken" if named else "not a picture") from None

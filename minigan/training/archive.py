@@ -10,7 +10,6 @@ import errno
 import json
 import math
 import struct
-import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, IO
@@ -18,6 +17,7 @@ from typing import Any, IO
 import numpy as np
 
 from minigan.backend.machine import memory
+from minigan.backend.turn import no_warnings
 from minigan.files import naming, parse_json, replacing
 
 CONFIG = "config.json"  # the entry that holds the settings, as UTF-8 bytes
@@ -81,8 +81,8 @@ def _read(path: Path, only: str | None = None) -> dict[str, np.ndarray]:
         raise FileNotFoundError(f"{path} does not exist")
     with naming(path), open(path, "rb") as file:
         try:
-            with warnings.catch_warnings(), zipfile.ZipFile(file) as archive:
-                warnings.simplefilter("ignore")  # a changed header may look like one of Python 2
+            # NumPy warns of headers of Python 2, which a changed one may look like.
+            with no_warnings(), zipfile.ZipFile(file) as archive:
                 entries = archive.infolist()
                 _check_sizes(entries, file.seek(0, 2))
                 _check_count(entries, file)
