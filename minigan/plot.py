@@ -41,6 +41,7 @@ Series = Mapping[str, tuple[Any, Any]]  # name -> (x, y), two vectors of one len
 INK, MUTED, FAINT, PAPER = "#1f2933", "#66717d", "#e4e7eb", "#ffffff"
 COLOURS = ("#2563a8", "#d9622b", "#2e8b6f", "#8a4fa3", "#b8860b", "#5b6770", "#c2477f", "#4aa3c7")
 DPI = 150
+CELL = 4  # pixels of the checkerboard below what is transparent
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -140,16 +141,17 @@ def _plain(text: Any) -> str:
 def tile(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
     """Pictures side by side, row by row, as one picture.
 
-    images: uint8 (N, H, W) or (N, H, W, C) with C = 1 or 3. columns: about a square if left out.
-    gap: white pixels between pictures, none around.
-    Returns uint8 (rows * (H + gap) - gap, columns * (W + gap) - gap), with a last axis 3 if C = 3.
+    images: uint8 (N, H, W) or (N, H, W, C), shown as `visible` says. columns: about a square if
+    left out. gap: white pixels between pictures, none around.
+    Returns uint8 (rows * (H + gap) - gap, columns * (W + gap) - gap), with a last axis 3 if they
+    are in colours.
     """
     images = np.asarray(images)
     images = images[..., None] if images.ndim == 3 else images
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or not (
-            images.size):
-        raise ValueError(f"tile: images must be uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), one "
-                         f"or more, got {images.dtype} {images.shape}")
+    if images.dtype != np.uint8 or images.ndim != 4 or not images.size:
+        raise ValueError(f"tile: images must be uint8 (N, H, W) or (N, H, W, C), one or more, got "
+                         f"{images.dtype} {images.shape}")
+    images = visible(images)
     n, h, w, c = images.shape
     columns = int(np.ceil(np.sqrt(n))) if columns is None else columns
     if columns < 1 or gap < 0:
@@ -164,9 +166,30 @@ def tile(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     return np.ascontiguousarray(sheet[:, :, 0] if c == 1 else sheet)
 
 
-def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int = 1) -> Path:
-    """Write a Figure, or a uint8 array (H, W) or (H, W, 3) pixel by pixel, as a PNG file.
+def visible(images: np.ndarray) -> np.ndarray:
+    """Pictures with any number of channels as grey or coloured ones.
 
+    images: uint8 (N, H, W, C). Grey, C = 1, and RGB, C = 3, are returned as they are; RGBA, C = 4,
+    is seen over a checkerboard, which a picture that is opaque hides; of any other number the
+    channels are grey pictures side by side, uint8 (N, H, C * W, 1).
+    """
+    n, h, w, c = images.shape
+    if c in (1, 3):
+        return images
+    if c == 4:
+        cells = np.add.outer(np.arange(h) // CELL, np.arange(w) // CELL) % 2
+        below = np.where(cells, 255, 204)[:, :, None]         # (H, W, 1)
+        opaque = images[..., 3:] / 255.0                      # (N, H, W, 1)
+        mixed = images[..., :3] * opaque + below * (1 - opaque)
+        return np.rint(mixed).astype(np.uint8)
+    apart = images.transpose(0, 1, 3, 2)                      # (N, H, C, W)
+    return np.ascontiguousarray(apart).reshape(n, h, c * w, 1)
+
+
+def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int = 1) -> Path:
+    """Write a Figure, or a uint8 array (H, W) or (H, W, C) pixel by pixel, as a PNG file.
+
+    C = 1 is grey, 3 RGB, 4 RGBA; of any other number the channels stand side by side in grey.
     scale: how many pixels wide and high each pixel of an array becomes. Folders are made. The file
     gets its name when it is complete, so nobody ever sees half a picture. Returns the path.
     """
@@ -194,20 +217,20 @@ def pixels(figure: Figure) -> np.ndarray:
 
 
 def _png(picture: np.ndarray, scale: int) -> bytes:
-    """The PNG file of a grey or a colour picture (ISO/IEC 15948: signature, IHDR, IDAT, IEND)."""
-    if picture.ndim == 3 and picture.shape[2] == 1:
-        picture = picture[:, :, 0]
-    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size or (
-            picture.shape[2:] not in ((), (3,))):
-        raise ValueError(f"save: pixels must be uint8 (H, W) or (H, W, 3), got {picture.dtype} "
+    """The PNG file of pixels (ISO/IEC 15948: signature, IHDR, IDAT, IEND)."""
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size:
+        raise ValueError(f"save: pixels must be uint8 (H, W) or (H, W, C), got {picture.dtype} "
                          f"{picture.shape}")
+    if picture.ndim == 3 and picture.shape[2] not in (3, 4):
+        picture = visible(picture[None])[0, :, :, 0]
     if not isinstance(scale, int) or scale < 1:
         raise ValueError(f"save: scale must be an int of 1 or more, got {scale!r}")
     picture = picture.repeat(scale, axis=0).repeat(scale, axis=1)
     h, w = picture.shape[:2]
     rows = np.zeros((h, 1 + picture[0].size), np.uint8)  # a leading 0: the row is not filtered
     rows[:, 1:] = picture.reshape(h, -1)
-    header = struct.pack(">IIBBBBB", w, h, 8, 2 if picture.ndim == 3 else 0, 0, 0, 0)
+    colours = 0 if picture.ndim == 2 else {3: 2, 4: 6}[picture.shape[2]]  # grey, RGB, RGBA
+    header = struct.pack(">IIBBBBB", w, h, 8, colours, 0, 0, 0)
     chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -230,7 +253,7 @@ def image_grid(images: np.ndarray, columns: int | None = None, labels: Sequence[
     ax = figure.add_axes((0, 0, 1, h / (h + head)))
     ax.set_axis_off()
     ax.imshow(_rgb(sheet), interpolation="nearest", aspect="auto")
-    width = np.asarray(images).shape[2]
+    width = tile(images[:1]).shape[1]
     count = (sheet.shape[1] + gap) // (width + gap)
     if labels is not None and len(labels) != count:
         raise ValueError(f"image_grid: {count} columns have {len(labels)} labels")
@@ -291,7 +314,8 @@ def _show(ax: Axes, picture: np.ndarray) -> None:
 
 def _rgb(picture: np.ndarray) -> np.ndarray:
     """Grey as three equal channels: matplotlib's grey map is off by one here and there."""
-    return picture if picture.ndim == 3 else picture[:, :, None].repeat(3, axis=2)
+    shown = visible(picture[None, :, :, None] if picture.ndim == 2 else picture[None])[0]
+    return shown if shown.shape[2] == 3 else shown.repeat(3, axis=2)
 
 
 def _diverging() -> Any:

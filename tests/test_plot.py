@@ -53,7 +53,47 @@ def test_a_tile_is_about_square_and_may_have_no_gap():
     np.testing.assert_array_equal(plot.tile(digits(4)[..., 0], 2), plot.tile(digits(4), 2))
 
 
-@pytest.mark.parametrize("images", [np.zeros((2, 4, 4, 1)), digits(0), digits(2, 2),
+def test_what_is_transparent_is_seen_over_a_checkerboard():
+    images = digits(3, 4, height=8, width=12)
+    images[..., 3] = np.array([0, 255, 128], np.uint8)[:, None, None]
+    shown = plot.visible(images)
+    assert shown.shape == (3, 8, 12, 3)
+    np.testing.assert_array_equal(shown[1], images[1, ..., :3])
+    below = shown[0]
+    assert (below[:4, :4] == 204).all() and (below[:4, 4:8] == 255).all()
+    assert (below[4:, :4] == 255).all() and (below[4:, 8:] == 255).all()
+    due = images[2, ..., :3] * (128 / 255) + below * (127 / 255.0)
+    assert np.abs(shown[2] - due).max() <= 0.5 + 1e-9
+    np.testing.assert_array_equal(plot.tile(images[1:2]), images[1, ..., :3])
+
+
+@pytest.mark.parametrize("channels", [2, 5])
+def test_other_channels_stand_side_by_side_in_grey(channels):
+    images = digits(3, channels)
+    sheet = plot.tile(images, columns=3, gap=1)
+    assert sheet.shape == (4, 3 * (3 * channels + 1) - 1)
+    for i, image in enumerate(images):
+        for c in range(channels):
+            left = i * (3 * channels + 1) + 3 * c
+            np.testing.assert_array_equal(sheet[:, left:left + 3], image[..., c])
+    figure = plot.image_grid(digits(2, channels, 8, 8), 2, labels="ab")
+    assert plot.pixels(figure).shape[1] == 2 * 8 * channels + 2
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_pictures_of_two_and_four_channels_are_saved(tmp_path, channels):
+    from PIL import Image
+    image = digits(1, channels)[0]
+    with Image.open(plot.save(image, tmp_path / "a.png")) as saved:
+        if channels == 4:
+            assert saved.mode == "RGBA"  # as it is: nothing is lost
+            np.testing.assert_array_equal(np.array(saved), image)
+        else:
+            np.testing.assert_array_equal(np.array(saved), np.hstack([image[..., 0],
+                                                                      image[..., 1]]))
+
+
+@pytest.mark.parametrize("images", [np.zeros((2, 4, 4, 1)), digits(0), digits(2, 0),
                                     np.zeros((4, 4), np.uint8)])
 def test_a_tile_of_something_else_is_refused(images):
     with pytest.raises(ValueError, match="tile: images must be uint8"):
@@ -81,7 +121,7 @@ def test_pixels_are_written_without_matplotlib(tmp_path):
 
 @pytest.mark.parametrize("picture, path, scale, message", [
     (np.zeros((2, 2)), "a.png", 1, "pixels must be uint8"),
-    (np.zeros((2, 2, 4), np.uint8), "a.png", 1, "pixels must be uint8"),
+    (np.zeros((2, 2, 0), np.uint8), "a.png", 1, "pixels must be uint8"),
     (np.zeros((2,), np.uint8), "a.png", 1, "pixels must be uint8"),
     (np.zeros((2, 2), np.uint8), "a.jpg", 1, "must end in .png"),
     (np.zeros((2, 2), np.uint8), "a.png", 0, "scale must be an int"),
