@@ -14,8 +14,8 @@ from minigan.commands.options import Formatter
 from minigan.console import Forgiving, can_flush, give_up, printable, quiet, tell
 from minigan.training.interrupt import Signals, exit_status
 
-COMMANDS = ("train", "resume", "sample", "evaluate", "toy", "export", "models", "data", "info",
-            "bench", "profile")
+COMMANDS = ("train", "resume", "report", "sample", "evaluate", "toy", "export", "models", "data",
+            "info", "bench", "profile")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -24,7 +24,8 @@ from minigan.training.curves import curves
 from minigan.training.pictures import Pictures
 from minigan.training.progress import Progress
 from minigan.training.sampling import Preview
-from minigan.training.watching import (ALIKE_FROM_STEP, D_WINS, D_WINS_READINGS, Watch, spread)
+from minigan.training.watching import (ALIKE_FROM_STEP, D_WINS, D_WINS_READINGS, Watch, likeness,
+                                       spread)
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -193,6 +194,80 @@ def test_a_collapse(few, columns):
     assert watch.samples(step, one) is None  # once
 
 
+def blots(strengths):
+    """One image in different strengths, as a G that has collapsed makes them."""
+    image = np.zeros((8, 8, 1))
+    image[2:6, 3:5] = 1
+    return np.rint(40 + 200 * np.multiply.outer(strengths, image)).astype(np.uint8)
+
+
+def test_one_image_in_different_strengths_is_a_collapse(few):
+    watch, strong = Watch(few), blots(np.linspace(0.2, 1, 64))
+    assert spread(strong) > 0.2 * watch.due  # which alone does not tell
+    assert watch.samples(ALIKE_FROM_STEP, strong) is None
+    words = watch.samples(2 * ALIKE_FROM_STEP, strong)
+    assert "almost one image: two of them have a correlation of 1.00, two of the data one" in words
+
+
+def test_likeness_is_the_mean_correlation_of_two_images():
+    images = np.random.default_rng(0).integers(0, 256, (9, 5, 4, 2), np.uint8)
+    table = np.corrcoef(images.reshape(9, -1))
+    due = (table.sum() - 9) / (9 * 8)
+    assert likeness(images) == pytest.approx(due, abs=1e-5)
+    assert likeness(blots(np.linspace(0.2, 1, 9))) == pytest.approx(1, abs=1e-3)
+    flat = np.zeros((3, 5, 4, 2), np.uint8)
+    assert likeness(flat) == 0 and likeness(images[:1]) == 0
+    assert likeness(np.concatenate([images, flat])) == pytest.approx(due, abs=1e-5)
+
+
+def test_the_digits_themselves_are_no_collapse():
+    whole = data.load("digits")
+    for columns in (1, 10):
+        watch = Watch(whole, columns)
+        chosen = whole.images[1000:1640] if columns == 1 else np.stack(
+            [whole.images[whole.labels == label][-8:] for label in range(10)], 1).reshape(
+                -1, 28, 28, 1)
+        assert not any(watch.samples(step, chosen) for step in range(ALIKE_FROM_STEP, 9000, 500))
+        assert 0.2 < watch.due_likeness < 0.6  # 0.30 of all, 0.44 of those of a label
+
+
+@pytest.mark.parametrize("losses", [{"d_loss": 0.7, "g_loss": 5e13}, {"w_estimate": -2e5},
+                                    {"g_loss": 1.1e5}])
+def test_an_explosion(few, losses):
+    watch = Watch(few)
+    for usual in ({"d_loss": 1.4, "g_loss": 25.0}, {"w_estimate": -900.0, "g_loss": 4_000.0}):
+        assert watch.losses(usual) is None
+    words = watch.losses(losses)
+    assert "the training has exploded" in words and "lower learning rate" in words
+    assert watch.losses(losses) is None  # once
+
+
+def test_warnings_are_kept_in_the_log_and_in_the_report(few):
+    model = find("gan")("seed", few.shape)
+    model.step = lambda x, labels: {"d_loss": tensor(0.5), "g_loss": tensor(5e13)}
+    run = Trainer(model, few, 8, "out", threads=1)
+    with pytest.warns(UserWarning, match="^step 1: g_loss is 5e[+]13: the training has exploded"):
+        run.fit(30)
+    records = run.folder.read_metrics()
+    assert [r["step"] for r in records] == [1, 1, 20, 30] and "warning" in records[1]
+    page = Page(run.folder.report.read_text("utf-8"))
+    assert "Step 1: g_loss is 5e+13: the training has exploded" in page.text
+    resumed = Trainer.resume("out", few)
+    assert [name for name in resumed.folder.read_metrics()[1]] == ["step", "warning"]
+    assert {t.get_text() for t in curves(model, records).axes[0].texts} == {
+        "d_loss", "g_loss", "log 2", "2 log 2"}
+
+
+def test_a_collapse_is_seen_at_the_end_of_a_short_run(few, monkeypatch):
+    monkeypatch.setattr(Pictures, "draw_samples", lambda self, step, keep=True: blots(
+        np.linspace(0.2, 1, 64)))
+    monkeypatch.setattr(Pictures, "draw_summary", no_summary)
+    run = Trainer(find("gan")("seed", few.shape), few, 8, "out", threads=1)
+    with pytest.warns(UserWarning, match="^step 410: the samples have become almost one image"):
+        run.fit(410)
+    assert run.folder.read_metrics()[-1]["step"] == 410
+
+
 def test_the_spread_of_images():
     images = np.zeros((4, 2, 2, 1), np.uint8)
     assert spread(images) == 0
@@ -212,7 +287,7 @@ def test_failures_are_said_while_training(few, monkeypatch):
         run.fit(1200)
     said = [str(w.message) for w in caught]
     assert len(said) == 2
-    assert said[0].startswith("step 700: the samples have become almost one image")
+    assert said[0].startswith("step 500: the samples have become almost one image")
     assert said[1].startswith(f"step {20 * (D_WINS_READINGS - 1)}: D's loss has stayed below")
 
 

@@ -38,5 +38,6 @@ def run(options: argparse.Namespace) -> int:
     total = trainer.step + options.more if options.more else options.steps or trainer.steps
     if total <= trainer.step:
         raise ValueError(f"--steps: {folder} has done {trainer.step:,} of {total:,} steps; --steps "
-                         f"is the total, --more adds to it")
+                         f"is the total, --more adds to it, and `minigan report {folder}` makes "
+                         f"its pictures and its report again")
     return fit(trainer, total - trainer.step)

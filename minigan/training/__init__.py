@@ -2,15 +2,16 @@
 
 Read `trainer` first. Around it: `folder` (what a run writes); `archive`, `resuming` (checkpoints);
 `interrupt`, `diagnosis`, `watching` (what can happen); `pictures` (what a run shows, with `curves`,
-`animation`, `report`, `progress`); `loading` (drawing afterwards, with `latent`, `exporting`);
-`evaluation` (judging what was drawn).
+`animation`, `report`, `progress`; `remaking`: all of it again); `loading` (drawing afterwards, with
+`latent`, `exporting`); `evaluation` (judging what was drawn).
 """
 
 from minigan.training.evaluation import Evaluation, evaluate
 from minigan.training.folder import RunFolder, new_run, newest_run, open_run
 from minigan.training.latent import slerp
 from minigan.training.loading import Loaded, load
+from minigan.training.remaking import make_report
 from minigan.training.trainer import Trainer
 
-__all__ = ["Evaluation", "Loaded", "RunFolder", "Trainer", "evaluate", "load", "new_run",
-           "newest_run", "open_run", "slerp"]
+__all__ = ["Evaluation", "Loaded", "RunFolder", "Trainer", "evaluate", "load", "make_report",
+           "new_run", "newest_run", "open_run", "slerp"]

@@ -27,9 +27,13 @@ SCALE = 2  # pixels of a sample grid to a pixel of an image
 
 
 class Pictures:
-    """Draws what training has come to into a run folder."""
+    """Draws what training has come to into a run folder.
 
-    def __init__(self, folder: RunFolder, model: Model, data: Images,
+    data: the images of the training; None will do for models that start from latents.
+    tell: called with a sentence about what could not be drawn.
+    """
+
+    def __init__(self, folder: RunFolder, model: Model, data: Images | None,
                  config: dict[str, Any]) -> None:
         self.folder, self.model, self.config = folder, model, config
         self.preview = Preview(model, data)
@@ -49,8 +53,7 @@ class Pictures:
         except Exception as error:
             if what not in self.failed:
                 self.failed.add(what)
-                self.tell(f"{what} could not be written ({reason(error)}); training goes on, and "
-                          f"does not say it again")
+                self.tell(f"{what} could not be written ({reason(error)})")
 
     def draw_samples(self, step: int, keep: bool = True) -> np.ndarray | None:
         """Write samples/latest.png and, to keep, samples/STEP.png; returns the samples, if any."""
@@ -61,15 +64,17 @@ class Pictures:
             self.folder.write_grid(step, png, keep)
         return images
 
-    def curves(self) -> Figure | None:
-        """The losses up to now; None before the first."""
-        return curves(self.model, self.folder.read_metrics())
+    def curves(self, last: int | None = None) -> Figure | None:
+        """The losses up to now, or to the step `last`; None before the first."""
+        records = self.folder.read_metrics()
+        return curves(self.model, [record for record in records
+                                   if last is None or record["step"] <= last])
 
     def draw_summary(self, numbers: dict[str, Any]) -> None:
         """Write losses.png, samples.gif and report.html. numbers: see `write_report`."""
         grids: dict[int, Path] = {}
         with self.extra("losses.png"):
-            figure = self.curves()
+            figure = self.curves(numbers["step"])
             if figure is not None:
                 with self.folder.replacing(self.folder.losses) as file:
                     file.write(plot.png(figure))

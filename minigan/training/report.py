@@ -33,10 +33,12 @@ img {{ max-width: 100%; height: auto }}
 figcaption {{ font-size: .85rem }}
 table {{ border-collapse: collapse; font-size: .9rem }}
 th {{ text-align: left; font-weight: normal; padding-right: 1.5rem; vertical-align: top }}
+p.warning {{ border-left: .25rem solid #d9622b; padding-left: .7rem }}
 pre {{ background: #f3f5f7; padding: .7rem 1rem; overflow-x: auto; font-size: .9rem }}
 </style>
 <h1>{title}</h1>
 <p class="muted">{summary}</p>
+{warnings}
 <h2>Samples</h2>
 <div class="row">{latest}{animation}</div>
 <h2>Losses</h2>
@@ -73,7 +75,7 @@ def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
     over_time = [_figure(path, f"step {at:,}") for i, (at, path) in enumerate(grids.items())
                  if i in chosen]
     page = PAGE.format(
-        title=html.escape(title), summary=html.escape(summary),
+        title=html.escape(title), summary=html.escape(summary), warnings=_warnings(folder, step),
         latest=_figure(folder.samples / "latest.png", f"step {step:,}{told}"),
         animation=_figure(folder.animation, "while it learned"),
         curves=_image(folder.losses, "loss curves"), grids="".join(over_time),
@@ -84,6 +86,14 @@ def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
         commands=html.escape("\n".join(recipe(config, step, place, type(model)))))
     with folder.replacing(folder.report) as file:
         file.write(page.encode())
+
+
+def _warnings(folder: RunFolder, last: int) -> str:
+    """What was warned of while it trained, up to a step."""
+    records = [record for record in folder.read_metrics()
+               if "warning" in record and record["step"] <= last]
+    return "\n".join(f'<p class="warning">Step {record["step"]:,}: '
+                     f'{html.escape(str(record["warning"]))}.' for record in records)
 
 
 def _table(rows: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ class Preview:
     labels: a column each, if the model is conditional, else None. truth: see `Model.inputs_from`.
     """
 
-    def __init__(self, model: Model, data: Images) -> None:
+    def __init__(self, model: Model, data: Images | None) -> None:
         self.model = model
         self.columns = min(model.n_classes, COLUMNS) if model.conditional else ROWS
         self.inputs, self.truth = model.inputs_from(
@@ -42,11 +42,16 @@ class Preview:
         return plot.tile(side_by_side(self.inputs, images, self.truth), self.columns)
 
 
-def draw_images(data: Images, stream: Stream, n: int) -> Tensor:
+def draw_images(data: Images | None, stream: Stream, n: int) -> Tensor:
     """n images of a data set in random order, float32 (n, H, W, C) on the default device.
 
     One comes again only when all others have come.
+
+    Raises:
+        ValueError: there is no data set.
     """
+    if data is None:
+        raise ValueError("data: this model starts from images, and none were given")
     chosen = stream.permutation(len(data))[np.arange(n) % len(data)]
     return Tensor(default().from_host(to_model(data.images[chosen])))
 

@@ -179,7 +179,8 @@ class Trainer:
         return self
 
     def _fit(self, bar: Progress) -> None:
-        self.pictures.tell = bar.warn
+        self.pictures.tell = lambda problem: bar.warn(
+            f"{problem}; training goes on, and does not say it again")
         self._begin()
         while self.step < self.steps and not self._stopped:
             self.train_step()

@@ -15,7 +15,7 @@ EXPLODED = 1e5         # no loss of a healthy run has come near it: WGANs' are o
 ALIKE = 0.1            # spread of the samples as a share of the data's: they are one image
 ALIKE_IN_SHAPE = 0.1   # the same of 1 - correlation: one image in different strengths
 ALIKE_PICTURES = 2     # so many in a row
-ALIKE_FROM_STEP = 500  # an untrained G draws much the same from all latents
+ALIKE_FROM_STEP = 300  # an untrained G draws much the same from all latents
 ENOUGH = 1000          # images tell how different a data set's images are
 
 

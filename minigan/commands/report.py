@@ -1,0 +1,27 @@
+"""`minigan report [RUN]`: the pictures and the report of a run once more."""
+
+from __future__ import annotations
+
+import argparse
+
+from minigan.commands.options import add_run, path, run_of
+from minigan.console import say
+
+HELP = "make the pictures and the report of a run again"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which run."""
+    add_run(parser, "a run folder")
+    parser.add_argument("--data-dir", type=path, help="for models that start from images: where "
+                        "the files of their data set are (default: as in training)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make them; returns the exit status."""
+    from minigan.training import make_report, open_run
+    from minigan.training.loading import load_data
+    folder = open_run(run_of(options))
+    images = load_data(folder.read_config(), options.data_dir) if options.data_dir else None
+    say(make_report(folder.path, images).as_posix())
+    return 0
