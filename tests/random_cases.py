@@ -119,6 +119,7 @@ class Case:
     label: op, shapes and settings in words. function: of tensors, to a tensor or a tuple of them.
     inputs: the floats among them are varied. reference: the same function of NumPy arrays. torch:
     the same of PyTorch's tensors, or None. smooth: whether any numbers will do for the floats.
+    mixes: inputs of which one may be integers, constants beside the floats.
     stale: whether a gradient with respect to these inputs must be refused after that input was
     written; None if any written float input makes it so.
     """
@@ -129,6 +130,7 @@ class Case:
     reference: Callable[..., Any]
     torch: Callable[..., Any] | None = None
     smooth: bool = False
+    mixes: Sequence[int] = ()
     stale: Callable[[Sequence[int], int], bool] | None = None
 
 
@@ -207,7 +209,16 @@ def drawn(number: int) -> tuple[Case, Draws]:
     for i, a in enumerate(case.inputs):
         if case.smooth and a.dtype.kind == "f" and a.ndim and a.size and draws.chance(0.08):
             case.inputs[i] = repeated(draws, a)
+    if case.mixes and draws.chance(0.1):
+        i = draws.choice(case.mixes)
+        case.inputs[i] = np.rint(2 * case.inputs[i]).astype("int64")
+        case.label += f", input {i} of integers"
     return case, draws
+
+
+def for_a_reference(case: Case, arrays: Arrays) -> Arrays:
+    """Copies; integers beside floats are floats."""
+    return [a.astype("float64") if case.mixes else a.copy() for a in arrays]
 
 
 def run(number: int, torch: bool = False) -> str:
@@ -312,14 +323,14 @@ class Derivatives:
         self.hs = grad(self.gs, wanted + vs, tensors(self.us), unreached="zeros")
 
     def check_values(self) -> None:
-        right = listed(self.case.reference(*[a.copy() for a in self.arrays]))
+        right = listed(self.case.reference(*for_a_reference(self.case, self.arrays)))
         assert len(right) == len(self.ys)
         for y, r in zip(self.ys, right):
             close("value", y, np.asarray(r), ROUNDING * (1 + largest(r)))
 
     def check_first(self) -> None:
         """Against differences of the reference."""
-        copies = [a.copy() for a in self.arrays]
+        copies = for_a_reference(self.case, self.arrays)
         size = sum(length(v) * length(y.numpy()) for v, y in zip(self.vs, self.ys))
         for i, g in zip(self.varied, self.gs):
             found = g.numpy()
@@ -477,8 +488,8 @@ def check_beside_torch(case: Case, draws: Draws) -> None:
     import torch
     assert case.torch is not None
     double = Derivatives(case, [a.copy() for a in case.inputs], draws)
-    xs = [torch.tensor(np.array(a), requires_grad=a.dtype.kind == "f")
-          for a in double.arrays]
+    xs = [torch.tensor(a, requires_grad=i in double.varied)
+          for i, a in enumerate(for_a_reference(case, double.arrays))]
     vs = [torch.tensor(v, requires_grad=True) for v in double.vs]
     us = [torch.tensor(u) for u in double.us]
     ys = listed(case.torch(*xs))

@@ -90,7 +90,8 @@ def conv2d(draws: Draws) -> Case:
     return Case(words("conv2d", shapes_of(arrays), **settings),
                 lambda x, w: ops.conv2d(x, w, **settings), arrays,
                 lambda x, w: reference.conv2d(x, w, **settings),
-                lambda x, w: torch_conv2d(x, w, **settings), smooth=True)
+                lambda x, w: torch_conv2d(x, w, **settings), smooth=True,
+                mixes=(0, 1))
 
 
 @kind(3)
@@ -101,7 +102,8 @@ def conv2d_weight(draws: Draws) -> Case:
     return Case(words("conv2d_weight", shapes_of(arrays), kernel=kernel, **settings),
                 lambda x, y: ops.conv2d_weight(x, y, kernel, **settings), arrays,
                 lambda x, y: reference.conv2d_weight(x, y, kernel, **settings),
-                lambda x, y: torch_conv2d_weight(x, y, kernel, **settings), smooth=True)
+                lambda x, y: torch_conv2d_weight(x, y, kernel, **settings), smooth=True,
+                mixes=(0, 1))
 
 
 @kind(3)
@@ -121,7 +123,8 @@ def conv_transpose2d(draws: Draws) -> Case:
     return Case(words("conv_transpose2d", shapes_of(arrays), **settings),
                 lambda y, w: ops.conv_transpose2d(y, w, **settings), arrays,
                 lambda y, w: reference.conv_transpose2d(y, w, **settings),
-                lambda y, w: torch_conv_transpose2d(y, w, **settings), smooth=True)
+                lambda y, w: torch_conv_transpose2d(y, w, **settings), smooth=True,
+                mixes=(0, 1))
 
 
 def torch_padded(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
@@ -369,7 +372,7 @@ def normalisations(draws: Draws) -> Case:
     return Case(words(op, shapes_of(arrays), **settings),
                 lambda x, g, b: getattr(ops, op)(x, g, b, **settings), arrays,
                 lambda x, g, b: reference.norm_over(x, g, b, axes, settings["eps"]),
-                lambda x, g, b: torch_norm(x, g, b, axes, settings["eps"]))
+                lambda x, g, b: torch_norm(x, g, b, axes, settings["eps"]), mixes=(1, 2))
 
 
 def torch_norm(x: Any, gamma: Any, beta: Any, axes: Any, eps: float) -> Any:
@@ -456,10 +459,10 @@ def getitem(draws: Draws) -> Case:
         places = np.arange(x.size).reshape(x.shape)[put_together(parts, arrays)]
         return np.array([x.ravel()[i] for i in np.ravel(places)]).reshape(np.shape(places))
 
+    backwards = any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts)
     return Case(words("getitem", [x.shape], index=index_words(parts, arrays)),
                 lambda x, *arrays: x[put_together(parts, arrays)], [x, *arrays], slow,
-                None if any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts) else
-                lambda x, *arrays: x[put_together(parts, arrays)], smooth=True)
+                None if arrays or backwards else lambda x: x[put_together(parts, [])], smooth=True)
 
 
 @kind(2)
@@ -531,7 +534,8 @@ def joined(draws: Draws) -> Case:
         parts = [draws.uniform(shape) for _ in range(n)]
     axis = axis - len(shape) if draws.chance(0.3) else axis
     return Case(words(op, shapes_of(parts), axis=axis), lambda *xs: getattr(ops, op)(xs, axis),
-                parts, lambda *xs: getattr(np, op)(xs, axis), smooth=True)
+                parts, lambda *xs: getattr(np, op)(xs, axis), smooth=True,
+                mixes=range(n) if op == "concatenate" and n > 1 else ())
 
 
 @kind(1)
@@ -568,7 +572,8 @@ def matmul(draws: Draws) -> Case:
     return Case(words("matmul", shapes, transposed=turn),
                 lambda a, b: ops.matmul(a, b, *turn), arrays,
                 lambda a, b: reference.matmul(swapped(a, turn[0]), swapped(b, turn[1])),
-                lambda a, b: swapped(a, turn[0]) @ swapped(b, turn[1]), smooth=True)
+                lambda a, b: swapped(a, turn[0]) @ swapped(b, turn[1]), smooth=True,
+                mixes=(0, 1))
 
 
 def swapped(a: Any, wanted: bool) -> Any:
@@ -584,7 +589,7 @@ def layers(draws: Draws) -> Case:
                   draws.uniform((c_out,))]
         return Case(words("affine", shapes_of(arrays)), ops.affine, arrays,
                     lambda x, w, b: reference.matmul(x, w) + b, lambda x, w, b: x @ w + b,
-                    smooth=True)
+                    smooth=True, mixes=(0, 1, 2))
     x = draws.distinct((*lead, c_out))
     b = held_by_float32(0.3 * draws.integers((c_out,), -3, 3))    # sums stay away from the kink
     slope = draws.choice([0.0, 0.2, 1.0])

@@ -199,3 +199,11 @@ def test_as_a_script():
                             timeout=300)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.startswith("case 77, ") and answer.stdout.endswith(": holds\n")
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("first", [5000, 5100])
+def test_beside_pytorch(first):
+    pytest.importorskip("torch")
+    for number in range(first, first + 100):
+        run(number, torch=True)
