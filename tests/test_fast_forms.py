@@ -68,6 +68,7 @@ class TestPasses:
                 same(FAST.biased(x, bias, slope), PLAIN.biased(x, bias, slope), dtype)
             for a, b in ((gy, x), (LAYOUTS[layout](gy), x), (gy, LAYOUTS[layout](x))):
                 same(FAST.gate(a, b, slope), PLAIN.gate(a, b, slope), dtype)
+                same(FAST.keep(a, b), PLAIN.keep(a, b), dtype)
 
     def test_products_with_small_factors(self, shape, layout, dtype):
         a, b = LAYOUTS[layout](draw(shape, dtype)), draw(shape, dtype, 1)
@@ -116,7 +117,8 @@ def test_passes_have_the_same_bits_on_any_number_of_threads():
     row, results = draw((6,), "float32", 2), []
     for threads in (1, 2, 3):
         use_threads(threads)
-        results.append([FAST.leaky_relu(x, 0.2), FAST.gate(gy, x, 0.2),
+        results.append([FAST.leaky_relu(x, 0.2), FAST.gate(gy, x, 0.2), FAST.gate(gy, x, 0.0),
+                        FAST.keep(gy, np.maximum(x, 0)),
                         FAST.mix(gy, row, x, row, 1), FAST.dot(gy, x, (0, 1, 2)),
                         FAST.variance(x, x[:1, :1, :1], (0, 1, 2)), FAST.dot(gy, x, (1, 2)),
                         FAST.total(x, (0, 1, 2), True)])

@@ -67,6 +67,7 @@ PRIMITIVES = {
     "dot": [random(64, 14, 14, 128), random(64, 14, 14, 128, seed=1), (0, 1, 2)],
     "variance": [random(64, 14, 14, 128), random(64, 1, 1, 1, seed=1) * 0.1, (1, 2, 3)],
     "leaky_relu": [random(1000, 333), 0.2], "gate": [random(99, 9), random(99, 9, seed=1), 0.2],
+    "keep": [random(99, 9), np.maximum(random(99, 9, seed=1), 0)],
     "biased": [random(5000, 64), random(64, seed=1), 0.0],
     "scale_shift": [random(64, 7, 7, 32), random(64, 1, 1, 32, seed=1),
                     random(64, 1, 1, 1, seed=2)],

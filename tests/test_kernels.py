@@ -65,6 +65,9 @@ def test_activations(dtype, slope):
     compare("gate", gy, x, slope, dtype=dtype, launches=["gate"])
     compare("biased", x, here(7, dtype=dtype), slope, dtype=dtype, launches=["bias_leaky"])
     compare("gate", gy.T, x.T, slope, dtype=dtype, launches=["gate"])  # not contiguous
+    compare("keep", gy, x, dtype=dtype, launches=["keep"], exact=True)
+    compare("keep", gy, x[:1], dtype=dtype, launches=["keep"], exact=True)
+    compare("keep", gy.T, x.T, dtype=dtype, launches=["keep"], exact=True)
 
 
 FULL = (3, 4, 5, 2)

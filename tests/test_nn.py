@@ -10,7 +10,7 @@ import pytest
 from stand_in import StandInArray, counted
 
 import minigan as mg
-from minigan import errors, nn, ops
+from minigan import errors, nn, ops, optim
 from minigan.backend import Stream, Streams
 from minigan.gradcheck import check_grads
 from minigan.nn import init
@@ -658,3 +658,42 @@ def test_a_layer_with_a_forward_of_its_own_is_not_passed_over():
     for layer, activation in ((Twice(2, 3), mg.nn.ReLU()), (mg.nn.Dense(2, 3), Shifted(0.2))):
         np.testing.assert_array_equal(mg.nn.Sequential(layer, activation)(x).data,
                                       activation(layer(x)).data)
+
+
+# A parameter without axes, such as a learned temperature: NumPy makes scalars of such arrays.
+
+class Scaled(nn.Module):
+    """x times one learned number, plus another one that is a buffer."""
+
+    def __init__(self) -> None:
+        self.scale = nn.Parameter(np.full((), 2.0, "float32"))
+        self.shift = mg.Tensor(np.zeros((), "float32"))
+
+    def forward(self, x):
+        return x * self.scale + self.shift
+
+
+@pytest.mark.parametrize("rule", [optim.SGD, optim.RMSprop, optim.Adam])
+def test_a_parameter_without_axes_goes_all_the_ways_of_others(rule):
+    net = Scaled()
+    x, optimizer, average = numbers(4, 3), rule(net.parameters(), lr=0.1), optim.EMA(net, 0.5)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = ops.mean(ops.square(net(x)))
+        loss.backward()
+        loss = ops.mean(ops.square(net(x)))
+        loss.backward()  # adds to what is there
+        optimizer.step()
+        average.update()
+    optim.clip_weights(net.parameters(), 0.5)
+    with mg.no_grad():
+        net.shift.assign(net.shift + 1.0)
+    assert abs(net.scale.item()) <= 0.5 and average.network.scale.item() != 2.0
+    state = net.state_dict()
+    twin = Scaled()
+    twin.load_state_dict(state)
+    for each in (net, twin, average.network, copy.deepcopy(net), Scaled().astype("float64"),
+                 Scaled().to("stand-in"), Scaled().to("stand-in").to("numpy")):
+        for t in each.named_tensors():
+            assert t[1].shape == () and type(t[1].data).__name__ in ("ndarray", "StandInArray")
+    assert twin.scale.item() == net.scale.item() and twin.shift.item() == 1.0

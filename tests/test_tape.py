@@ -229,8 +229,8 @@ def test_ops_give_the_same_bits_over_an_input(monkeypatch, op, position, block, 
 
 
 def test_most_ops_that_can_do_it_are_written_over_an_input():
-    assert {op.name for op, _ in OVER} >= {"add", "multiply", "subtract", "gate", "leaky_relu",
-                                           "bias_leaky_relu", "mix"}
+    assert {op.name for op, _ in OVER} >= {"add", "multiply", "subtract", "gate", "keep",
+                                           "leaky_relu", "bias_leaky_relu", "mix"}
 
 
 @pytest.mark.parametrize("step, reused", [
