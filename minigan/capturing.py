@@ -124,7 +124,8 @@ def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured
     try:
         with xp.recording() as recording:
             noted = Noted(began, recording.keep)
-            noted.answer(f"precision of {xp.device}", lambda: xp.precision)
+            if len(xp.precisions) > 1:
+                noted.answer(f"precision of {xp.device}", lambda: xp.precision)
             with noted.noting(step, tensors), op_hook(_noting(recording, noted)):
                 results = step()
             left = noted.left()

@@ -2,8 +2,9 @@
 
 Before each replay everything is compared that may have decided what was computed. That must cost a
 few microseconds, so what is compared lies in lists that Python compares by itself: the attributes
-of objects as the dicts that they are kept in, beside copies of these dicts. Only where something
-differs, `changes` looks closer and puts it into words.
+of objects as the dicts that they are kept in, beside copies of these dicts; those of networks only
+if any network's attribute was set since. Only where something differs, `changes` looks closer and
+puts it into words.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ from __future__ import annotations
 import dis
 from contextlib import contextmanager
 from functools import partial
+from operator import attrgetter, is_
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Callable, Container, Iterable, Iterator, NamedTuple
 
 from minigan.backend import Backend
-from minigan.backend.reading import EVERYTHING, Question, evaluating, noting
+from minigan.backend.reading import EVERYTHING, Question, evaluating, noting, settings
 from minigan.engine import Memory, Tensor
 
 MISSING = object()
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 CODE = (ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
 CONTAINERS = (list, tuple, dict, set)
+DATA, FLAG, CONTENT = map(attrgetter, ("data", "requires_grad", "cell_contents"))
 MOST = 256  # entries of a list or dict that is compared
 
 
@@ -31,6 +34,32 @@ class Left(NamedTuple):
     tensor: Any
     get: Callable[[], Any]
     put: Callable[[Any], None]
+
+
+class Compared:
+    """Dicts, lists and sets that should stay what they are, beside copies of what they were.
+
+    places: what to call each, and whose attributes a dict holds, None where it is only a dict.
+    """
+
+    def __init__(self) -> None:
+        self.live: list[Any] = []
+        self.copies: list[Any] = []
+        self.places: list[tuple[str, Any]] = []
+
+    def add(self, name: str, container: Any, owner: Any = None) -> None:
+        """One more."""
+        self.live.append(container)
+        self.copies.append(_copy(container))
+        self.places.append((name, owner))
+
+    def changes(self) -> Iterator[str]:
+        """How they differ from their copies, a clause each."""
+        for i, (name, owner) in enumerate(self.places):
+            clauses = list(_compared(name, owner, self.copies[i], self.live[i]))
+            yield from clauses
+            if not clauses:
+                self.copies[i] = _copy(self.live[i])
 
 
 class Noted:
@@ -48,18 +77,17 @@ class Noted:
         self._used: set[int] = set()              # ids of those that an op read
         self._gradients: dict[int, Any] = {}      # what their `grad` was, by id
         self._marks: dict[Memory, int] = {}       # when memory that the step writes was written
-        # Lists that are equal as long as nothing has changed, and what their entries are.
-        self._live: list[Any] = []                # dicts, lists and sets
-        self._copies: list[Any] = []
-        self._places: list[tuple[str, Any]] = []  # what to call each, and the object it is of
+        self._networks = Compared()               # attributes of networks
+        self._others = Compared()
+        self._settings = settings.count           # as long as that stays, networks have not changed
         self._asked: list[Question] = []
         self._answers: list[Any] = []
         self._questions: list[str] = []
         self._putting: list[Callable[[Any], None] | None] = []
         self._known: set[Any] = set()
         self._space: dict[str, Any] | None = None  # the globals of the step's function
-        self._arrays: list[tuple[int, bool]] = []
-        self._held: list[Any] = []                # the arrays, so that no other gets their ids
+        self._arrays: list[Any] = []              # of the tensors, and whether gradients flow there
+        self._flags: list[bool] = []
 
     # Noting down.
 
@@ -84,8 +112,8 @@ class Noted:
             return
         self._tensors[id(tensor)] = tensor
         self._gradients[id(tensor)] = tensor.grad
-        self._arrays.append((id(tensor.data), tensor.requires_grad))
-        self._held.append(tensor.data)
+        self._arrays.append(tensor.data)
+        self._flags.append(tensor.requires_grad)
         self._keep(tensor.data)
 
     def used(self, tensor: Tensor) -> None:
@@ -125,40 +153,39 @@ class Noted:
             self._known.add(key)
             self._questions.append(what)
             self._asked.append(ask)
-            self._answers.append(ask())
+            self._answers.append(_answered(ask))
             self._putting.append(put)
 
     def _attributes(self, name: str, owner: Any, anew: Container[str]) -> None:
         attributes = vars(owner)
         if not anew:
-            self._live.append(attributes)
-            self._copies.append(dict(attributes))
-            self._places.append((name, owner))
+            where = self._networks if hasattr(owner, "named_modules") else self._others
+            where.add(name, attributes, owner)
         elif anew is not EVERYTHING:
             for key in attributes:
                 if key not in anew and not key.startswith("_"):  # such as `_lr`, where `lr` lies
                     self._attribute(f"{key} of {name}", owner, key)
         for key, value in attributes.items():
-            if anew is EVERYTHING or key not in anew:
-                self._value(f"{key} of {name}", value)
+            self._value(f"{key} of {name}", value, compared=not anew)
 
     def _attribute(self, what: str, owner: Any, key: str) -> None:
         self.answer(what, partial(getattr, owner, key, MISSING), (id(owner), key),
                     partial(setattr, owner, key))
 
-    def _value(self, what: str, value: Any) -> None:
-        """A value that was found under a name: look into it, where it is a list or a dict."""
+    def _value(self, what: str, value: Any, compared: bool = True) -> None:
+        """A value that was found under a name: look into it, where it is a list or a dict.
+
+        compared: whether its entries must stay what they are, not only the tensors among them.
+        """
         if isinstance(value, Tensor):
             self.tensor(value)
         elif isinstance(value, CONTAINERS) and len(value) <= MOST and id(value) not in self._seen:
             self._seen[id(value)] = value
-            if not isinstance(value, tuple):
-                self._live.append(value)
-                self._copies.append(_copy(value))
-                self._places.append((what, None))
+            if compared and not isinstance(value, tuple):
+                self._others.add(what, value)
             items = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in items:
-                self._value(f"{what}[{key!r}]", item)
+                self._value(f"{what}[{key!r}]", item, compared)
 
     def _function(self, function: Any) -> None:
         """What a function of the step finds under the names in its code."""
@@ -183,9 +210,9 @@ class Noted:
         for value in given:
             self._found(f"what {function.__name__} is given", value, attributes, function)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-            self.answer(name, partial(_content, cell), id(cell),
-                        partial(setattr, cell, "cell_contents"))
-            self._found(name, _content(cell), attributes, function)
+            ask = partial(CONTENT, cell)
+            self.answer(name, ask, id(cell), partial(setattr, cell, "cell_contents"))
+            self._found(name, _answered(ask), attributes, function)
         space = function.__globals__
         for name in {name for code in codes for name in _globals_of(code) if name in space}:
             self.answer(name, partial(space.get, name, MISSING), (id(space), name),
@@ -238,14 +265,16 @@ class Noted:
         something on to the next, which a replay cannot do: that is left to `changes`.
         """
         found = []
-        for live, copy in zip(self._live, self._copies):
+        pairs = [*zip(self._networks.live, self._networks.copies),
+                 *zip(self._others.live, self._others.copies)]
+        for live, copy in pairs:
             for key, value in live.items() if isinstance(live, dict) else ():
                 if self._is_left(copy.get(key), value):
                     found.append(Left(value, partial(live.get, key),
                                       partial(live.__setitem__, key)))
                     copy[key] = value
         for i, (ask, put) in enumerate(zip(self._asked, self._putting)):
-            value = ask()
+            value = _answered(ask)
             if put is not None and self._is_left(self._answers[i], value):
                 found.append(Left(value, ask, put))
                 self._answers[i] = value
@@ -263,38 +292,38 @@ class Noted:
     # Before a replay.
 
     def same(self) -> bool:
-        """Whether nothing differs; False may also mean that something is only written otherwise."""
+        """Whether nothing differs; False may also mean that something is only written otherwise.
+
+        What is looked at here is in no cache after a step, so it should be little.
+        """
+        tensors = self._tensors.values()
         try:
-            return (self._live == self._copies
-                    and [(id(t.data), t.requires_grad) for t in self._tensors.values()]
-                    == self._arrays
+            return (self._settings == settings.count
+                    and self._others.live == self._others.copies
+                    and all(map(is_, map(DATA, tensors), self._arrays))
+                    and list(map(FLAG, tensors)) == self._flags
                     and [ask() for ask in self._asked] == self._answers)
         except Exception:  # of things that cannot be compared, such as two arrays
             return False
 
     def changes(self) -> str:
         """What has changed, in words; empty if nothing has."""
-        found = self._changes()
+        now = settings.count
+        found = [*self._networks.changes(), *self._others.changes(), *self._changes()]
+        if not found:
+            self._settings = now
         more = f"; and {len(found) - 2} more" if len(found) > 2 else ""
         return "; ".join(found[:2]) + more
 
-    def _changes(self) -> list[str]:
-        found = []
-        for i, (live, copy) in enumerate(zip(self._live, self._copies)):
-            name, owner = self._places[i]
-            clauses = list(_compared(name, owner, copy, live))
-            found += clauses
-            if not clauses:
-                self._copies[i] = _copy(live)
-        for tensor, (array, flag) in zip(self._tensors.values(), self._arrays):
+    def _changes(self) -> Iterator[str]:
+        for tensor, array, flag in zip(self._tensors.values(), self._arrays, self._flags):
             what = f"the tensor {tensor.name or 'without a name'} of shape {tensor.shape}"
-            if id(tensor.data) != array:
-                found.append(f"{what} holds another array (write new values with assign)")
+            if tensor.data is not array:
+                yield f"{what} holds another array (write new values with assign)"
             if tensor.requires_grad != flag:
-                found.append(f"requires_grad of {what} became {tensor.requires_grad}")
+                yield f"requires_grad of {what} became {tensor.requires_grad}"
         for what, ask, answer in zip(self._questions, self._asked, self._answers):
-            found += _clause(what, answer, ask())
-        return found
+            yield from _clause(what, answer, _answered(ask))
 
     def carried(self) -> str:
         """Whether the step adds gradients to those of the step before, in words; empty if not."""
@@ -325,10 +354,10 @@ def _globals_of(code: CodeType) -> set[str]:
             if line.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")}
 
 
-def _content(cell: Any) -> Any:
+def _answered(ask: Question) -> Any:
     try:
-        return cell.cell_contents
-    except ValueError:
+        return ask()
+    except ValueError:  # the cell is empty
         return MISSING
 
 

@@ -37,6 +37,15 @@ noting: ContextVar[Notes | None] = ContextVar("who notes what a step reads", def
 evaluating: ContextVar[int] = ContextVar("blocks of evaluation mode", default=0)
 
 
+class _Settings:
+    """How often an attribute of any network was set."""
+
+    count = 0
+
+
+settings = _Settings()
+
+
 class _Everything:
     """All names."""
 

@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from minigan.backend import Array, get, of
-from minigan.backend.reading import evaluating, reads
+from minigan.backend.reading import evaluating, reads, settings
 from minigan.engine import Tensor
 
 
@@ -72,6 +72,14 @@ class Module:
             for name in ("leak", "then_leaky_relu"):
                 if name not in vars(cls):
                     setattr(cls, name, getattr(Module, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        settings.count += 1
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        settings.count += 1
 
     def leak(self) -> float | None:
         """The slope below 0 of a (leaky) ReLU, None of everything else."""
