@@ -1,6 +1,7 @@
 """The command line: what it trains, draws and says, and one sentence for every bad input."""
 from __future__ import annotations
 
+import contextvars
 import dataclasses
 import errno
 import json
@@ -616,12 +617,14 @@ def test_cupy_without_cupy(run, monkeypatch):
     monkeypatch.delitem(registry._made, "cupy", raising=False)
     sentence = refusal(run("train", "gan", "--backend", "cupy"))
     assert "cupy" in sentence and "cupy-cuda12x[ctk]" in sentence and '"numpy"' in sentence
+    outside = contextvars.copy_context()  # of the block of `use` that each test is in
+    outside.run(registry.choices.set, ())
     monkeypatch.setattr(registry, "_default", None)
     monkeypatch.setenv("MINIGAN_BACKEND", "cupy")
-    assert "cupy-cuda12x[ctk]" in refusal(run("train", "gan", "--steps", "1"))
+    assert "cupy-cuda12x[ctk]" in refusal(outside.run(run, "train", "gan", "--steps", "1"))
     monkeypatch.setattr(registry, "_default", None)
     monkeypatch.setenv("MINIGAN_BACKEND", "tpu")
-    assert "'tpu' is unknown" in refusal(run("train", "gan", "--steps", "1"))
+    assert "'tpu' is unknown" in refusal(outside.run(run, "train", "gan", "--steps", "1"))
     assert not Path("runs").exists()
     monkeypatch.delenv("MINIGAN_BACKEND")
     status, out, _ = run("info")
