@@ -221,6 +221,17 @@ def test_an_empty_folder_will_do_and_what_began_can_be_opened_by_others(tiny, tm
     assert (tmp_path / "toy.json").read_bytes() == began and again.scores(range(3)) == {}
 
 
+def test_a_picture_that_fails_loses_no_seed(tiny, tmp_path, monkeypatch):
+    def fail(*given):
+        raise PermissionError(13, "Permission denied", "x.png")
+
+    monkeypatch.setattr("minigan.training.toy.runs.picture", fail)
+    run = ToyRun(Plan("ring", "gan", "minigan", 12), tmp_path / "out")
+    with pytest.warns(UserWarning, match=r"seed-0\.png could not be written \(x\.png: permission"):
+        run.train([0])
+    assert len(run.scores([0])) == 1 and (tmp_path / "out/report.json").is_file()
+
+
 def test_the_command(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main("toy ring --loss pacgan2 --seeds 2 --steps 3".split()) == 0

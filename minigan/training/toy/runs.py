@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, Iterator, Sequence
 from minigan import __version__, files, plot
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
+from minigan.console import warn
 from minigan.data.places import user_path
+from minigan.training.pictures import reason
 from minigan.training.toy.pictures import picture
 from minigan.training.toy.plan import Plan
 from minigan.training.toy.report import summary
@@ -103,8 +105,11 @@ class ToyRun:
         moments = list(watch(self.plan, seed))
         seconds = {"seconds": round(time.monotonic() - began, 1),
                    "processor_seconds": round(time.process_time() - own, 1)}
-        plot.save(picture(f"{self.plan.name}, seed {seed}", self.plan.data, moments),
-                  self.path / f"seed-{seed}.png")
+        try:
+            plot.save(picture(f"{self.plan.name}, seed {seed}", self.plan.data, moments),
+                      self.path / f"seed-{seed}.png")
+        except Exception as error:  # the scores are worth more, and are what was trained for
+            warn(f"{self.path / f'seed-{seed}.png'} could not be written ({reason(error)})")
         self._write(f"seed-{seed}.json", {
             "seed": seed, "scores": moments[-1].scores._asdict(),
             "on the way": {moment.step: moment.scores._asdict() for moment in moments[:-1]},
