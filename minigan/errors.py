@@ -7,6 +7,9 @@ from typing import Any, Sequence
 import numpy as np
 
 
+MOST_CLASSES = 1_000_000  # each has a name, and in a conditional model a row of numbers
+
+
 def called(x: Any) -> str:
     """What to call a tensor in a message."""
     return f"{x.name or (x.op.name if x.op else 'a tensor')} of shape {x.shape}"

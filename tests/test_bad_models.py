@@ -140,7 +140,7 @@ def test_data_sets_without_labels(refusal, loaded):
 def test_data_sets_with_more_classes():
     with pytest.raises(ValueError, match="data: cgan needs labels from 0 to 9, a few has 11"):
         Trainer(find("cgan")(), images_of((28, 28, 1), n_classes=11), 4)
-    with pytest.raises(ValueError, match="n_classes must be a whole number of 1 or more, got 0"):
+    with pytest.raises(ValueError, match="n_classes must be a whole number from 1 to .*, got 0"):
         find("cgan")(n_classes=0)
     with pytest.raises(ValueError, match="labels: from 0 to 3, expected 0 to 2"):
         data.Images(np.zeros((4, 8, 8, 1), np.uint8), np.arange(4), n_classes=3)

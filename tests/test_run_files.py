@@ -756,6 +756,95 @@ def test_a_file_larger_than_half_of_the_memory(start, monkeypatch):
         load("run")
 
 
+def test_settings_that_speak_of_more_than_a_file_holds(start):
+    start().fit(1)
+    arrays, config = archive.load(Path("run/checkpoint.npz"))
+    for change in ({"settings": {**config["settings"], "latent_size": 10 ** 9}},
+                   {"shape": [100_000, 100_000, 3]}, {"n_classes": 10 ** 9}):
+        archive.save(Path("run/checkpoint.npz"), arrays, {**config, **change})
+        with pytest.raises(archive.DamagedError, match="its settings speak of [0-9,]+, its arrays"):
+            load("run/checkpoint.npz")
+
+
+def test_more_samples_than_fit_into_the_memory(alone, capsys):
+    trained = load()
+    for wrong in (lambda: trained.sample(10 ** 11), lambda: trained.sample(10 ** 30),
+                  lambda: trained.interpolate(10 ** 6, 10 ** 6), lambda: trained.blocks(10 ** 11),
+                  lambda: trained.pictures(10 ** 11)):
+        with pytest.raises(ValueError, match=r"^(n|rows \* columns): [0-9,]+ images need .* GB, "
+                                             r"more than half of this machine's"):
+            wrong()
+    assert main(["sample", "--pretrained", "--n", str(10 ** 11)]) == 2
+
+
+def test_labels_of_a_billion(few):
+    labels = few.labels.copy()
+    labels[0] = 10 ** 9
+
+    def refused():
+        with pytest.raises(ValueError, match="1,000,000,001 classes; expected 1,000,000 at most"):
+            data.Images(few.images, labels)
+        with pytest.raises(ValueError, match="n_classes must be .* 1,000,000, got 1000000000"):
+            find("cgan")("mlp", few.shape, n_classes=10 ** 9)
+
+    assert peak(refused) < 1 << 20
+
+
+def png_of(width, height, depth=8, colour=2):
+    """A PNG whose header declares a size, with a few rows of its pixels."""
+    import struct
+    import zlib
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(bytes(1 << 20), 9)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks)
+
+
+def test_a_picture_that_declares_more_pixels_than_fit(alone):
+    from minigan.data import pictures
+    plot.save(np.zeros((64, 64), np.uint8), alone / "faces" / "a.png")
+    Path("faces/b.png").write_bytes(png_of(13_300, 13_300))
+    Path("faces/c.png").write_bytes(png_of(5_800, 5_800))
+    with pytest.warns(UserWarning, match="2 files are left out: 2 too large"):
+        assert len(data.load(alone / "faces", size=64)) == 1
+    with pytest.raises(pictures.Unusable, match="too large"):
+        pictures.decode(Path("faces/b.png"), 64)
+
+
+def test_an_idx_file_that_unpacks_to_more_than_it_declares(monkeypatch):
+    import gzip
+    from minigan.data import idx
+    header = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (10, 28, 28))
+    Path("bomb.gz").write_bytes(gzip.compress(header + bytes(200 << 20), 1))
+
+    def refused():
+        with pytest.raises(ValueError, match="bomb.gz: too long, 7841 values"):
+            idx.read_idx(Path("bomb.gz"), 3)
+
+    assert peak(refused) < 4 << 20
+    Path("big").write_bytes(b"\0\0\x08\x03" + b"\xff" * 12 + bytes(10))
+    with pytest.raises(ValueError, match="big: its header declares .* GB, more than half of this"):
+        idx.read_idx(Path("big"), 3)
+    monkeypatch.setattr(idx, "memory", lambda: None)
+    Path("words").write_bytes(b"no idx file at all")
+    with pytest.raises(ValueError, match="words: not an idx file"):
+        idx.read_idx(Path("words"), 3)
+
+
+def test_a_batch_of_cifar_that_is_too_large(monkeypatch):
+    import tarfile
+    from minigan.data import cifar
+    monkeypatch.setattr(cifar, "MOST", 4000)
+    Path("folder").mkdir()
+    Path("folder/data_batch_1.bin").write_bytes(bytes(5000))
+    with tarfile.open("archive.tar.gz", "w:gz") as archive_:
+        archive_.add("folder/data_batch_1.bin", "cifar-10-batches-bin/data_batch_1.bin")
+    for place in ("folder", "archive.tar.gz"):
+        with pytest.raises(ValueError, match="data_batch_1.bin has 5,000 bytes, a file of CIFAR"):
+            cifar.read_batches(Path(place), ["data_batch_1.bin"])
+
+
 def test_json_of_deep_nesting_is_no_json():
     for name in ("config.json", "toy.json"):
         Path("deep").mkdir(exist_ok=True)
@@ -767,6 +856,44 @@ def test_json_of_deep_nesting_is_no_json():
     with pytest.raises(ValueError, match="is larger than 1,000 bytes"):
         files.read_json(Path("deep/toy.json"), 1000)
     assert main(["toy", "ring", "--out", "deep"]) == 2
+
+
+# Toy runs and downloads.
+
+def test_a_toy_run_with_a_damaged_seed_and_a_killed_begin():
+    from minigan.training.toy import Plan, ToyRun
+    Path("toy").mkdir()
+    Path("toy/.minigan--0123456789abcdef.part").write_bytes(b"half")
+    run = ToyRun(Plan("ring", "gan", "minigan", 1), "toy")
+    run.begin()
+    for content in (b"", b"[]", b"{}", b'{"scores": {"modes": 1}}', b"[" * 100_000):
+        Path("toy/seed-0.json").write_bytes(content)
+        with pytest.raises(ValueError, match="^toy/seed-0.json is no (JSON|record of a seed)"):
+            run.train([0])
+        assert Path("toy/seed-0.json").read_bytes() == content
+    Path("toy/toy.json").write_text('{"plan": 7}')
+    with pytest.raises(ValueError, match="toy holds a toy run with points None"):
+        ToyRun(Plan("ring", "gan", "minigan", 1), "toy")
+
+
+def test_a_download_keeps_every_file_that_was_there():
+    from minigan.data import download
+    told = []
+    for content in ("one", "two", "three"):
+        Path("new").write_text(content)
+        download._put(Path("new"), Path("target"), told.append)
+    names = ("target", "target.old", "target.old2")
+    assert [Path(name).read_text() for name in names] == ["three", "one", "two"]
+    assert len(told) == 2 and told[1].endswith("kept as target.old2")
+
+
+def test_warnings_in_the_log_stay(start, few):
+    run = start().fit(21)
+    for step, record in ((15, "warning"), (17, "warning"), (20, "warning"), (10, "d_loss")):
+        run.folder.append_metrics({"step": step, record: "words"})
+    Trainer.resume("run", few).fit(1)
+    records = open_run("run").read_metrics()
+    assert [record["step"] for record in records] == [1, 20, 15, 20, 22]
 
 
 # Stamps.

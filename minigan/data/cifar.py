@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 SIDE = 32
 RECORD = 1 + 3 * SIDE * SIDE
+MOST = 100_000 * RECORD  # bytes of a file; the original's have 10,000 records each
 
 
 def read_batches(place: Path, names: Sequence[str]) -> list[bytes]:
@@ -31,13 +32,23 @@ def read_batches(place: Path, names: Sequence[str]) -> list[bytes]:
         ValueError: one is missing, or the archive is damaged or holds something else.
     """
     if place.is_dir():
-        found = {name: (place / name).read_bytes() for name in names if (place / name).is_file()}
+        found = {}
+        for path in (place / name for name in names):
+            if path.is_file():
+                _check_size(path, path.stat().st_size)
+                found[path.name] = path.read_bytes()
     else:
         found = _read_members(place, names)
     lacking = [name for name in names if name not in found]
     if lacking:
         raise ValueError(f"data: {place} holds no {', '.join(lacking)}")
     return [found[name] for name in names]
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MOST:
+        raise ValueError(f"data: {path} has {size:,} bytes, a file of CIFAR-10 has {MOST:,} at "
+                         f"most")
 
 
 def _read_members(archive: Path, names: Sequence[str]) -> dict[str, bytes]:
@@ -53,6 +64,7 @@ def _read_members(archive: Path, names: Sequence[str]) -> dict[str, bytes]:
                                      "run any code when they are read; minigan reads the binary "
                                      "version, `minigan data get cifar-10`")
                 if name in names:
+                    _check_size(archive / member.name, member.size)
                     contents = members.extractfile(member)
                     assert contents is not None  # it is for folders and links
                     found[name] = contents.read()

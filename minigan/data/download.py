@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+from minigan import files
 from minigan.data.places import home, user_path
 from minigan.data.sets import ALIASES, SETS, Download
 from minigan.data.transfer import Transfer, Unfit
@@ -88,11 +89,15 @@ def _fetch(file: Download, mirror: str, part: str) -> Path:
 
 
 def _put(file: Path, target: Path, tell: Callable[[str], object]) -> None:
-    """Give a downloaded file its final name; another file of that name is kept as NAME.old."""
+    """Give a downloaded file its final name; another file of that name is kept as NAME.old.
+
+    Where there is one already, as NAME.old2, and so on.
+    """
     file.chmod(0o644)  # temporary files are their owner's alone, data folders are often shared
     if target.exists():
-        os.replace(target, f"{target}.old")
-        tell(f"{target} was not the original; it is kept as {target.name}.old")
+        old = f"{target.name}.old"
+        kept = files.move_aside(target, files.numbered(old, lambda n: f"{old}{n}"))
+        tell(f"{target} was not the original; it is kept as {kept.name}")
     os.replace(file, target)
 
 

@@ -12,9 +12,12 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from minigan.backend.machine import memory
 
 _GZIP_START = b"\x1f\x8b"
 _TYPE_U8 = 8
@@ -25,15 +28,32 @@ def read_contents(path: Path) -> bytes:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: the compressed file is cut off or damaged.
+        ValueError: the compressed file is cut off or damaged, or its header declares more than half
+            of this machine's memory. What does not belong to the values is not read.
     """
-    raw = Path(path).read_bytes()
-    if not raw.startswith(_GZIP_START):
-        return raw
-    try:
-        return gzip.decompress(raw)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: damaged or truncated gzip file ({error})") from error
+    with open(path, "rb") as raw:
+        compressed = raw.read(2) == _GZIP_START
+        raw.seek(0)
+        if not compressed:
+            return _read_declared(raw, path)
+        try:
+            with gzip.GzipFile(fileobj=raw) as file:
+                return _read_declared(file, path)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{path}: damaged or truncated gzip file ({error})") from error
+
+
+def _read_declared(file: IO[bytes] | gzip.GzipFile, path: Path) -> bytes:
+    """Header and values, and a byte more if there is one; what is no idx file only in part."""
+    header = file.read(4)
+    ndim = header[3] if len(header) == 4 and header[:2] == b"\0\0" else 0
+    header += file.read(4 * ndim)
+    sizes = struct.unpack(f">{ndim}I", header[4:]) if len(header) == 4 + 4 * ndim else ()
+    declared, there = math.prod(sizes), memory()
+    if there and declared > there / 2:
+        raise ValueError(f"{path}: its header declares {declared / 1e9:.1f} GB, more than half of "
+                         f"this machine's {there / 1e9:.1f} GB")
+    return header + file.read(declared + 1)
 
 
 def parse_idx(contents: bytes, ndim: int, path: Path) -> NDArray[np.uint8]:

@@ -11,6 +11,8 @@ from typing import Any, Sequence, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from minigan.errors import MOST_CLASSES
+
 
 class Lazy:
     """Stands in for an array of images that would be too large: makes those that are asked for.
@@ -47,7 +49,7 @@ class Images:
     Raises:
         TypeError: an argument is no NumPy array, or has another dtype than the one above.
         ValueError: a wrong number of dimensions, no image, channels not last, a label or a class's
-            name too many or too few, a label out of range.
+            name too many or too few, a label out of range, or more than a million classes.
     """
 
     def __init__(
@@ -169,6 +171,9 @@ def _check_labels(labels: object, count: int, n_classes: int | None) -> int:
     lowest, highest = int(labels.min()), int(labels.max())
     if n_classes is None:
         n_classes = highest + 1
+    if n_classes > MOST_CLASSES:
+        raise ValueError(f"labels: from {lowest} to {highest}, {n_classes:,} classes; expected "
+                         f"{MOST_CLASSES:,} at most: number the classes from 0")
     if lowest < 0 or highest >= n_classes:
         raise ValueError(f"labels: from {lowest} to {highest}, expected 0 to {n_classes - 1}")
     return n_classes

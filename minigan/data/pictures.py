@@ -6,6 +6,8 @@ What becomes of a picture, one choice each:
   makes smaller; a square of that size already keeps its pixels.
 - What is transparent lies on white.
 - 16 bits a channel become 8; palettes, CMYK and the like become RGB.
+- One whose header declares more than 33 million pixels is left out, a JPEG of more than 134
+  million: a file of a few kB can declare any size, and its pixels would fill the memory.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = {".bmp", ".gif", ".jpg", ".jpeg", ".png", ".pbm", ".pgm", ".ppm", ".pnm", ".tif",
             ".tiff", ".webp"}
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
+MOST_PIXELS = 1 << 25       # of a picture
+MOST_JPEG_PIXELS = 1 << 27  # which is decoded at a fraction of its size
 BLOCK = 256  # images that are resized at once
 
 
@@ -54,6 +58,8 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
     from PIL import ImageOps
     with _opened(path) as image:
         image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a half, 4th or 8th
+        if image.width * image.height > MOST_PIXELS:
+            raise Unusable("too large")
         image = _flat(ImageOps.exif_transpose(image), "L" if image.mode in GREY else "RGB")
         return np.asarray(_square(image, size)).reshape(size, size, -1)
 
@@ -107,6 +113,9 @@ def _opened(path: Path) -> Iterator[Any]:
         with no_warnings(), Image.open(path, formats=FORMATS) as image:  # of tags, of large ones
             if image.mode == "F":
                 raise Unusable("of floats")
+            most = MOST_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MOST_PIXELS
+            if image.width * image.height > most:
+                raise Unusable("too large")
             yield image
     except UnidentifiedImageError:
         named = path.suffix.lower() in SUFFIXES

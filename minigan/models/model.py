@@ -174,8 +174,9 @@ class Model:
                    getattr(self.settings, field.name))
         if len(shape) != 3 or not all(type(size) is int and size > 0 for size in shape):
             raise ValueError(f"shape must be (H, W, C), whole numbers of 1 or more, got {shape}")
-        if type(n_classes) is not int or n_classes < 1:
-            raise ValueError(f"n_classes must be a whole number of 1 or more, got {n_classes!r}")
+        if type(n_classes) is not int or not 1 <= n_classes <= errors.MOST_CLASSES:
+            raise ValueError(f"n_classes must be a whole number from 1 to {errors.MOST_CLASSES:,}, "
+                             f"got {n_classes!r}")
         self.shape, self.n_classes = shape, n_classes
         self.streams = streams if isinstance(streams, Streams) else Streams(streams)
         self.turn = Turn()

@@ -26,6 +26,8 @@ NEEDED = {"minigan", "layout", "model", "preset", "settings", "shape", "n_classe
 ENTRIES = 100_000       # in a file, at most
 SMALL = 64 << 20        # bytes that any file may unpack to;
 RATIO = 20              # beyond that, times its own size: weights compress to a half, not less
+SMALL_LAYER = 4096      # units, classes and pixels that any file may speak of
+SMALL_IMAGE = 1 << 20
 BLOCK = 1 << 20         # bytes that are read at once
 END = struct.Struct("<4s6xH10x")  # of a zip without a comment: how many entries there are
 
@@ -63,7 +65,9 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         ValueError: it was written in another layout.
     """
     arrays = _read(path)
-    return arrays, _config(path, arrays.pop(CONFIG, None))
+    config = _config(path, arrays.pop(CONFIG, None))
+    _check_plausible(path, config, sum(array.size for array in arrays.values()))
+    return arrays, config
 
 
 def load_config(path: Path) -> dict[str, Any]:
@@ -145,6 +149,18 @@ def _fill(room: np.ndarray, file: IO[bytes]) -> None:
         room[start:start + len(block)] = np.frombuffer(block, np.uint8)
         if len(block) < min(BLOCK, len(room) - start):
             raise ValueError("it is truncated")
+
+
+def _check_plausible(path: Path, config: dict[str, Any], numbers: int) -> None:
+    """Refuse a config that speaks of layers or images larger than all arrays of its file."""
+    settings, shape = config["settings"], config["shape"]
+    sizes = [*(settings.values() if isinstance(settings, dict) else ()), config["n_classes"]]
+    largest = max((size for size in sizes if isinstance(size, int)), default=0)
+    sides = [side for side in shape if isinstance(side, int)] if isinstance(shape, list) else []
+    if largest > max(numbers, SMALL_LAYER) or math.prod(sides) > max(numbers, SMALL_IMAGE):
+        raise DamagedError(f"{path} is damaged or no checkpoint of minigan (its settings speak of "
+                           f"{max(largest, math.prod(sides)):,}, its arrays hold {numbers:,} "
+                           f"numbers)")
 
 
 def _config(path: Path, text: np.ndarray | None) -> dict[str, Any]:

@@ -275,8 +275,8 @@ class RunFolder:
         """Rename a damaged checkpoint.npz, so that nothing overwrites it; its new name."""
         return files.move_aside(self.checkpoint, _damaged("", ".npz")).name
 
-    def go_back(self, step: int, regular: Callable[[int], bool]) -> None:
-        """Forget what a run wrote after `step`, and the lines of steps that are not regular.
+    def go_back(self, step: int, regular: Callable[[dict[str, Any]], bool]) -> None:
+        """Forget what a run wrote after `step`, and the lines that are not regular.
 
         A checkpoint of that step is where training goes on: it will write all that again. An
         irregular line is that of a last step which is not the last any more. Damaged lines are left
@@ -286,8 +286,7 @@ class RunFolder:
         a person has put there.
         """
         records, damaged = self._lines()
-        kept = [record for record in records
-                if record["step"] <= step and regular(record["step"])]
+        kept = [record for record in records if record["step"] <= step and regular(record)]
         if self.metrics.is_file():
             aside = self._copy_for(self.metrics) if damaged else None
             with files.replacing(self.metrics, self.run, keep=aside) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any, Iterator
@@ -10,6 +11,7 @@ import numpy as np
 
 from minigan import data
 from minigan.backend import Stream, default
+from minigan.backend.machine import memory
 from minigan.data.places import user_path
 from minigan.engine import Tensor
 from minigan.models.catalog import Maker, is_own, rebuild
@@ -61,7 +63,7 @@ class Loaded:
 
         For models that start from latents; start is a multiple of BLOCK.
         """
-        _check_count("n", n)
+        self._check_n("n", n)
         self._check_raw(raw)
         labels = self._labels(labels, n)
         inputs, _ = self.model.inputs_from(Stream(seed, "sample"), int(n), _no_images)
@@ -83,6 +85,7 @@ class Loaded:
         """
         _check_count("rows", rows)
         _check_count("columns", columns, 2)
+        self._check_n("rows * columns", rows * columns)
         self._check_raw(raw)
         z, _ = self.model.inputs_from(Stream(seed, "sample"), rows, _no_images)
         ends = z.numpy()
@@ -98,7 +101,7 @@ class Loaded:
 
     def _draw(self, n: int, labels: Any = None, seed: int = 0, raw: bool = False,
               images: data.Images | None = None) -> tuple[Tensor, np.ndarray, Tensor | None]:
-        _check_count("n", n)
+        self._check_n("n", n)
         self._check_raw(raw)
         labels = self._labels(labels, n)
         inputs, truth = self.model.inputs_from(
@@ -142,6 +145,15 @@ class Loaded:
         path.parent.mkdir(parents=True, exist_ok=True)
         export(self.model, self.config, path)
         return path
+
+    def _check_n(self, name: str, n: Any) -> None:
+        """Refuse a number of images that is none, or for which there is no memory."""
+        _check_count(name, n)
+        latent = 4 * getattr(self.model.settings, "latent_size", 0)
+        needed, there = int(n) * max(latent, math.prod(self.model.shape)), memory()
+        if there and needed > there / 2:
+            raise ValueError(f"{name}: {n:,} images need {needed / 1e9:.1f} GB, more than half of "
+                             f"this machine's {there / 1e9:.1f} GB")
 
     def _check_raw(self, raw: bool) -> None:
         if raw and self.config.get("holds") == "average":

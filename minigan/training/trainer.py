@@ -220,7 +220,7 @@ class Trainer:
     def _begin(self) -> None:
         self._began = time.monotonic() - self.seconds
         self.folder.claim(self.owner, self.version, self.step)
-        self.folder.go_back(self.step, _is_read)
+        self.folder.go_back(self.step, _is_regular)
         self._complete_log()
         self.save()  # the first steps too can be gone back from, and `steps` may be new
         if self.step == 0:
@@ -396,3 +396,8 @@ class Trainer:
 def _is_read(step: int) -> bool:
     """Steps after which the losses are read, apart from the last one."""
     return step == 1 or step % READ_EVERY == 0
+
+
+def _is_regular(record: dict[str, Any]) -> bool:
+    """Lines of the log that a run without a stop writes, too."""
+    return _is_read(record["step"]) or "warning" in record and is_milestone(record["step"])

@@ -47,14 +47,16 @@ class ToyRun:
         self._check_place()
 
     def _check_place(self) -> None:
-        if not self.path.exists() or not any(self.path.iterdir()):
+        if not self.path.exists() or all(path.name.startswith(files.TEMPORARY)
+                                         for path in self.path.iterdir()):
             return
         try:
-            found = json.loads((self.path / "toy.json").read_text(encoding="utf-8"))["plan"]
-        except (OSError, ValueError, KeyError):
+            found = files.read_json(self.path / "toy.json")["plan"]
+        except (OSError, ValueError, KeyError, TypeError):
             raise ValueError(f"--out: {self.path} exists and is no toy run (it has no toy.json); "
                              f"choose another name") from None
         own = dataclasses.asdict(self.plan)
+        found = found if isinstance(found, dict) else {}
         differ = [f"{name} {found.get(name)}, not {value}" for name, value in own.items()
                   if found.get(name) != value]
         if differ:
@@ -93,13 +95,13 @@ class ToyRun:
     def records(self, seeds: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Each seed that is done, and what its json holds."""
         for seed in seeds:
-            path = self.path / f"seed-{seed}.json"
-            if path.exists():
-                yield seed, json.loads(path.read_text(encoding="utf-8"))
+            record = self._record(seed)
+            if record is not None:
+                yield seed, record
 
     def train_seed(self, seed: int) -> None:
         """Train one seed, if it is not there yet, in a folder that `begin` made."""
-        if (self.path / f"seed-{seed}.json").exists():
+        if self._record(seed) is not None:
             return
         began, own = time.monotonic(), time.process_time()
         moments = list(watch(self.plan, seed))
@@ -114,6 +116,23 @@ class ToyRun:
             "seed": seed, "scores": moments[-1].scores._asdict(),
             "on the way": {moment.step: moment.scores._asdict() for moment in moments[:-1]},
             **seconds})
+
+    def _record(self, seed: int) -> dict[str, Any] | None:
+        """What a seed's json holds, None if it is not there.
+
+        Raises:
+            ValueError: it is damaged, or no record of a seed.
+        """
+        from minigan.metrics.modes import ModeScores
+        path = self.path / f"seed-{seed}.json"
+        if not path.exists():
+            return None
+        found = files.read_json(path)
+        scores = found.get("scores") if isinstance(found, dict) else None
+        if not isinstance(scores, dict) or scores.keys() != set(ModeScores._fields):
+            raise ValueError(f"{path} is no record of a seed of a toy run; rename it, and the seed "
+                             f"is trained again")
+        return dict(found)
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         files.write(self.path / name, json.dumps(content, indent=1).encode())
