@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import hashlib
 import multiprocessing
 import os
@@ -308,6 +309,22 @@ def test_evaluation_mode_is_a_threads_own():
     assert not net.training
 
 
+def test_a_generator_that_another_thread_closes_leaves_nothing_there():
+    def generator():
+        with nn.evaluation_mode(), mg.no_grad(), mg.use("numpy"):
+            yield
+
+    def close():
+        found.close()
+        with nn.evaluation_mode():
+            assert not nn.Dropout(0.5).training
+        return nn.Dropout(0.5).training, (leaf(2) * 2.0).requires_grad
+
+    found = generator()
+    side_by_side(lambda: next(found))  # that thread's own state ends with it
+    assert side_by_side(close) == [(True, True)]
+
+
 def test_evaluation_mode_may_be_left_in_another_order():
     net, first, second = nn.Dropout(0.5), nn.evaluation_mode(), nn.evaluation_mode()
     first.__enter__()
@@ -440,6 +457,10 @@ def test_a_call_of_use_is_for_all_threads(stand_in):
     assert anywhere() == ["stand-in"] * 3
     kept = mg.use("numpy")  # as a notebook keeps the value of a cell
     assert anywhere() == ["numpy"] * 3 and kept is not None
+    elsewhere = contextvars.copy_context().run(lambda: mg.use("stand-in"))
+    assert repr(elsewhere) == "<use of stand-in>"  # a cell of a notebook, in a context of its own
+    assert anywhere() == ["stand-in"] * 3
+    mg.use("numpy")
     side_by_side(lambda: mg.use("stand-in"))
     assert anywhere() == ["stand-in"] * 3
     with mg.use("numpy"):

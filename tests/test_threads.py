@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import minigan as mg
 from minigan.backend import allocator, blas, get, machine, threads
 from minigan.backend.threads import default_threads, parallel, use_threads
+from minigan.commands import info
 from minigan.training import Trainer
 
 pytestmark = pytest.mark.rounding
@@ -250,6 +251,11 @@ def test_where_no_blas_is_found_one_thread_is_the_default_and_a_person_is_told(f
     told = get("numpy").notice()
     assert "scipy-openblas 0.3.99" in told and "threadpoolctl is 3.4.0 (3.5 or newer" in told
     assert machine.environment()["blas"] == "scipy-openblas 0.3.99"
+    found = info.facts()
+    assert found["blas"][0]["threads"] is None and found["threads"] == 1
+    (row,) = [line for line in info.lines(found) if line.startswith("BLAS:")]
+    assert row.endswith("scipy-openblas 0.3.99, which was not found and cannot be limited to one "
+                        "thread")
     assert use_threads(2) == 2  # who insists gets them
     with pytest.warns(UserWarning, match="no BLAS was found that could be limited"):
         threads.guard_blas()

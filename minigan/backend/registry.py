@@ -127,6 +127,13 @@ class use:
             choices.set((*before, *inside))
 
     def __del__(self) -> None:
+        self._from_now_on()
+
+    def __repr__(self) -> str:
+        self._from_now_on()  # a notebook shows the value of a cell, and keeps it
+        return f"<use of {self._backend.device}>"
+
+    def _from_now_on(self) -> None:
         if self._mine is not None:
             _publish(self._mine)
             _settle()

@@ -26,11 +26,11 @@ class Turn:
     def __enter__(self) -> None:
         if self._process != os.getpid():
             self.__init__()  # type: ignore[misc]
-        lock = self._lock
-        lock.acquire()
         if not hasattr(self._mine, "held"):
             self._mine.held = []
-        self._mine.held.append(lock)
+        lock = self._lock
+        self._mine.held.append(lock)  # first, in case that waiting is interrupted
+        lock.acquire()
 
     def __exit__(self, *error: Any) -> None:
         held = getattr(self._mine, "held", None)

@@ -41,7 +41,7 @@ def evaluation_mode() -> Iterator[None]:
     try:
         yield
     finally:
-        evaluating.set(evaluating.get() - 1)
+        evaluating.set(max(0, evaluating.get() - 1))  # 0 where another thread closes a generator
 
 
 class Mode:
