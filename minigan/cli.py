@@ -15,7 +15,10 @@ from minigan.console import Forgiving, can_flush, give_up, printable, quiet, tel
 from minigan.training.interrupt import Signals, exit_status
 
 COMMANDS = ("train", "resume", "report", "sample", "evaluate", "toy", "export", "models", "data",
-            "info", "bench", "profile")
+            "info", "bench", "profile", "completion")
+EPILOG = ("exit status: 0 done; 1 done, and a check or test found something wrong, or nothing "
+          "could be measured, or whoever read standard output has gone; 2 an error, said in one "
+          "sentence on standard error; 130 after Ctrl-C, 129 and 143 after SIGHUP and SIGTERM")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,15 +78,15 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     from minigan import __version__
     parser = _Parser(
         prog="minigan", description="Generative adversarial networks from scratch, on NumPy or "
-        "CuPy.", formatter_class=Formatter)
+        "CuPy.", epilog=EPILOG, formatter_class=Formatter)
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         command = importlib.import_module(f"minigan.commands.{name}")
         own = commands.add_parser(name, help=command.HELP, formatter_class=Formatter)
-        if name in arguments:  # only then is it worth looking at the models' settings
-            command.add_options(own)
-        own.set_defaults(run=command.run)
+        if name in arguments or "completion" in arguments:
+            command.add_options(own)  # only then is it worth looking at the models' settings
+        own.set_defaults(run=command.run, parser=parser)
     return parser
 
 

@@ -66,6 +66,9 @@ def again(config, make, steps=77):
 RUNS = {
     "digits": ["gan", "--preset", "seed"],
     "digits resized": ["dcgan", "--size", "16", "--width", "2", "--layers", "2", "--seed", "5"],
+    "a preset's size": ["dcgan", "--preset", "torch64", "--width", "2", "--d-width", "2"],
+    "not a preset's size": ["dcgan", "--preset", "torch64", "--width", "2", "--d-width", "2",
+                            "--size", "28"],
     "stacked": ["dcgan", "--data", "stacked-digits", "--width", "2", "--batch-size", "9"],
     "stacked resized": ["gan", "--data", "stacked-digits", "--size", "28", "--preset", "seed"],
     "mixed sizes": ["gan", "--preset", "seed", "--data", "mixed", "--size", "8", "--batch-size",

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Iterator
 
-from minigan.commands.options import add_quiet, count, path, positive, threads
+from minigan.commands.options import add_quiet, count, path, positive, suggest, threads
 from minigan.console import plural, remark
 
 HELP = "measure training steps beside rivals"
@@ -25,21 +25,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "counts. Pairs during which other processes used more than "
         f"{QUIET} cores are discarded. Rivals: "
         + "; ".join(f"{name} ({side.about})" for name, side in known.items()) + ".")
-    parser.add_argument("workloads", metavar="MODEL:PRESET", nargs="*", help="what to measure "
-                        f"(default: {' '.join(WORKLOADS)}; {UNLISTED} is a net that no preset has)")
+    what = parser.add_argument("workloads", metavar="MODEL:PRESET", nargs="*", help="what to "
+                               f"measure (default: {' '.join(WORKLOADS)}; {UNLISTED} is a net that "
+                               "no preset has)")
+    suggest(what, (*WORKLOADS, UNLISTED))
     parser.add_argument("--on", default=SIDES, help="sides, the first of which is compared with "
                         "each of the others")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--ops", nargs="?", const="", metavar="WORD", help="single ops instead: "
-                      "forward, backward, double backward (of those with WORD in their name)")
-    what.add_argument("--overhead", action="store_true", help="each side's critic update with the "
-                      "gradient penalty over one without")
-    what.add_argument("--start", action="store_true", help="from a new process to the end of its "
-                      "first step")
-    what.add_argument("--flat", nargs="?", const=10_000, type=count, metavar="STEPS", help="time "
-                      "and memory over a long run of the first side (10000 steps if left out)")
-    what.add_argument("--show", type=path, metavar="FILE", help="measure nothing: table and "
-                      "picture of a file of results")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--ops", nargs="?", const="", metavar="WORD", help="single ops instead: "
+                       "forward, backward, double backward (of those with WORD in their name)")
+    other.add_argument("--overhead", action="store_true", help="each side's critic update with the "
+                       "gradient penalty over one without")
+    other.add_argument("--start", action="store_true", help="from a new process to the end of its "
+                       "first step")
+    other.add_argument("--flat", nargs="?", const=10_000, type=count, metavar="STEPS", help="time "
+                       "and memory over a long run of the first side (10000 steps if left out)")
+    other.add_argument("--show", type=path, metavar="FILE", help="measure nothing: table and "
+                       "picture of a file of results")
     parser.add_argument("--batch-size", default="64", metavar="N[,N...]", help="images a step")
     parser.add_argument("--threads", type=threads, help="threads of every side (default: all "
                         "cores, 4 at most)")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from minigan.commands.options import add_json, add_quiet, path, print_json
+from minigan.commands.options import add_json, add_quiet, path, print_json, suggest
 from minigan.console import is_quiet, remark
 
 HELP = "list data sets, or get one"
@@ -14,11 +14,13 @@ HELP = "list data sets, or get one"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """list, get NAME, and where the files are."""
+    from minigan.data.sets import SETS
     parser.set_defaults(what="list", data_dir=None, json=False)
     what = parser.add_subparsers(title="what to do", dest="what", metavar="{list,get}")
     listed = what.add_parser("list", help="what there is, and where it is")
     got = what.add_parser("get", help="download a set's files, or what is missing of them")
-    got.add_argument("name", metavar="NAME", help="mnist, fashion-mnist or cifar-10")
+    suggest(got.add_argument("name", metavar="NAME", help="mnist, fashion-mnist or cifar-10"),
+            SETS)
     add_quiet(got, "the folder")
     add_json(listed, "a list of sets: name, about, bytes (null where there are no files), here, "
              "folder (null where it is not here, or needs none)")

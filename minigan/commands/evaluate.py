@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import add_json, add_quiet, add_run, count, natural, run_of
+from minigan.commands.options import (add_backend, add_json, add_quiet, add_run, count, natural,
+                                      run_of)
 
 HELP = "judge the digits of a finished run"
 
@@ -18,8 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=count, help="how many samples to judge (default: 5000; "
                         "26000 of stacked digits)")
     parser.add_argument("--seed", type=natural, default=0, help="of the samples")
-    parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else "
-                        "numpy)")
+    add_backend(parser)
     parser.add_argument("--check", action="store_true", help="exit status 1 if a bound is missed, "
                         "such as those of the digit test; without it a missed bound is a finding "
                         "and the status 0")

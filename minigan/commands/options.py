@@ -34,6 +34,17 @@ def path(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def suggest(action: argparse.Action, words: Any) -> None:
+    """Let a shell's completion offer these words, though others may be right as well."""
+    setattr(action, "known", tuple(words))
+
+
+def add_backend(parser: Any, default: str = "MINIGAN_BACKEND, else numpy") -> None:
+    """--backend. default: in words."""
+    suggest(parser.add_argument("--backend", help=f"numpy or cupy (default: {default})"),
+            ("numpy", "cupy"))
+
+
 def add_quiet(parser: Any, result: str) -> None:
     """--quiet. result: what standard output is left with."""
     parser.add_argument("--quiet", action="store_true", help="no progress: nothing on standard "

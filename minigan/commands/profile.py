@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
 
-from minigan.commands.options import add_json, count, path, print_json, threads
+from minigan.commands.options import (add_backend, add_json, count, path, print_json, suggest,
+                                      threads)
 from minigan.console import plural
 
 if TYPE_CHECKING:
@@ -20,15 +21,17 @@ WARM_UP = 2
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which step, and how often."""
-    from minigan.models.catalog import names
-    parser.add_argument("model", metavar="MODEL", help=", ".join(names()))
-    parser.add_argument("--preset", help="its settings (default: the model's first)")
+    from minigan.models.catalog import find, names
+    suggest(parser.add_argument("model", metavar="MODEL", help=", ".join(names())), names())
+    presets = dict.fromkeys(preset for name in names() for preset in find(name).presets)
+    suggest(parser.add_argument("--preset", help="its settings (default: the model's first)"),
+            presets)
     parser.add_argument("--batch-size", type=count, default=64, help="images a step")
     parser.add_argument("--size", type=count, help="height and width of the images (default: those "
                         "that the preset is made for, 28 or 64)")
     parser.add_argument("--steps", type=count, default=10, help="steps to measure, after "
                         f"{WARM_UP} that are not")
-    parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
+    add_backend(parser)
     parser.add_argument("--threads", type=threads, help="threads to compute with (default: all "
                         "cores, 4 at most)")
     add_json(parser, "model, preset, image_shape, batch_size, backend, threads, steps, picture, "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from minigan.commands.options import (add_quiet, add_run, add_speed_options, count, path, run_of,
-                                      threads)
+from minigan.commands.options import (add_backend, add_quiet, add_run, add_speed_options, count,
+                                      path, run_of, threads)
 
 HELP = "go on with a run where it stopped"
 
@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     far.add_argument("--more", type=count, help="training steps to add to those done")
     parser.add_argument("--data-dir", type=path, help="where the files of its data set are "
                         "(default: where they were)")
-    parser.add_argument("--backend", help="numpy or cupy (default: as before)")
+    add_backend(parser, "as before")
     add_speed_options(parser, "as before", "as before")
     add_quiet(parser, "the run folder")
     parser.add_argument("--threads", type=threads, help="threads to compute with (default: as "

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minigan.commands.options import add_quiet, add_run, count, labels, natural, path, run_of
+from minigan.commands.options import (add_backend, add_quiet, add_run, count, labels, natural,
+                                      path, run_of)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,8 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "their moving average")
     parser.add_argument("--data-dir", type=path, help="for models that start from images: where "
                         "the files of their data set are (default: as in training)")
-    parser.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else "
-                        "numpy)")
+    add_backend(parser)
     add_quiet(parser, "what was written")
     parser.add_argument("--out", type=path, help="the PNG to write (default: RUN/samples/"
                         "seed-SEED.png, or walk-SEED.png; of a file FILE.npz FILE-seed-SEED.png "

@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING, Any, Callable
 
-from minigan.commands.options import (Formatter, add_quiet, add_speed_options, count, natural,
-                                      number, path, positive, threads)
+from minigan.commands.options import (Formatter, add_backend, add_quiet, add_speed_options, count,
+                                      natural, number, path, positive, suggest, threads)
 from minigan.console import plural, remark
 from minigan.data.places import is_folder
 
@@ -19,6 +19,7 @@ HELP = "train a model and write a run folder"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """A parser for each model, with the model's settings among the options."""
+    from minigan.data.sets import names as sets
     from minigan.models.catalog import find, names
     models = parser.add_subparsers(title="models", metavar="MODEL", required=True)
     for name in names():
@@ -31,9 +32,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         run.add_argument("--batch-size", type=count, help=f"images a step (default: "
                          f"{model.default_batch_size}, or all where there are fewer)")
         run.add_argument("--seed", type=natural, default=0, help="of everything that is random")
-        run.add_argument("--data", default="digits", help="data set: digits (5,000 MNIST digits, "
-                         "in the package), another that `minigan data` lists, or the path of a "
-                         "folder of pictures, of which the middle square is taken")
+        which = run.add_argument("--data", default="digits", help="data set: digits (5,000 MNIST "
+                                 "digits, in the package), another that `minigan data` lists, or "
+                                 "the path of a folder of pictures, of which the middle square is "
+                                 "taken")
+        suggest(which, sets())
         run.add_argument("--size", type=count, help="height and width to bring its images to: "
                          "their middle square is cut out and made smaller or larger (default: "
                          f"{_default_size(model)})")
@@ -43,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                          f"runs/{name}-001)")
         run.add_argument("--overwrite", action="store_true", help="if --out is a run folder, keep "
                          "it as OUT.old and start anew")
-        run.add_argument("--backend", help="numpy or cupy (default: MINIGAN_BACKEND, else numpy)")
+        add_backend(run)
         add_speed_options(run)
         add_quiet(run, "the run folder")
         run.add_argument("--threads", type=threads, help="threads to compute with (default: all "
