@@ -211,7 +211,7 @@ def drawn(number: int) -> tuple[Case, Draws]:
             case.inputs[i] = repeated(draws, a)
     if case.mixes and draws.chance(0.1):
         i = draws.choice(case.mixes)
-        case.inputs[i] = np.rint(2 * case.inputs[i]).astype("int64")
+        case.inputs[i] = np.asarray(np.rint(2 * case.inputs[i])).astype("int64")
         case.label += f", input {i} of integers"
     return case, draws
 

@@ -14,6 +14,8 @@ from minigan.backend import Backend, get
 from minigan.backend.threads import use_threads
 from minigan.engine import Tensor
 
+pytestmark = pytest.mark.rounding
+
 EPS = float(np.finfo("float32").eps)
 FEW_ROUNDINGS = 10 * EPS  # some four levels of sums, each off by a rounding or two
 

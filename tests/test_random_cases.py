@@ -19,6 +19,8 @@ from minigan import engine, ops
 from minigan.backend import base, cpu, get
 from minigan.engine import OPS
 
+pytestmark = pytest.mark.rounding
+
 CASES = 2000
 GROUP = 50
 SEEN_WITHIN = 12  # cases that use what is wrong
