@@ -375,6 +375,25 @@ def test_a_full_disk_while_metrics_are_written(make, no_pictures):
     assert [r["step"] for r in lines(run)] == [1, 20, 40, 60, 61]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_half_a_line_is_taken_back():
+    """A disk that fills up in the middle of a line: writing is short, and the next one fails."""
+    import resource
+    run = new_run("gan", "out")
+    run.append_metrics({"step": 1, "d_loss": 1.5})
+    before, size = resource.getrlimit(resource.RLIMIT_FSIZE), run.metrics.stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            run.append_metrics({"step": 20, "d_loss": 2.5})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.errno == errno.ENOSPC and "metrics.jsonl" in str(caught.value)
+    assert run.metrics.stat().st_size == size
+    run.append_metrics({"step": 40, "d_loss": 3.5})
+    assert [record["step"] for record in run.read_metrics()] == [1, 40]
+
+
 @pytest.mark.parametrize("error", [RuntimeError("out of luck"), KeyboardInterrupt()])
 def test_a_file_is_written_whole_or_not_at_all(error):
     path = Path("file.bin")

@@ -106,11 +106,14 @@ class RunFolder:
         self._be_newest(self.checkpoint)
 
     def append_metrics(self, record: dict[str, Any]) -> None:
-        """Add one line to metrics.jsonl."""
+        """Add one line to metrics.jsonl, or nothing."""
         self.check_place()
         line = json.dumps(record).encode() + b"\n"
         with files.naming(self.metrics), open(self.metrics, "ab", buffering=0) as file:
-            file.write(line)
+            written = file.write(line)
+            if written < len(line):  # the disk is full, and half a line would spoil the next one
+                file.truncate(file.tell() - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def write_grid(self, step: int, png: bytes, keep: bool) -> None:
         """Write samples/latest.png and, to keep, samples/STEP.png, from a PNG file's bytes.
