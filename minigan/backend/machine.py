@@ -21,7 +21,7 @@ def blas() -> list[dict[str, Any]]:
     found = libraries()
     if not found:
         name, version = built_with()
-        return [{"name": name, "version": version, "kernels": None, "threads": None}]
+        return [{"name": name, "version": version, "kernels": "unknown", "threads": None}]
     return [{"name": lib.get("internal_api"), "version": lib.get("version"),
              "kernels": lib.get("architecture"), "threads": lib.get("num_threads")}
             for lib in found]

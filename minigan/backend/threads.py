@@ -93,12 +93,17 @@ def use_threads(n: int | None = None) -> int:
     That is for the whole process: all of its threads share the n. BLAS is limited to one thread,
     as `blas` explains: OpenBLAS, MKL and BLIS are; where no way is known (Accelerate), it keeps
     its own choice.
+
+    Warns:
+        UserWarning: n is more than one, and BLAS could give wrong products then.
     """
     global _threads, _tasks, _missing
     n = default_threads() if n is None else n
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"threads must be a whole number of 1 or more, got {n!r}")
     blas.limit()
+    if n > 1 and not blas.is_known():
+        warnings.warn(blas.trouble(), stacklevel=2)
     with _changing:
         for _ in range(_threads - 1):
             _tasks.put(None)  # each helper ends after what was asked for before
@@ -129,9 +134,9 @@ def guard_blas() -> None:
     """Look whether BLAS is still on one thread, and put it back.
 
     Warns:
-        UserWarning: it was not; or several threads compute and it cannot be limited.
+        UserWarning: it was not.
     """
-    sentence = blas.guard() or (blas.trouble() if _threads > 1 else "")
+    sentence = blas.guard()
     if sentence:
         warnings.warn(sentence, stacklevel=3)
 
