@@ -5,6 +5,8 @@ rules the op table checks to second order, on the same fast forms.
 """
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -37,11 +39,15 @@ def draw(shape, dtype, seed=0):
 
 
 def same(fast, plain, dtype, count=1):
-    """Equal but for rounding in sums of `count` terms."""
+    """Equal but for rounding in sums of `count` terms of size 1.
+
+    Added one after another, each addition rounds a sum that has grown to the root of the number of
+    terms so far: on average together a fifth of `count` roundings.
+    """
     assert isinstance(fast, (np.ndarray, np.generic)) and fast.dtype == plain.dtype == dtype
     assert fast.shape == plain.shape
     np.testing.assert_allclose(fast, plain, rtol=1e-5 if dtype == "float32" else 1e-13,
-                               atol=20 * np.finfo(dtype).eps * count ** 0.5)
+                               atol=np.finfo(dtype).eps * max(20 * count ** 0.5, count))
 
 
 def factors(shape, dtype):
@@ -150,7 +156,8 @@ def test_the_convolution_family_in_blocks(size, kernel, stride, padding, dtype):
         for a, b in ((x, y), (x[::-1], np.asfortranarray(y))):
             same(FAST.conv2d(a, w, g), PLAIN.conv2d(a, w, g), dtype, 200)
             same(FAST.conv_transpose2d(b, w, g), PLAIN.conv_transpose2d(b, w, g), dtype, 200)
-            same(FAST.conv2d_weight(a, b, g), PLAIN.conv2d_weight(a, b, g), dtype, 2000)
+            same(FAST.conv2d_weight(a, b, g), PLAIN.conv2d_weight(a, b, g), dtype,
+                 max(images * math.prod(g.out_size), 1))
         rows = PLAIN.patches(x, g)
         same(FAST.patches(x, g), rows, dtype)
         same(FAST.fold(rows, g, channels), PLAIN.fold(rows, g, channels), dtype, 20)
@@ -177,7 +184,8 @@ def test_the_convolution_family_by_winograd(monkeypatch, size, kernel, stride, p
             for one, other in zip(results, plain):
                 assert one.dtype == other.dtype and one.shape == other.shape
                 error = np.linalg.norm(one - other) / np.linalg.norm(other)
-                assert error < (10 if m + r < 6 else 100) * np.finfo(dtype).eps
+                # Up to 9 and 42 roundings, by the order of the sums within BLAS; wrong is 1e-3 on.
+                assert error < (40 if m + r < 6 else 200) * np.finfo(dtype).eps
 
 
 def test_winograd_is_chosen_where_it_was_measured_to_win():

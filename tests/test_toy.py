@@ -129,8 +129,8 @@ def test_both_penalties_at_once():
     x, y = mg.tensor(points()), mg.tensor(points(16)[8:])
     both = games.both_sides(critic, x, y, mg.stream("penalty")).item()
     assert both == pytest.approx((penalties.r1(critic, x) + penalties.r2(critic, y)).item(),
-                                 rel=1e-5)
-    assert both != pytest.approx(2 * penalties.r1(critic, x).item(), rel=1e-3)
+                                 rel=1e-4)
+    assert both != pytest.approx(2 * penalties.r1(critic, x).item(), rel=0.1)
 
 
 def test_the_rate_falls_to_zero_and_only_where_it_should():
@@ -154,7 +154,7 @@ def test_points_are_scaled_for_the_networks_alone():
     np.testing.assert_allclose(made.sample(z), 4 * plain)
     np.testing.assert_allclose(made.levels(*np.meshgrid([4.0, 8], [0.0])).ravel(),
                                made.critic(mg.tensor([[1, 0], [2, 0]], dtype="float32")).numpy()
-                               .ravel(), rtol=1e-6)
+                               .ravel(), rtol=1e-4)
 
 
 # Runs.
