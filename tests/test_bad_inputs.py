@@ -221,6 +221,9 @@ bad("batch_norm, no bias", lambda: ops.batch_norm(x2, x1, None), "beta", "NoneTy
 bad("batch_norm, eps", lambda: ops.batch_norm(x2, x1, x1, eps=None), "eps", "None")
 bad("batch_norm, a negative eps", lambda: ops.batch_norm(x2, x1, x1, eps=-1.0), "eps", "-1.0")
 bad("batch_norm, integers", lambda: ops.batch_norm(whole, x1, x1), "x", "astype")
+bad("batch_norm, one value a channel", lambda: ops.batch_norm(
+    Tensor(np.ones((1, 3), "f")), x1, x1), "x", "(1, 3)")
+bad("batch_norm, a vector", lambda: ops.batch_norm(x1, x1, x1), "x", "(3,)")
 bad("layer_norm, bias", lambda: ops.layer_norm(x2, x1, x3), "beta", "(2, 3, 4)")
 bad("instance_norm, three axes", lambda: ops.instance_norm(x3, x1, x1), "x", "(2, 3, 4)")
 bad("instance_norm, one pixel", lambda: ops.instance_norm(

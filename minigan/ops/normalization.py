@@ -123,8 +123,15 @@ def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Ten
     """Normalise each channel over the batch (Ioffe and Szegedy 2015, algorithm 1).
 
     x: (N, ..., C), statistics over all axes but the last; gamma, beta: (C,).
+
+    Raises:
+        ValueError: there is one value a channel, whose normalised value is 0 whatever it was; or a
+            shape does not fit.
     """
     _check("batch_norm", x, gamma, beta, eps)
+    if math.prod(x.shape[:-1]) == 1:
+        raise ValueError(f"batch_norm: x of shape {x.shape} has one value a channel; statistics "
+                         f"need 2 or more")
     return standardize(x, *moments(x, tuple(range(x.ndim - 1))), gamma, beta, eps)
 
 
