@@ -10,7 +10,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from minigan import engine, plot
+import minigan as mg
+from minigan import engine, nn, plot
 from minigan.backend import Stream, get
 from minigan.bench import (cells, floor, operations, ours, pairs, quiet, report, sides, steady,
                            suite, worker, workloads)
@@ -131,7 +132,15 @@ def test_a_load_describes_the_geometry():
 
 def test_layers_that_no_rival_knows_are_refused():
     with pytest.raises(ValueError, match="does not know the layer Sigmoid"):
-        workloads.prepare("gan:paper", 2)
+        workloads.describe(nn.Sequential(nn.Sigmoid()), mg.tensor([[1.0]]))
+    assert "does not know the layer" in workloads.prepare("gan:paper", 2)["unknown"]
+    assert workloads.prepare("gan:seed", 2)["unknown"] is None
+
+
+def test_our_side_is_timed_where_no_rival_knows_a_layer():
+    plan = suite.Plan(1, pairs=1, turn=0.001, keep_busy=True)
+    own, rival = suite.steps(["gan:paper"], [2], ["minigan", "torch"], plan)
+    assert own["ms"] > 0 and "a rival does not know the layer" in rival["missing"]
 
 
 def products_of(name, batch):
@@ -430,7 +439,7 @@ def test_other_rivals_compute_the_same(name, monkeypatch):
 # Reports.
 
 def result(rival=None, workload="gan:seed", **more):
-    base = {"workload": workload, "batch": 64, "side": "numpy", "rival": rival, "processor": "P",
+    base = {"workload": workload, "batch": 64, "side": "minigan", "rival": rival, "processor": "P",
             "threads": 2, "blas": "B", "python": "3", "pairs": 21, "discarded": 1, "busy": 0,
             "others": 0.02, "ms": 2.0}
     if rival:
@@ -456,8 +465,8 @@ def test_the_table_has_a_row_a_workload_and_reasons_under_it():
                                         "missing": "no such package"},
             result(workload="dcgan:wide28", busy=3), result("torch", "dcgan:wide28", ratio=1.25)]
     lines = report.table(rows).splitlines()
-    assert lines[0] == ("| workload | batch | numpy, ms | floor, ms | numpy / torch | numpy / jax "
-                        "| MB above import |")
+    assert lines[0] == ("| workload | batch | minigan, ms | floor, ms | minigan / torch | "
+                        "minigan / jax | MB above import |")
     assert lines[2] == ("| gan:seed | 64 | 2 | 1 (50%) | 0.80 (0.70 to 0.90) | - | "
                         "8, torch 100 |")
     assert lines[3].startswith("| dcgan:wide28 | 64 | 2* | 1 (50%) | 1.25 (0.70 to 0.90) |  |")
@@ -470,6 +479,30 @@ def test_the_table_has_a_row_a_workload_and_reasons_under_it():
 def test_a_later_row_replaces_an_earlier_one():
     assert "0.66" in report.table([result(), result("torch"), result("torch", ratio=0.66)])
     assert len(report.latest([result("torch"), result("torch"), result("torch", batch=16)])) == 2
+
+
+def test_results_of_before_are_read_under_present_names(tmp_path):
+    """minigan's sides were named after their backends once."""
+    path = tmp_path / "old.jsonl"
+    for row in (result(), result("torch"), result("numpy+plain"), result("numpy-eager")):
+        report.add({**row, "side": "numpy"}, path)
+    rows = report.load(path)
+    assert {row["side"] for row in rows} == {"minigan"}
+    assert [row["rival"] for row in rows] == [None, "torch", "minigan+plain", "minigan-eager"]
+    if sides.RIVALS.is_dir():
+        kept = report.load(sides.RIVALS.parent / "results" / "steps.jsonl")
+        assert {row["side"] for row in kept} == {"minigan"}
+
+
+def test_a_reason_is_said_once_for_all_whom_it_concerns():
+    gone = {"missing": "No module named 'torch'"}
+    rows = [row for load in ("gan:seed", "dcgan:wide28") for row in (
+        result(workload=load), {**result("torch", load), **gone},
+        {**result("torch-tuned", load), **gone})]
+    for row in rows:
+        row.pop("ratio", None)
+    notes = [line for line in report.table(rows).splitlines() if line.startswith("-:")]
+    assert notes == ["-: torch, torch-tuned: No module named 'torch'"]
 
 
 def test_the_picture_shows_every_ratio():
@@ -499,22 +532,22 @@ def test_a_suite_of_two_sides(rivals):
     (rivals / "by_hand.py").write_text(RIVAL + "def build(load, form):\n"
                                        "    return lambda i: (1.0, 2.0)")
     plan = suite.Plan(1, pairs=1, turn=0.001, keep_busy=True, rivals=rivals)
-    first, wrong, absent = suite.steps(["gan:seed"], [2], ["numpy", "by-hand", "torch"], plan)
+    first, wrong, absent = suite.steps(["gan:seed"], [2], ["minigan", "by-hand", "torch"], plan)
     assert first["ms"] > 0 and first["above_mb"] >= 0 and 0 < first["floor_ms"]
     assert first["versions"]["numpy"] == np.__version__ and first["threads"] == 1
-    assert "something else than numpy" in wrong["missing"] and "clone" in absent["missing"]
+    assert "something else than minigan" in wrong["missing"] and "clone" in absent["missing"]
 
 
 def test_the_overhead_of_a_penalty():
     plan = suite.Plan(1, pairs=1, turn=0.001, keep_busy=True)
-    row, = suite.overhead(["wgan-gp:seed"], 2, ["numpy"], plan)
-    assert row["rival"] == "numpy+plain" and row["ratio"] > 0
-    assert "numpy: penalty / plain" in report.table([row])
+    row, = suite.overhead(["wgan-gp:seed"], 2, ["minigan"], plan)
+    assert row["rival"] == "minigan+plain" and row["ratio"] > 0
+    assert "minigan: penalty / plain" in report.table([row])
 
 
 def test_a_long_run_in_blocks(monkeypatch):
     monkeypatch.setattr(steady, "BLOCKS", 4)
-    row, = steady.flat(["gan:seed"], 2, "numpy", 8, suite.Plan(1, pairs=1))
+    row, = steady.flat(["gan:seed"], 2, "minigan", 8, suite.Plan(1, pairs=1))
     assert row["at"] == [2, 4, 6, 8] and min(row["ms_of_blocks"]) > 0
     assert row["time_growth"] == row["ms_of_blocks"][3] / row["ms_of_blocks"][1]
     assert row["memory_growth_mb"] == row["mb_of_blocks"][3] - row["mb_of_blocks"][0] >= 0
@@ -529,15 +562,26 @@ def test_a_start_is_timed_from_a_new_process():
 
 def test_the_command_measures_prints_and_draws(tmp_path, capsys):
     out = tmp_path / "found"
-    assert main(["bench", "gan:seed", "--on", "numpy", "--threads", "1", "--batch-size", "2",
+    assert main(["bench", "gan:seed", "--on", "minigan", "--threads", "1", "--batch-size", "2",
                  "--pairs", "1", "--turn", "0.001", "--keep-busy", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "1 thread each, 1 pair a cell" in said and "| gan:seed | 2 |" in said
     assert [row["workload"] for row in report.load(tmp_path / "found.jsonl")] == ["gan:seed"]
 
 
+def test_rivals_that_are_missing_are_said_once(tmp_path, capsys):
+    (tmp_path / "rivals").mkdir()
+    for on, status in (("minigan,torch,jax", 0), ("torch,jax", 1)):
+        assert main(["bench", "gan:seed", "dcgan:small", "--on", on, "--threads", "1",
+                     "--batch-size", "2", "--pairs", "1", "--turn", "0.001", "--keep-busy",
+                     "--rivals", str(tmp_path / "rivals"), "--out", str(tmp_path / on)]) == status
+        said = capsys.readouterr().out
+        assert said.count("pytorch.py is not there") == 1 + (status == 1) * 2, said
+        assert said.count("jax_jit.py is not there") == (status == 0)
+
+
 def test_a_quiet_command_prints_the_table_only(tmp_path, capsys):
-    assert main(["bench", "gan:seed", "--on", "numpy", "--threads", "1", "--batch-size", "2",
+    assert main(["bench", "gan:seed", "--on", "minigan", "--threads", "1", "--batch-size", "2",
                  "--pairs", "1", "--turn", "0.001", "--keep-busy", "--quiet", "--out",
                  str(tmp_path / "found")]) == 0
     said = capsys.readouterr()
@@ -552,7 +596,7 @@ def test_the_command_shows_a_file(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--on", "numpy,tensorflow"], "--on: 'tensorflow' is unknown; known are numpy, numpy-eager"),
+    (["--on", "minigan,tensorflow"], "'tensorflow' is unknown; known are minigan, minigan-eager"),
     (["--on", "numpy,numpy"], "each once"), (["gan:none"], "workload 'gan:none' is unknown"),
     (["--batch-size", "1"], "--batch-size must be whole numbers of 2 or more"),
     (["--batch-size", "16,x"], "--batch-size must be"),
@@ -577,7 +621,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(arguments, words, tmp_
 
 def test_a_row_as_a_line():
     assert bench.progress(result("torch")) == (
-        "gan:seed, batch 64, numpy / torch: 0.800 (0.70 to 0.90), 2 / 2.5 ms (21 pairs, "
+        "gan:seed, batch 64, minigan / torch: 0.800 (0.70 to 0.90), 2 / 2.5 ms (21 pairs, "
         "1 discarded)")
     assert bench.progress({**result("jax"), "missing": "why"}).endswith("jax: - (why)")
 

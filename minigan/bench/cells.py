@@ -13,7 +13,7 @@ from typing import Any
 
 import minigan
 from minigan.bench import worker
-from minigan.bench.sides import SIDES, place
+from minigan.bench.sides import SIDES, is_rival, place
 from minigan.bench.workloads import CHECKED
 
 LIMITS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS")
@@ -36,6 +36,8 @@ class Cell:
     def __init__(self, side: str, load: dict[str, Any], threads: int,
                  rivals: Path | None = None) -> None:
         self.side, self.name = side, load["name"]
+        if load.get("unknown") and is_rival(side):
+            raise Missing(load["unknown"])
         try:
             module = place(side, rivals)
         except FileNotFoundError as error:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minigan import plot
+from minigan.bench.sides import present
+from minigan.console import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Row = dict[str, Any]
 Key = tuple[str, int]
+Notes = dict[str, dict[str, None]]  # why something was not measured, and which sides that are
 FACTS = ("processor", "threads", "blas", "python")
 
 
@@ -33,8 +36,9 @@ def load(path: Path) -> list[Row]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
-            row["workload"], row["side"]
-        except (ValueError, KeyError, TypeError):
+            row["workload"]
+            row["side"], row["rival"] = present(row["side"]), present(row.get("rival"))
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise ValueError(f"{path}, line {number}, is no row of minigan bench") from None
         rows.append(row)
     return rows
@@ -57,7 +61,7 @@ def table(rows: list[Row]) -> str:
     by_key: dict[Key, dict[Any, Row]] = {}
     for row in rows:
         by_key.setdefault((row["workload"], row["batch"]), {})[row["rival"]] = row
-    notes: dict[str, None] = {}
+    notes: Notes = {}
     paired = any(str(rival).endswith("+plain") for rival in rivals)
     subject = "step" if paired else rows[0]["side"]
     head = ["workload", "batch", *([] if paired else [f"{subject}, ms", "floor, ms"]),
@@ -70,10 +74,10 @@ def table(rows: list[Row]) -> str:
                      + [_ratio(found.get(rival), notes) for rival in rivals]
                      + ([] if paired else [_memory(found)]))
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return "\n".join([text, "", *_legend(rows), *notes])
+    return "\n".join([text, "", *_legend(rows), *_said(notes)])
 
 
-def _time(found: dict[Any, Row], notes: dict[str, None]) -> str:
+def _time(found: dict[Any, Row], notes: Notes) -> str:
     row = found.get(None, {})
     if "ms" not in row:
         return _missing(row, notes)
@@ -86,7 +90,7 @@ def _floor(row: Row) -> str:
     return f"{row['floor_ms']:.3g} ({row['floor_ms'] / row['ms']:.0%})"
 
 
-def _ratio(row: Row | None, notes: dict[str, None]) -> str:
+def _ratio(row: Row | None, notes: Notes) -> str:
     if row is None:
         return ""
     if "ratio" not in row:
@@ -94,10 +98,16 @@ def _ratio(row: Row | None, notes: dict[str, None]) -> str:
     return f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})" + "*" * bool(row["busy"])
 
 
-def _missing(row: Row, notes: dict[str, None]) -> str:
+def _missing(row: Row, notes: Notes) -> str:
     if row:
-        notes[f"-: {row['rival'] or row['side']}: {row.get('missing', 'not measured')}"] = None
+        sides = notes.setdefault(row.get("missing", "not measured"), {})
+        sides[row["rival"] or row["side"]] = None
     return "-"
+
+
+def _said(notes: Notes) -> list[str]:
+    """A line a reason, with all whom it keeps out."""
+    return [f"-: {', '.join(sides)}: {reason}" for reason, sides in notes.items()]
 
 
 def _memory(found: dict[Any, Row]) -> str:
@@ -122,9 +132,10 @@ def _legend(rows: list[Row]) -> list[str]:
              + "".join(f"; {name} {version}" for name, version in versions.items())]
     if pairs:
         discarded = sum(row.get("discarded", 0) for row in rows)
-        count = f"{min(pairs)}" + f" to {max(pairs)}" * (max(pairs) > min(pairs))
-        lines.append(f"Medians of {count} pairs in turn, ranges of the ratio "
-                     f"in brackets; {discarded} pairs discarded because others were computing"
+        least = f"{min(pairs)} to " * (max(pairs) > min(pairs))
+        lines.append(f"Medians of {least}{plural(max(pairs), 'pair')} in turn, ranges of the ratio "
+                     f"in brackets; {plural(discarded, 'pair')} discarded because others were "
+                     f"computing"
                      + (f"; others used {max(others):.2f} cores at most (median of a row)"
                         if others else ""))
     if square:
@@ -139,28 +150,28 @@ def start_table(rows: list[Row]) -> str:
     """From a new process to the first step."""
     lines = ["| workload | import of NumPy, ms | + minigan | to the first step's end |",
              "| --- | --- | --- | --- |"]
-    notes: dict[str, None] = {}
+    notes: Notes = {}
     for row in rows:
         if "first_step_ms" in row:
             lines.append("| {workload} | {numpy_import_ms:.0f} | {import_ms:.0f} | "
                          "{first_step_ms:.0f} |".format(**row))
         else:
             lines.append(f"| {row['workload']} | | | {_missing(row, notes)} |")
-    return "\n".join([*lines, "", *_legend(rows), *notes])
+    return "\n".join([*lines, "", *_legend(rows), *_said(notes)])
 
 
 def flat_table(rows: list[Row]) -> str:
     """Long runs: the last quarter beside the second."""
     lines = ["| workload | steps | ms a step | last / second quarter | MB gained after the first |",
              "| --- | --- | --- | --- | --- |"]
-    notes: dict[str, None] = {}
+    notes: Notes = {}
     for row in rows:
         if "at" in row:
             lines.append(f"| {row['workload']} | {row['steps']} | {row['ms_of_blocks'][-1]:.3g} | "
                          f"{row['time_growth']:.3f} | {row['memory_growth_mb']:.1f} |")
         else:
             lines.append(f"| {row['workload']} | {row['steps']} | {_missing(row, notes)} | | |")
-    return "\n".join([*lines, "", *_legend(rows), *notes])
+    return "\n".join([*lines, "", *_legend(rows), *_said(notes)])
 
 
 def picture(rows: list[Row]) -> Figure | None:

@@ -21,9 +21,9 @@ class Side:
 
 
 SIDES = {
-    "numpy": Side("minigan.bench.ours", "numpy captured", "minigan on NumPy, as minigan train"),
-    "numpy-eager": Side("minigan.bench.ours", "numpy", "the same op by op"),
-    "cupy": Side("minigan.bench.ours", "cupy", "minigan on CuPy, timed with device events"),
+    "minigan": Side("minigan.bench.ours", "numpy captured", "on NumPy, as minigan train does it"),
+    "minigan-eager": Side("minigan.bench.ours", "numpy", "the same op by op"),
+    "minigan-cupy": Side("minigan.bench.ours", "cupy", "on CuPy, timed with device events"),
     "by-hand": Side("by_hand.py", "numpy", "gan:seed written by hand in NumPy, no engine"),
     "torch": Side("pytorch.py", "plain", "PyTorch as the tutorials write it"),
     "torch-tuned": Side("pytorch.py", "tuned", "PyTorch with the discriminator frozen in the "
@@ -32,6 +32,9 @@ SIDES = {
     "jax": Side("jax_jit.py", "jit", "the whole step under jax.jit"),
     "autograd": Side("hips_autograd.py", "plain", "HIPS/autograd, dense networks only"),
 }
+
+# What minigan's sides were called once, in results that are kept.
+EARLIER = {"numpy": "minigan", "numpy-eager": "minigan-eager", "cupy": "minigan-cupy"}
 
 
 def check(names: list[str]) -> None:
@@ -43,6 +46,19 @@ def check(names: list[str]) -> None:
         raise ValueError(f"--on must name one side or more, each once, got {','.join(names)!r}")
 
 
+def present(name: str | None) -> str | None:
+    """The present name of a side, also with an ending as in "numpy+plain"; None stays None."""
+    if name is None:
+        return None
+    side, plus, ending = name.partition("+")
+    return EARLIER.get(side, side) + plus + ending
+
+
+def is_rival(name: str) -> bool:
+    """Whether a side is not minigan's own; it then comes from a file of its own."""
+    return SIDES[name].module.endswith(".py")
+
+
 def place(name: str, folder: Path | None = None) -> str:
     """The module of a side, or its file.
 
@@ -50,7 +66,7 @@ def place(name: str, folder: Path | None = None) -> str:
         FileNotFoundError: its file is not there; says where rivals are.
     """
     side = SIDES[name]
-    if not side.module.endswith(".py"):
+    if not is_rival(name):
         return side.module
     path = (folder or RIVALS) / side.module
     if not path.is_file():

@@ -50,7 +50,7 @@ def start(names: list[str], batch: int, plan: Plan) -> Iterator[dict[str, Any]]:
             return splits[-1][2] * 1e3
 
         turn()  # compiles what was not compiled, reads the files into memory
-        row = {"workload": name, "batch": batch, "side": "numpy", "rival": None}
+        row = {"workload": name, "batch": batch, "side": "minigan", "rival": None}
         try:
             found = measure([turn], plan.pairs, _with_children, plan.keep_busy).summary()
         except ValueError as busy:

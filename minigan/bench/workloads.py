@@ -68,16 +68,26 @@ def images(*shape: int) -> np.ndarray:
 
 
 def prepare(name: str, batch: int) -> dict[str, Any]:
-    """The load of a workload: all that a rival needs."""
+    """The load of a workload: all that a rival needs.
+
+    unknown: why there is nothing for a rival, or None; our own side needs the name and the images.
+    """
     model, (_, _, plain) = build(name), split(name)
     critic = model.name == "wgan-gp"
     s = model.settings
     latent, penalty = Stream(SEED, "latent"), Stream(SEED, "penalty")
-    with no_grad():
-        start = Tensor(default().zeros((2, s.latent_size), "float32"))
-        generator = describe(model.generator, start)
-        discriminator = describe(model.discriminator, model.generator.eval()(start))
+    generator: list[dict[str, Any]] = []
+    discriminator: list[dict[str, Any]] = []
+    unknown = None
+    try:
+        with no_grad():
+            start = Tensor(default().zeros((2, s.latent_size), "float32"))
+            generator = describe(model.generator, start)
+            discriminator = describe(model.discriminator, model.generator.eval()(start))
+    except ValueError as error:
+        unknown = str(error)
     return {
+        "unknown": unknown,
         "name": name, "task": "critic" if critic else "gan", "batch": batch, "shape": model.shape,
         "latent": s.latent_size, "learning_rate": s.learning_rate, "betas": (s.beta1, s.beta2),
         "eps": 1e-8, "penalty": 0.0 if plain or not critic else s.penalty,

@@ -10,7 +10,7 @@ from minigan.commands.options import add_quiet, count, path, positive, suggest, 
 from minigan.console import plural, remark
 
 HELP = "measure training steps beside rivals"
-SIDES = "numpy,torch,torch-tuned,torch-compiled,jax,autograd,by-hand"
+SIDES = "minigan,torch,torch-tuned,torch-compiled,jax,autograd,by-hand"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Time training steps: one process a cell, two in turn, and only the ratio within a pair "
         "counts. Pairs during which other processes used more than "
-        f"{QUIET} cores are discarded. Rivals: "
+        f"{QUIET} cores are discarded. A rival that is not installed, or does not know a network, "
+        "has no numbers and its reason under the table; the exit status is 1 only if nothing at "
+        "all could be measured. Sides: "
         + "; ".join(f"{name} ({side.about})" for name, side in known.items()) + ".")
     what = parser.add_argument("workloads", metavar="MODEL:PRESET", nargs="*", help="what to "
                                f"measure (default: {' '.join(WORKLOADS)}; {UNLISTED} is a net that "
@@ -71,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
         for row in measurements(options):
             rows.append(row)
             report.add(row, lines)
-            remark(progress(row))
+            if "missing" not in row or not row["rival"]:  # why a rival is missing, the table says
+                remark(progress(row))
     remark("")
     print(report.table(rows))
     figure = report.picture(rows)
@@ -86,7 +89,7 @@ def measurements(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Check all options, say what will happen, then give the rows one by one."""
     from minigan.backend.threads import default_threads
     from minigan.bench import Plan, ops, overhead, sides, steady, steps, workloads
-    on = options.on.split(",")
+    on = [str(sides.present(name)) for name in options.on.split(",")]
     sides.check(on)
     batches = batch_sizes(options.batch_size)
     if not 0 < options.turn <= 60:
@@ -133,12 +136,13 @@ def progress(row: dict[str, Any]) -> str:
     if "missing" in row:
         return f"{whom}: - ({row['missing']})"
     if "at" in row:
-        return (f"{whom}: {row['steps']} steps, last / second quarter {row['time_growth']:.3f}, "
+        steps = plural(row["steps"], "step")
+        return (f"{whom}: {steps}, last / second quarter {row['time_growth']:.3f}, "
                 f"{row['memory_growth_mb']:+.1f} MB")
     if "first_step_ms" in row:
         return (f"{whom}: first step ends {row['first_step_ms']:.0f} ms after start, import "
                 f"{row['import_ms']:.0f}")
-    quiet = f"{row['pairs']} pairs, {row['discarded']} discarded" + (
+    quiet = f"{plural(row['pairs'], 'pair')}, {row['discarded']} discarded" + (
         f", {row['busy']} busy" if row["busy"] else "")
     if row["rival"] is None:
         floor = f", floor {row['floor_ms']:.3g} ms" if "floor_ms" in row else ""
