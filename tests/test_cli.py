@@ -418,13 +418,14 @@ def test_json_and_check_of_evaluate(run):
     status, out, err = run("evaluate", "out", "--n", "200", "--check")
     assert (status, err) == (1, "") and "the digit test fails at" in out
 
-    def passing(*arguments):
+    def passing(*arguments, **settings):
         return Evaluation(True, ["well done"], Path("a.json"), Path("a.png"))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "evaluate", passing)
         assert run("evaluate", "out", "--check")[0] == 0
-        patch.setattr(training, "evaluate", lambda *arguments: passing()._replace(passed=None))
+        patch.setattr(training, "evaluate",
+                      lambda *arguments, **settings: passing()._replace(passed=None))
         status, _, err = run("evaluate", "out", "--check")
         assert status == 2 and "--check: nothing that was measured has a bound" in err
         assert run("evaluate", "out")[0] == 0

@@ -1,6 +1,7 @@
-"""`minigan evaluate RUN`: how good a run's digits are, in numbers that a bad set cannot pass.
+"""`minigan evaluate RUN`: how good a run's samples are, in numbers that a bad set cannot pass.
 
-Of a run on stacked-mnist it counts modes, and goes on where it was stopped.
+Digits are recognised; of stacked ones it counts modes, and goes on where it was stopped; other
+pictures are compared with the data: copies, spread, distances.
 """
 
 from __future__ import annotations
@@ -8,24 +9,26 @@ from __future__ import annotations
 import argparse
 
 from minigan.commands.options import (add_backend, add_json, add_quiet, add_run, count, natural,
-                                      run_of)
+                                      path, run_of)
 
-HELP = "judge the digits of a finished run"
+HELP = "judge the samples of a finished run"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and which samples of it."""
     add_run(parser, "a run folder or a checkpoint file")
-    parser.add_argument("--n", type=count, help="how many samples to judge (default: 5000; "
-                        "26000 of stacked digits)")
+    parser.add_argument("--n", type=count, help="how many samples to judge (default: 5000 "
+                        "digits, 26000 of stacked digits, 2000 of other pictures)")
     parser.add_argument("--seed", type=natural, default=0, help="of the samples")
+    parser.add_argument("--data-dir", type=path, help="where the files of its data set are "
+                        "(default: where they were)")
     add_backend(parser)
     parser.add_argument("--check", action="store_true", help="exit status 1 if a bound is missed, "
                         "such as those of the digit test; without it a missed bound is a finding "
                         "and the status 0")
     add_json(parser, "the record, which is also in evaluation.json: minigan, model, preset, data, "
-             "step, weights, n, seed, and what was measured; of digits passed, failed and rows "
-             "(part, name, value, n, bound, floor, passed, note), of stacked digits counts")
+             "step, weights, n, seed, lines (the report), and what was measured: passed, failed, "
+             "rows (part, name, value, n, bound, floor, passed, note), of stacked digits counts")
     add_quiet(parser, "the report")
     parser.add_argument("--raw", action="store_true", help="judge the generator's own weights, not "
                         "their moving average")
@@ -39,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
     use_threads()
     if options.backend:
         minigan.use(options.backend)
-    found = evaluate(run_of(options), options.n, options.seed, options.raw)
+    found = evaluate(run_of(options), options.n, options.seed, options.raw,
+                     data_dir=options.data_dir)
     if options.json:
         print(found.record.read_text(encoding="utf-8"))
     else:

@@ -38,7 +38,7 @@ COPIES_WIN = "rewards copying: see the copy row"
 BOUNDS = {"recognised": 0.5, "least class": 0.03, "precision": 0.6, "recall": 0.5,
           "copies, median": 0.9, "copies, near": 0.03, "label right": 0.8,
           "label right, worst digit": 0.6, "spread, worst digit": 0.8}
-UPPER = {"copies, near"}  # the value must not be above the bound
+UPPER = {"copies, near", "alike", "error"}  # the value must not be above the bound
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
-"""How good a trained model's digits are, as text, JSON and a picture: the digit test of a run, or
-where digits were stacked, the modes that it finds (`stacked`).
+"""How good a trained model's samples are, as text, JSON and a picture.
+
+Of MNIST digits the digit test (`minigan.metrics.digits`), of stacked ones the modes (`stacked`), of
+any other pictures the picture test (`minigan.metrics.pictures`).
 
     print("\\n".join(evaluate("runs/gan-001").lines))
 """
@@ -14,10 +16,14 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 import numpy as np
 
 from minigan import data, files, plot
-from minigan.data.places import user_path
+from minigan.data.places import last_part, user_path
 from minigan.data.stacked import BASES
+from minigan.models.catalog import Maker
 from minigan.models.model import Model
-from minigan.training.loading import Loaded, load
+from minigan.training.classes import as_trained
+from minigan.training.judging import judge, nearest_by_class
+from minigan.training.loading import Loaded, load, load_data
+from minigan.training.resuming import check_data
 from minigan.training.stacked import count, forget, picture_of_counts, report
 
 if TYPE_CHECKING:  # the metrics are imported when somebody evaluates: training needs none
@@ -25,6 +31,7 @@ if TYPE_CHECKING:  # the metrics are imported when somebody evaluates: training 
 
 FLOORS_N = 5_000        # samples that the digit test's floors are of
 STACKED_N = 26_000      # samples of stacked digits in most papers
+PICTURES_N = 2_000      # samples of other pictures
 NAMES = ("digits", "mnist")
 COLUMNS, PAIRS = 10, 20  # of each half of the picture
 
@@ -39,45 +46,84 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(run: str | os.PathLike[str], n: int | None = None, seed: int = 0, raw: bool = False,
-             bounds: Mapping[str, float] | None = None) -> Evaluation:
-    """Run the digit test (`minigan.metrics.digits`) on n samples of a run of MNIST digits, or count
-    the modes (`minigan.metrics.stacked`) of a run of stacked ones.
+             bounds: Mapping[str, float] | None = None, images: data.Images | None = None,
+             data_dir: str | os.PathLike[str] | None = None, model: Maker | None = None
+             ) -> Evaluation:
+    """Judge n samples of a run: by the digit test where it was trained on MNIST digits of 28x28, by
+    the modes that it finds (`minigan.metrics.stacked`) on stacked ones of 28x28, else by the
+    picture test (`minigan.metrics.pictures`).
 
-    Writes evaluation.json and evaluation.png, samples with their nearest training digits or how
-    often each mode came, into the run folder, or beside the checkpoint file. Everything it compares
-    with is in the package. Stopped while it counts modes, it goes on from there the next time.
+    Writes evaluation.json and evaluation.png, samples with their nearest training pictures or how
+    often each mode came, into the run folder, or beside the checkpoint file. What digits are
+    compared with is in the package; other pictures are compared with the run's own data, and with
+    the test part of a known set where that is here. A model that starts from pictures is judged by
+    how far what it makes of them is from the truth. Stopped while it counts modes, it goes on from
+    there the next time.
 
-    run: a run folder or a checkpoint file. n: by default 5,000, the digit test's, or 26,000 stacked
-    ones, as in papers. seed: of the samples. raw: the generator's own weights,
+    run: a run folder or a checkpoint file. n: by default 5,000 digits, 26,000 stacked ones, as in
+    papers, 2,000 of other pictures. seed: of the samples. raw: the generator's own weights,
     where the model also keeps their moving average. bounds: by a row's name, in place of the
-    test's own. Conditional models are asked for all digits in turn.
+    test's own. images: what the run was trained on, where `minigan.data.load` cannot find it again;
+    data_dir: where it shall look, if not where it did. model: as in `load`. Conditional models are
+    asked for all digits in turn, or for classes as they come in the data.
 
     Raises:
-        FileNotFoundError, ValueError: as `load`; the model makes no MNIST digits, or starts from
-            training images, so that it could not but copy; too few samples; an unknown bound.
+        FileNotFoundError, ValueError: as `load`; the data are not here, or not those of the run;
+            too few samples; an unknown bound.
     """
     run = user_path(run)
-    trained, folder = load(run), run if run.is_dir() else run.parent
-    model, config = trained.model, trained.config
-    stacked = config["data"] in BASES
-    _check(trained, stacked)
-    if stacked and bounds:
+    trained, folder = load(run, model), run if run.is_dir() else run.parent
+    generator, config = trained.model, trained.config
+    kind = _kind(trained)
+    if kind == "stacked" and bounds:
         raise ValueError("bounds: those of the digit test, and modes of stacked digits have none")
-    n = n or (STACKED_N if stacked else FLOORS_N)
-    weights = "own weights" if raw or model.ema is None else "moving average"
-    what = (f"{config['model']} {config['preset']} trained on {config['data']}, step "
+    n = n or {"stacked": STACKED_N, "digits": FLOORS_N, "pictures": PICTURES_N}[kind]
+    weights = "own weights" if raw or generator.ema is None else "moving average"
+    named = last_part(config["data"])
+    what = (f"{config['model']} {config['preset']} trained on {named}, step "
             f"{config['step']:,}: {n:,} samples of the generator's {weights}, seed {seed}")
-    passed, lines, figures, drawn = (_modes(trained, folder, n, seed, raw, what) if stacked else
-                                     _digits(trained, n, seed, raw, bounds, what))
+    if kind == "stacked":
+        passed, lines, figures, drawn = _modes(trained, folder, n, seed, raw, what)
+    elif kind == "digits":
+        passed, lines, figures, drawn = _digits(trained, n, seed, raw, bounds, what)
+    else:
+        known = _training(trained, images, data_dir)
+        passed, lines, figures, drawn = judge(trained, known, n, seed, raw, bounds, what)
     record, picture = folder / "evaluation.json", folder / "evaluation.png"
     plot.save(drawn, picture)
     files.write(record, json.dumps({
         "minigan": config["minigan"], "model": config["model"], "preset": config["preset"],
-        "data": config["data"], "step": config["step"], "weights": weights, "n": n,
-        "seed": seed, **figures}, indent=1).encode())
-    if stacked:
+        "data": named, "step": config["step"], "weights": weights, "n": n,
+        "seed": seed, **figures, "lines": [what, *lines]}, indent=1).encode())
+    if kind == "stacked":
         forget(folder)
     return Evaluation(passed, [what, *lines], record, picture)
+
+
+def _kind(trained: Loaded) -> str:
+    """Which test is a run's: "digits", "stacked" or "pictures"."""
+    model, config = trained.model, trained.config
+    source = config["source"]
+    name = source["name"] if source else config["data"]
+    starts_from_images = type(model).inputs_from is not Model.inputs_from
+    if name in BASES and model.shape == (28, 28, 3) and not starts_from_images:
+        return "stacked"
+    if name in NAMES and model.shape == (28, 28, 1) and not starts_from_images:
+        return "digits"
+    return "pictures"
+
+
+def _training(trained: Loaded, images: data.Images | None,
+              data_dir: str | os.PathLike[str] | None) -> data.Images:
+    """What a run was trained on, again."""
+    config = trained.config
+    if images is None and not config["source"]:
+        raise ValueError(f"images: the run was trained on pictures that were made in Python, "
+                         f"{config['data']!r}; evaluate(RUN, images=...) in Python takes them")
+    found = load_data(config, data_dir) if images is None else as_trained(images, config)
+    if "data_crc32" in config:
+        check_data(found, config)
+    return found
 
 
 Found = tuple[bool | None, list[str], dict[str, Any], Any]  # verdict, text, for JSON, Figure
@@ -109,19 +155,6 @@ def _modes(trained: Loaded, folder: Path, n: int, seed: int, raw: bool, what: st
     return None, lines, figures, picture_of_counts(first, counts, what)
 
 
-def _check(trained: Loaded, stacked: bool) -> None:
-    model, name = trained.model, trained.config["data"]
-    if model.shape != (28, 28, 3 if stacked else 1) or not (stacked or name in NAMES):
-        what = "judges count modes of stacked digits of 28x28x3" if stacked else (
-            "digit test judges MNIST digits of 28x28x1")
-        height, width, channels = model.shape
-        raise ValueError(f"run: the {what}; this run was trained on {name}, "
-                         f"{height}x{width}x{channels}")
-    if type(model).inputs_from is not Model.inputs_from:
-        raise ValueError(f"run: {model.name} starts from training images; the digit test, which "
-                         f"looks for copies of them, says nothing about it, nor do modes")
-
-
 def _picture(images: np.ndarray, digits: data.Images, result: DigitTest, title: str) -> Any:
     """Samples with the nearest training digit under each: the first ones, and the nearest ones."""
     def pairs(chosen: np.ndarray) -> np.ndarray:
@@ -137,14 +170,3 @@ def _picture(images: np.ndarray, digits: data.Images, result: DigitTest, title: 
          "of all samples the two nearest to a training 0, to a training 1, ..."],
         title, "A sample that differs from its training digit by noise or by a pixel's shift is a "
         "copy.", height=2.6)
-
-
-def nearest_by_class(distances: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Indices of the nearest of each class, by class, then of the second of each, and so on.
-
-    distances: (N,); classes: of the training images that they lead to, integers (N,).
-    """
-    order = np.lexsort((distances, classes))
-    ordered = classes[order]
-    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)  # within its class
-    return order[np.lexsort((ordered, rank))]

@@ -73,6 +73,20 @@ class Loaded:
         """What `sample` gives, as the trainer shows it: input, sample and truth side by side."""
         return side_by_side(*self._draw(n, **settings))
 
+    def translated(self, n: int, seed: int = 0, raw: bool = False,
+                   images: data.Images | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What a model that starts from images makes of n of them: inputs, samples and truths.
+
+        u8 (n, H, W, C) each; the samples are those of `sample`.
+
+        Raises:
+            ValueError: as `sample`; or the model starts from latents.
+        """
+        inputs, samples, truth = self._draw(n, None, seed, raw, images)
+        if truth is None:
+            raise ValueError(f"translated: {self.model.name} starts from latents, not from images")
+        return data.to_bytes(inputs.numpy()), samples, data.to_bytes(truth.numpy())
+
     def interpolate(self, rows: int = 8, columns: int = 10, labels: Any = None, seed: int = 0,
                     raw: bool = False) -> np.ndarray:
         """Walks by `slerp`, u8 (rows, columns, H, W, C): row i from latent i to latent i + 1.

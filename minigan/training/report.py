@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -45,6 +46,7 @@ pre {{ background: #f3f5f7; padding: .7rem 1rem; overflow-x: auto; font-size: .9
 {curves}
 <h2>The same latents over time</h2>
 <div class="row">{grids}</div>
+{evaluation}
 <h2>Settings</h2>
 {settings}
 <h2>Where it was computed</h2>
@@ -79,6 +81,7 @@ def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
         latest=_figure(folder.samples / "latest.png", f"step {step:,}{told}"),
         animation=_figure(folder.animation, "while it learned"),
         curves=_image(folder.losses, "loss curves"), grids="".join(over_time),
+        evaluation=_evaluation(folder),
         settings=_table({**config["settings"], "seed": config["seed"], "image shape":
                          " x ".join(map(str, config["shape"]))}),
         environment=_table({"minigan": config["minigan"], "backend": config["backend"],
@@ -94,6 +97,18 @@ def _warnings(folder: RunFolder, last: int) -> str:
                if "warning" in record and record["step"] <= last]
     return "\n".join(f'<p class="warning">Step {record["step"]:,}: '
                      f'{html.escape(str(record["warning"]))}.' for record in records)
+
+
+def _evaluation(folder: RunFolder) -> str:
+    """What `evaluate` has found and drawn, with the step that it judged; nothing before that."""
+    try:
+        record = json.loads((folder.path / "evaluation.json").read_text(encoding="utf-8"))
+        lines = [str(line) for line in record["lines"]]
+    except (OSError, ValueError, TypeError, KeyError):  # of an earlier version, or somebody else's
+        return ""
+    picture = _image(folder.path / "evaluation.png", "samples beside training pictures")
+    words = html.escape("\n".join(lines))
+    return f"<h2>Evaluation</h2>\n{picture}\n<pre>{words}</pre>"
 
 
 def _table(rows: Mapping[str, Any]) -> str:
