@@ -248,7 +248,7 @@ def test_the_loss_curves_show_every_loss(make, monkeypatch):
     run = make()
     for record in ({"step": 1, "a": 1.0, "seconds": 0.1}, {"step": 20, "a": 2.0, "b": 5.0}):
         run.folder.append_metrics(record)
-    run.pictures.draw_summary(run.numbers())
+    run.pictures.draw_summary({**run.numbers(), "step": 20})
     assert drawn["series"] == {"a": ([1, 20], [1.0, 2.0]), "b": ([20], [5.0])}
     assert drawn["caption"] == run.model.normal_curve and drawn["title"] == "gan seed"
 
