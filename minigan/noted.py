@@ -150,10 +150,11 @@ class Noted:
         """
         key = what if key is None else key
         if key not in self._known:
+            answer = _answered(ask)
             self._known.add(key)
             self._questions.append(what)
             self._asked.append(ask)
-            self._answers.append(_answered(ask))
+            self._answers.append(answer)
             self._putting.append(put)
 
     def _attributes(self, name: str, owner: Any, anew: Container[str]) -> None:
@@ -239,10 +240,14 @@ class Noted:
             return
         for key in attributes:
             of_class = getattr(type(value), key, None)
-            if key in vars(value) or isinstance(of_class, (property, *PLAIN)) and (
-                    of_class is not None):
+            if key in vars(value):
+                self._value(f"{key} of {name}", vars(value)[key])
+            elif of_class is None or not isinstance(of_class, (property, *PLAIN)):
+                continue
+            try:
                 self._attribute(f"{key} of {name}", value, key)
-                self._value(f"{key} of {name}", vars(value).get(key))
+            except Exception:  # of a property: then this is not the one that the code reads
+                pass
         self._methods(value, attributes)
 
     def _methods(self, value: Any, names: set[str]) -> None:

@@ -332,6 +332,29 @@ def test_what_an_optimizers_own_step_reads_is_looked_at():
 FACTOR = 2
 
 
+class Options:
+    """Has a number, and a property that cannot be read."""
+
+    def __init__(self):
+        self.factor = 2.0
+
+    @property
+    def shape(self):
+        raise RuntimeError("not now")
+
+    def scaled(self, x):
+        return x * self.factor
+
+
+def test_attributes_of_any_object_that_the_code_names_are_looked_at():
+    options, x = Options(), mg.tensor([1.0, 2.0])
+    fast = mg.capture(lambda: ops.reshape(options.scaled(x), (*x.shape, 1)))
+    fast()
+    options.factor = 3.0
+    with pytest.raises(ChangedError, match="factor of .* was 2.0 and is 3.0"):
+        fast()
+
+
 class Times(nn.Module):
     """What it computes stands in its module."""
 

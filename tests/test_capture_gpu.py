@@ -80,6 +80,16 @@ def asks_backward(xp, x):
     return x * 2
 
 
+def test_a_replay_computes_where_the_step_was_recorded():
+    (one, eager), (net, step) = descent(), descent()
+    fast = mg.capture(step)
+    for _ in range(2):
+        due = eager()["loss"].item()
+        with mg.use("numpy"):
+            assert fast()["loss"].item() == due
+    assert net.weight.device == one.weight.device == "emulated"
+
+
 def test_another_precision_is_seen():
     net, step = descent()
     fast = mg.capture(step)
