@@ -489,7 +489,30 @@ def _ratio(a: float | None, b: float | None) -> str:
     return f"{a / b:.2f}" if a and b else "-"
 
 
-def main() -> None:
+LOOK = """
+from minigan.backend import BackendError, get
+try:
+    get("cupy")
+except BackendError as error:
+    print(error)
+"""
+
+
+def why_not() -> str:
+    """Why nothing can be measured here, in a sentence; "" where there is a GPU.
+
+    It is looked for in a process of its own: this one holds no memory of the card's.
+    """
+    path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
+    done = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": path})
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["the look at it ended without a word"])[-1]
+    return " ".join(done.stdout.split())
+
+
+def main() -> int:
+    """Measure, or print a table; the exit status is 1 where there is no GPU."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=HERE / "results" / "gpu.jsonl",
                         help="JSON lines are added to this file (default: %(default)s)")
@@ -501,9 +524,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.part:
         globals()[options.part]()
-        return
+        return 0
     output = options.table or options.output
     if not options.table:
+        if reason := why_not():
+            print(f"no GPU, so nothing is measured: {reason}", file=sys.stderr)
+            return 1
         began = time.monotonic()
         output.parent.mkdir(parents=True, exist_ok=True)
         for part in options.only or PARTS:
@@ -512,7 +538,8 @@ def main() -> None:
                 run(part, left * (1.0 if options.only else PARTS[part]), output)
     rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     print(table(rows))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

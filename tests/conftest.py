@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+from collections import Counter
 
 import pytest
 
@@ -59,3 +60,13 @@ def pytest_terminal_summary(terminalreporter):
     table = sys.modules.get("op_table")
     if table and table.CHECKS:
         terminalreporter.write_line(table.summary())
+    if terminalreporter.config.option.markexpr == "gpu":
+        for reason, number in _reasons(terminalreporter).items():
+            terminalreporter.write_line(f"{number} skipped: {reason}")
+
+
+def _reasons(terminalreporter):
+    """Why tests were skipped, and how many for each reason."""
+    reports = terminalreporter.stats.get("skipped", [])
+    return Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports
+                   if isinstance(report.longrepr, tuple))

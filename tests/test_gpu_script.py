@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,20 @@ def test_all_parts_have_a_function_and_time():
     done = subprocess.run([sys.executable, FOLDER / "gpu.py", "--help"], capture_output=True,
                           text=True, check=True)
     assert "nine minutes" in done.stdout or "--output" in done.stdout
+
+
+def test_without_a_gpu_one_sentence_is_all(tmp_path):
+    """A package cupy that cannot be imported stands in the way of one that can."""
+    (tmp_path / "cupy.py").write_text("raise ImportError('none here')\n")
+    output = tmp_path / "results" / "rows.jsonl"
+    path = os.pathsep.join([str(tmp_path), str(FOLDER.parent)])
+    done = subprocess.run([sys.executable, FOLDER / "gpu.py", "--output", output, "--seconds", "9"],
+                          capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "PYTHONPATH": path})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("no GPU, so nothing is measured: ") and "cupy" in done.stderr
+    assert not output.parent.exists()
 
 
 def test_questions_that_the_emulated_gpu_can_answer(monkeypatch):
