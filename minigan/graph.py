@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from minigan import plot
+from minigan.console import plural
 from minigan.engine import Tensor
 
 if TYPE_CHECKING:
@@ -243,8 +244,7 @@ def _box(nodes: list[Node], inside: list[int]) -> Node:
         return next(n for n in ops if n.kind == "output")
     words = ["matmul" if "@" in n.label else n.label.split(" ")[0] for n in ops]
     words = list(dict.fromkeys(w for w in words if w[0].isalpha())) or ["arithmetic"]
-    listed, count = ", ".join(words[:3] + ["..."] * (len(words) > 3)), f"{len(ops)} op"
-    count += "s" * (len(ops) > 1)
+    listed, count = ", ".join(words[:3] + ["..."] * (len(words) > 3)), plural(len(ops), "op")
     group = ops[0].group
     label = f"layer {group}" if group.isdigit() else group or listed
     return Node(label, ops[0].kind, f"{count}: {listed}" if group else count, ops[0].gradient,

@@ -288,7 +288,7 @@ def test_a_chain_of_ten_thousand():
         y = ops.tanh(y)
     g = graph.layout(y, collapse=False)
     assert len(g.nodes) == 10_001 and max(n.layer for n in g.nodes) == 10_000
-    assert [n.detail for n in graph.layout(y).nodes][1] == "9999 ops"
+    assert [n.detail for n in graph.layout(y).nodes][1] == "9,999 ops"
     assert ink(plot.graph(graph.layout(y))) > 1000
     y = x
     for _ in range(2_500):

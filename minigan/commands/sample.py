@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from minigan.commands.options import (add_backend, add_quiet, add_run, count, labels, natural,
                                       path, run_of)
+from minigan.console import plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,4 +99,4 @@ def _write(images: np.ndarray, columns: int, source: Path | None, options: argpa
     else:
         out = options.out or place.with_name(place.name + ".png")
         plot.save(plot.tile(images, columns), out, scale=2)
-    print(f"{len(images)} image{'s' * (len(images) > 1)}: {out.as_posix()}")
+    print(f"{plural(len(images), 'image')}: {out.as_posix()}")

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Mapping
 
+from minigan.console import plural
 from minigan.data.places import last_part
 from minigan.models.model import Model
 from minigan.training.classes import class_names, columns
@@ -67,7 +68,8 @@ def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
     title = f"{config['model']} {config['preset']} on {last_part(config['data'])}"
     losses = ", ".join(f"{name} {value:.3f}" for name, value in numbers["losses"].items())
     paper = f"{model.paper}. " if model.paper else ""
-    summary = (f"{paper}{step:,} steps of {config['batch_size']} images in "
+    summary = (f"{paper}{plural(step, 'step')} of "
+               f"{plural(config['batch_size'], 'image')} in "
                f"{numbers['seconds']:.0f} s{f'; {losses}' if losses else ''}.")
     told = ""
     if model.conditional:

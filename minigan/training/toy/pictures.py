@@ -11,6 +11,7 @@ import numpy as np
 
 from minigan import plot
 from minigan.backend import Stream
+from minigan.console import plural
 from minigan.training.toy.protocols import Points
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ def limit_of(data: Points) -> float:
 
 def picture(title: str, data: Points, moments: Sequence[Moment]) -> Any:
     """A panel a moment, and real points for comparison; a Figure."""
-    counted, near = ("modes", "of a mode") if len(data.centres) else ("parts", "of the roll")
+    counted, near = ("mode", "of a mode") if len(data.centres) else ("part", "of the roll")
     figure, axes = plot.panels(len(moments) + 1, 2.5, 3.3, title,
                                "Colours: the critic's level sets, blue where it is high. Dots: "
                                f"generated points; near: within 3 sigma {near}.")
     for ax, moment in zip(axes, moments):
         plot.level_sets(*moment.levels, moment.points[:SHOWN], f"step {moment.step:,}",
-                        f"{moment.scores.found} {counted}, {moment.scores.near:.0%} near", on=ax)
+                        f"{plural(moment.scores.found, counted)}, {moment.scores.near:.0%} near",
+                        on=ax)
     plot.scatter({"real": data.sample(Stream(0, "floor"), SHOWN)}, limit_of(data), "real points",
                  on=axes[-1])
     return figure

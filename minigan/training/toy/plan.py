@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from minigan.console import plural
 from minigan.errors import check_choice
 from minigan.training.toy.games import GAMES, Game
 from minigan.training.toy.protocols import PROTOCOLS, SETS, Points, Protocol
@@ -57,4 +58,4 @@ class Plan:
         protocol, game = self.terms
         batch = f"{protocol.batch}" + (f" packs of {game.packing}" if game.packing > 1 else "")
         return (f"{self.points} by {self.loss} ({game.paper}), protocol {self.protocol}, "
-                f"{self.steps:,} steps of {batch}")
+                f"{plural(self.steps or 0, 'step')} of {batch}")

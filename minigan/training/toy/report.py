@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any, Sequence
 
+from minigan.console import plural
+
 if TYPE_CHECKING:
     from minigan.metrics.modes import ModeScores
 
@@ -52,5 +54,5 @@ def lines(scores: Sequence[ModeScores], real: ModeScores, parts: str = "modes") 
     widths = [max(map(len, column)) for column in zip(*table)]
     rows = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
             for row in table]
-    return [*rows, f"within all bounds: {found['within_bounds']} of {len(scores)} "
-            f"seed{'s' * (len(scores) > 1)}"]
+    return [*rows, f"within all bounds: {found['within_bounds']} of "
+            f"{plural(len(scores), 'seed')}"]
