@@ -63,7 +63,7 @@ def main(quick=False):
     picture[1:5, 1], picture[1:5, 4], picture[1, 1:5], picture[4, 1:5] = 1, 1, 1, 1
     x = mg.tensor(picture.reshape(1, 6, 6, 1), requires_grad=True)                  # a ring
     w = mg.tensor(np.array([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]).reshape(3, 3, 1, 1),
-                  requires_grad=True)                                               # left edges
+                  requires_grad=True)                         # ink on the left minus on the right
     y = mg.tensor(random.normal(size=(1, 4, 4, 1)))
     matrix, error = three_matrix_products(x, w, y)
     numbers, same = trilinear(x, w, y)
@@ -75,7 +75,7 @@ def main(quick=False):
     figure = plot.strip(
         [picture, matrix, flat, covers[5], covers[4]],
         ["x: a 6x6 ring", "A: 16 rows, one an output pixel;\n36 columns, one an input pixel",
-         "A x = conv2d(x, w),\nblue: dark to the right", "5x5, stride 2 writes\n4, 6 or 9 times",
+         "A x = conv2d(x, w),\nblue: ink on the left", "5x5, stride 2 writes\n4, 6 or 9 times",
          "4x4, stride 2 writes\n4 times inside"],
         title="A convolution is a matrix; its transpose draws", height=1.6)
     print("picture:", plot.save(figure, "runs/examples/05_convolution_three_ways.png"))

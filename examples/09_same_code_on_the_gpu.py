@@ -39,7 +39,8 @@ def make_step(width, dtype="float32"):
 
 
 # %% What the steps compute, losses and gradients, and how far two runs are apart. It is rounding at
-# first, until a unit of LeakyReLU falls on the other side of its kink: then they part for good.
+# first. Once a unit of LeakyReLU is on the other side of its kink, they part for good; the machine
+# decides whether that happens within these steps.
 def results(device, dtype, steps):
     with mg.use(device):
         step = make_step(128, dtype)

@@ -192,6 +192,7 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
     C = 1 is grey, 3 RGB, 4 RGBA; of any other number the channels stand side by side in grey.
     scale: how many pixels wide and high each pixel of an array becomes. Folders are made. The file
     gets its name when it is complete, so nobody ever sees half a picture. Returns the path.
+    The words of a Figure are kept in the file too, as its Description, see `words`.
     """
     path = Path(path).expanduser()
     if path.suffix.lower() != ".png":
@@ -204,7 +205,27 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
 
 def png(picture: Figure | np.ndarray, scale: int = 1) -> bytes:
     """What `save` writes: the bytes of a PNG file."""
-    return _png(picture if isinstance(picture, np.ndarray) else pixels(picture), scale)
+    if isinstance(picture, np.ndarray):
+        return _png(picture, scale)
+    return _png(pixels(picture), scale, "\n".join(words(picture)))
+
+
+def words(figure: Figure) -> list[str]:
+    """What a Figure says in words, but for the numbers along its axes: titles, labels, names.
+
+    So a picture can be searched, read aloud, and compared with what would be drawn today.
+    """
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    numbers = set()
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if not isinstance(axis.get_major_formatter(), FixedFormatter):
+                numbers.update(axis.get_ticklabels(which="both"))
+    found = [text.get_text().strip() for text in figure.findobj(Text)
+             if text.get_visible() and text not in numbers]
+    return sorted({text for text in found if text})
 
 
 @_drawn
@@ -216,8 +237,8 @@ def pixels(figure: Figure) -> np.ndarray:
     return np.array(canvas.buffer_rgba())[:, :, :3]
 
 
-def _png(picture: np.ndarray, scale: int) -> bytes:
-    """The PNG file of pixels (ISO/IEC 15948: signature, IHDR, IDAT, IEND)."""
+def _png(picture: np.ndarray, scale: int, description: str = "") -> bytes:
+    """The PNG file of pixels (ISO/IEC 15948: signature, IHDR, iTXt, IDAT, IEND)."""
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size:
         raise ValueError(f"save: pixels must be uint8 (H, W) or (H, W, C), got {picture.dtype} "
                          f"{picture.shape}")
@@ -231,7 +252,9 @@ def _png(picture: np.ndarray, scale: int) -> bytes:
     rows[:, 1:] = picture.reshape(h, -1)
     colours = 0 if picture.ndim == 2 else {3: 2, 4: 6}[picture.shape[2]]  # grey, RGB, RGBA
     header = struct.pack(">IIBBBBB", w, h, 8, colours, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
+    if description:  # not compressed, no language, no translated keyword
+        chunks.insert(1, (b"iTXt", b"Description\0\0\0\0\0" + description.encode()))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks)
@@ -493,7 +516,8 @@ def bars(names: Sequence[str], charts: Mapping[str, Mapping[str, Sequence[float]
                     label=_plain(part), linewidth=0)
             ends += np.asarray(lengths, float)
         for row, end in enumerate(ends):
-            ax.text(end, row, f" {end:.3g}" if end else "", va="center", size=8, color=MUTED)
+            number = f"{end:,.0f}" if end >= 1000 else f"{end:.3g}"
+            ax.text(end, row, f" {number}" if end else "", va="center", size=8, color=MUTED)
         ax.set_xlim(0, 1.16 * (max(longest) if same_scale else longest[chart]))
     axes[-1].legend(loc="lower right", frameon=False, fontsize=8.5, labelcolor=INK, handlelength=1)
     return figure

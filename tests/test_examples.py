@@ -220,10 +220,14 @@ def is_it_any_good(found):
 def where_the_time_goes(found):
     pruned, whole = found["pruned"], found["whole"]
     assert found["apart"] == 0
-    assert pruned["ops"] < whole["ops"] and pruned["peak_mb"] < whole["peak_mb"]
-    for side in (pruned, whole):
-        assert side["sum_ms"] == pytest.approx(side["ms"]) and side["ms"] > 0
-    assert "conv2d" in found["top"] and len(found["top"]) == 9
+    assert pruned["ops"] < whole["ops"] and pruned["peak_mb"] <= whole["peak_mb"]
+    forward, all_of_it = found["made"]
+    assert set(found["top"][:3]) == {"conv2d_weight", "conv2d", "conv_transpose2d"}
+    for name in found["top"]:  # what is pruned is weight gradients, in backward rules
+        assert forward[name][0] == all_of_it[name][0]
+        assert forward[name][1] <= all_of_it[name][1]
+    assert forward["conv2d_weight"][1] < 0.9 * all_of_it["conv2d_weight"][1]
+    assert forward["conv2d"] == all_of_it["conv2d"]
 
 
 @pytest.fixture
