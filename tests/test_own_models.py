@@ -23,7 +23,7 @@ from minigan.models import catalog
 from minigan.models.catalog import find, rebuild, source_crc
 from minigan.models.gan import GAN
 from minigan.models.model import Model, setting
-from minigan.training import Trainer, load
+from minigan.training import Trainer, evaluate, load, make_report
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -151,7 +151,7 @@ def test_a_class_of_a_script_has_to_be_given(few, capsys):
         assert run.config["class"] == "__main__:OwnGAN"
     sentence = "its model is the class OwnGAN of the module __main__, which is not imported here"
     for path in ("run", "run/checkpoint.npz", "own.npz"):
-        with pytest.raises(ValueError, match=sentence):
+        with pytest.raises(ValueError, match=f"npz: {sentence}"):
             load(path)
         assert type(load(path, model=OwnGAN).model) is OwnGAN  # in a module now, under its name
     with pytest.raises(ValueError, match=sentence):
@@ -160,6 +160,9 @@ def test_a_class_of_a_script_has_to_be_given(few, capsys):
         assert main([command, "run"]) == 2
         assert sentence in capsys.readouterr().err
     assert type(Trainer.resume("run", few, model=OwnGAN).fit(1).model) is OwnGAN
+    Path("run/report.html").unlink()
+    assert make_report("run", model=OwnGAN).is_file()
+    assert "spread" in " ".join(evaluate("run", 20, images=few, model=OwnGAN).lines)
     assert load("run", lambda *a, **s: OwnGAN(*a, **s)).config["step"] == 4  # it has moved: saved
 
 
@@ -184,7 +187,7 @@ def test_a_script_from_its_first_line_to_its_last():
     Path("script.py").write_text("""
 import minigan as mg, numpy as np, sys
 from minigan.models.gan import GAN
-from minigan.training import Trainer, load
+from minigan.training import Trainer, evaluate, load, make_report
 images = mg.data.Images(np.arange(40 * 64, dtype=np.uint8).reshape(40, 8, 8, 1), name="mine")
 def inside():
     class Inner(GAN):
@@ -349,7 +352,7 @@ def broken(few, **changes):
     (lambda few: without(Bare, name="a/b")(shape=few.shape), ValueError, "the name of Made, 'a/b'"),
     (lambda few: without(Bare, name="")(shape=few.shape), ValueError, "the name of Made, ''"),
     (lambda few: without(Bare, name="..")(shape=few.shape), ValueError, "the name of Made, '..'"),
-    (lambda few: without(Bare, step=Model.step)(shape=few.shape), ValueError, "defines no step"),
+    (lambda few: without(Model, build=Bare.build)(shape=few.shape), ValueError, "defines no step"),
     (lambda few: without(Bare, build=Model.build)(shape=few.shape), NotImplementedError,
      "Made defines no build"),
     (lambda few: without(Bare, Settings=dict)(shape=few.shape), TypeError,

@@ -241,6 +241,8 @@ def build(config: dict[str, Any], file: Any, model: Maker | None = None) -> Mode
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if model is not None:
             raise
+        if is_own(config):
+            raise ValueError(f"{file}: {error}") from None
         raise _misfit(file, config, error) from None
 
 

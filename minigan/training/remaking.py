@@ -13,6 +13,7 @@ from minigan.data import Images
 from minigan.models.catalog import Maker
 from minigan.models.model import Model
 from minigan.training import resuming
+from minigan.training.classes import as_trained
 from minigan.training.loading import build, load_data
 from minigan.training.pictures import Pictures
 
@@ -41,6 +42,7 @@ def make_report(run: str | os.PathLike[str] | None = None, data: Images | None =
     if type(made).inputs_from is not Model.inputs_from and data is None:
         data = load_data(config)
     if data is not None:
+        data = as_trained(data, config)
         resuming.check_data(data, config)
     pictures = Pictures(folder, made, data, config)
     problems: list[str] = []
