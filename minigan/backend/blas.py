@@ -33,10 +33,9 @@ def limit() -> list[str]:
     return more
 
 
-def limit_here() -> None:
-    """Do the same at the beginning of a thread, where a limit is a thread's own (OpenMP)."""
-    if any(found.get("threading_layer") == "openmp" for found in libraries()):
-        limit()
+def is_per_thread() -> bool:
+    """Whether a limit is each thread's own, as with OpenMP, so that each has to set it."""
+    return any(found.get("threading_layer") == "openmp" for found in libraries())
 
 
 def guard() -> str:

@@ -68,9 +68,10 @@ class Task:
             raise self._error
 
 
-def _help(tasks: SimpleQueue[Task | None]) -> None:
+def _help(tasks: SimpleQueue[Task | None], limits_blas: bool) -> None:
     """A helper's life."""
-    blas.limit_here()
+    if limits_blas:
+        blas.limit()
     while (task := tasks.get()) is not None:
         task.run()
         del task
@@ -115,9 +116,10 @@ def use_threads(n: int | None = None) -> int:
 def _start_helpers() -> None:
     global _missing
     with _changing:
+        todo = _tasks, blas.is_per_thread()
         while _missing:
             _missing -= 1
-            threading.Thread(target=_help, args=(_tasks,), name="minigan", daemon=True).start()
+            threading.Thread(target=_help, args=todo, name="minigan", daemon=True).start()
 
 
 def _begin_as_a_fork() -> None:
