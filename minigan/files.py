@@ -141,6 +141,22 @@ def parse_json(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something at a path, links followed.
+
+    Path.exists says of a disk that does not answer that nothing is there, in some versions of
+    Python; who then writes anew loses what was there.
+
+    Raises:
+        OSError: it cannot be told.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Let an OSError inside name the file; the system's own does not when reading or writing."""
@@ -194,7 +210,7 @@ def _sync(number: int) -> None:
 
 def _keep(path: Path, keep: Path, mark: str) -> None:
     """Make `keep` a second name of the file at `path`, or a copy where there are no links."""
-    if not path.exists():
+    if not exists(path):
         return
     part = _temporary(path.parent, mark)
     try:

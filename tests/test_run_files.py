@@ -179,6 +179,27 @@ def test_a_resume_that_fails_at_any_call_changes_nothing(start, few):
         assert contents("run") == failure.before, failure
 
 
+def test_a_disk_that_does_not_answer_is_not_an_empty_one(start, few, monkeypatch):
+    """Newer Pythons' Path.exists and is_file say False then, and the log would begin anew."""
+    run = start().fit(21)
+    before = contents("run")
+    real = os.stat
+
+    def stat(path, *more, **settings):
+        if str(path).endswith(("metrics.jsonl", "checkpoint.npz")):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return real(path, *more, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", stat)
+        patch.setattr(Path, "exists", lambda path: False)
+        patch.setattr(Path, "is_file", lambda path: False)
+        for action in (lambda: run.fit(1), lambda: Trainer.resume("run", few)):
+            with pytest.raises(OSError, match="Input/output error.*run/"):
+                action()
+    assert contents("run") == before
+
+
 def test_an_export_that_fails_at_any_call(start):
     start().fit(1)
     trained = load("run")

@@ -123,7 +123,7 @@ class RunFolder:
         content = stamped(png, self.settings, step)
         if keep:
             path = self._grid(step)
-            if path.exists() and not self._is_own(step) and path.read_bytes() != png:
+            if files.exists(path) and not self._is_own(step) and path.read_bytes() != png:
                 name = f"kept-{path.stem}"
                 files.move_aside(path, files.numbered(f"{name}.png", lambda n: f"{name}-{n}.png"))
             with self.replacing(path) as file:
@@ -161,7 +161,7 @@ class RunFolder:
             if _is_config(files.read_json(self.config)):
                 return
         config, aside = self.read_config(), ""
-        if self.config.exists():
+        if files.exists(self.config):
             with locked(self.config, str(self)):
                 moved = files.move_aside(self.config, _damaged("config", ".json"))
                 aside = f", what was there is {moved.name} now"
@@ -290,7 +290,7 @@ class RunFolder:
         """
         records, damaged = self._lines()
         kept = [record for record in records if record["step"] <= step and regular(record)]
-        if self.metrics.is_file():
+        if files.exists(self.metrics):
             aside = self._copy_for(self.metrics) if damaged else None
             with files.replacing(self.metrics, self.run, keep=aside) as file:
                 file.writelines(json.dumps(record).encode() + b"\n" for record in kept)
@@ -321,7 +321,7 @@ class RunFolder:
         """The records of metrics.jsonl, and how many lines are damaged; a cut last one is not."""
         records: list[dict[str, Any]] = []
         damaged = 0
-        if not self.metrics.is_file():
+        if not files.exists(self.metrics):
             return records, damaged
         with files.naming(self.metrics), open(self.metrics, "rb") as file:
             while line := file.readline(LINE):
@@ -377,7 +377,7 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
         path = _next_free(user_path(root), model)
     else:
         path = user_path(out)
-        if path.exists() or path.is_symlink():
+        if files.exists(path) or path.is_symlink():
             _make_way(path, overwrite)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigan import files
 from minigan.data import Images, Lazy
 from minigan.training import archive
 from minigan.training.folder import (NUMBERS, SETTINGS, RunFolder, identity, newest_run,
@@ -61,7 +62,7 @@ def _last_good(folder: RunFolder) -> Saved:
             lock.enter_context(folder.locked())
             ours = True
         except (RuntimeError, OSError):  # a trainer is at work, or there is no config.json to lock
-            ours = not folder.config.exists()
+            ours = not files.exists(folder.config)
         return _one_of_both(folder, ours)
 
 
@@ -70,7 +71,7 @@ def _one_of_both(folder: RunFolder, ours: bool) -> Saved:
     try:
         return archive.load(folder.checkpoint)  # once more: now nobody is about to replace it
     except FileNotFoundError as error:
-        if not folder.previous.exists():
+        if not files.exists(folder.previous):
             raise FileNotFoundError(f"{error}: the run has saved nothing") from None
         problem: Exception = error
     except archive.DamagedError as error:
@@ -81,7 +82,7 @@ def _one_of_both(folder: RunFolder, ours: bool) -> Saved:
         raise archive.DamagedError(f"{problem}, and there is no other to go on from: "
                                    f"{second}") from None
     aside = ""
-    if ours and folder.checkpoint.exists():
+    if ours and files.exists(folder.checkpoint):
         aside = f", it is {folder.put_aside()} now"
     warnings.warn(f"{problem}{aside}; going on from {folder.previous}, step "
                   f"{saved[1].get('step', 0):,}", stacklevel=5)

@@ -83,7 +83,7 @@ class ToyRun:
     def begin(self) -> None:
         """Make the folder, unless it is there; before several processes train seeds of it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        if not (self.path / "toy.json").exists():
+        if not files.exists(self.path / "toy.json"):
             self._write("toy.json", {"minigan": __version__, "plan": dataclasses.asdict(self.plan),
                                      "environment": environment()})
 
@@ -125,7 +125,7 @@ class ToyRun:
         """
         from minigan.metrics.modes import ModeScores
         path = self.path / f"seed-{seed}.json"
-        if not path.exists():
+        if not files.exists(path):
             return None
         found = files.read_json(path)
         scores = found.get("scores") if isinstance(found, dict) else None
