@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, IO, Iterable, Iterator
@@ -150,11 +151,25 @@ def exists(path: Path) -> bool:
     Raises:
         OSError: it cannot be told.
     """
+    return _kind(path) is not None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path, links followed, and no folder or device.
+
+    Raises:
+        OSError: it cannot be told.
+    """
+    kind = _kind(path)
+    return kind is not None and stat.S_ISREG(kind)
+
+
+def _kind(path: Path) -> int | None:
+    """The mode of what is at a path, None if nothing is there."""
     try:
-        os.stat(path)
+        return os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
+        return None
 
 
 @contextmanager

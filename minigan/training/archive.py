@@ -18,7 +18,7 @@ import numpy as np
 
 from minigan.backend.machine import memory
 from minigan.backend.turn import no_warnings
-from minigan.files import exists, naming, parse_json, replacing
+from minigan.files import is_file, naming, parse_json, replacing
 
 CONFIG = "config.json"  # the entry that holds the settings, as UTF-8 bytes
 LAYOUT = 2              # of a checkpoint; another number is refused
@@ -81,7 +81,7 @@ def load_config(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, only: str | None = None) -> dict[str, np.ndarray]:
     """All arrays of an npz, or the only one of that name."""
-    if not exists(path) or path.is_dir():
+    if not is_file(path):
         raise FileNotFoundError(f"{path} does not exist")
     with naming(path), open(path, "rb") as file:
         try:

@@ -290,7 +290,7 @@ class RunFolder:
         """
         records, damaged = self._lines()
         kept = [record for record in records if record["step"] <= step and regular(record)]
-        if files.exists(self.metrics):
+        if files.is_file(self.metrics):
             aside = self._copy_for(self.metrics) if damaged else None
             with files.replacing(self.metrics, self.run, keep=aside) as file:
                 file.writelines(json.dumps(record).encode() + b"\n" for record in kept)
@@ -321,7 +321,7 @@ class RunFolder:
         """The records of metrics.jsonl, and how many lines are damaged; a cut last one is not."""
         records: list[dict[str, Any]] = []
         damaged = 0
-        if not files.exists(self.metrics):
+        if not files.is_file(self.metrics):
             return records, damaged
         with files.naming(self.metrics), open(self.metrics, "rb") as file:
             while line := file.readline(LINE):
