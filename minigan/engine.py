@@ -109,7 +109,7 @@ class Tensor:
     __lt__ = __le__ = __gt__ = __ge__ = errors.refuse_order
     __float__ = __int__ = errors.refuse_number
     __abs__ = errors.refuse_abs
-    __getattr__ = errors.refuse_attribute  # asked only for what is missing
+    __dir__ = errors.own_names
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
@@ -170,6 +170,10 @@ class Tensor:
         if grad is not None:
             errors.check_tensors("backward", grad=grad)
         _backward(self, grad)
+
+
+for _name in errors.NO_METHODS:
+    setattr(Tensor, _name, errors.NoMethod(_name))
 
 
 def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:

@@ -882,11 +882,17 @@ def test_what_a_tensor_does_not_do_is_refused_with_a_word_on_what_to_write(call,
         call(mg.tensor(1.0))
 
 
-@pytest.mark.parametrize("name", ["sum", "reshape", "mean", "max", "view", "cpu", "colour"])
-def test_an_attribute_that_is_missing_points_to_the_ops(name):
+@pytest.mark.parametrize("name", ["sum", "reshape", "mean", "max", "view", "cpu", "exp", "relu"])
+def test_a_method_of_others_points_to_the_ops(name):
     with pytest.raises(AttributeError, match=f"no attribute '{name}'.*minigan.ops"):
         getattr(mg.tensor(1.0), name)
     assert not hasattr(mg.tensor(1.0), name)
+    assert name not in dir(mg.tensor(1.0))
+
+
+def test_any_other_attribute_that_is_missing_is_named():
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
+        mg.tensor(1.0).colour
 
 
 def test_item_of_many_is_refused():
