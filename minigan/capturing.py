@@ -103,8 +103,9 @@ def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured
     before, with arrays of the same sizes. What it reads from Python is looked at before every
     replay: the attributes of networks, optimizers and models that took part, the tensors that it
     used, and what its function finds under its own names (globals, and names of the function around
-    it), in lists, dicts and attributes of such things too. Numbers that are out of sight, such as
-    those in a file or behind a function of another module, stay what they were.
+    it), in lists, dicts and attributes of such things too, also where another function of its
+    module reads them. Numbers that are out of sight, such as those in a file, in a NumPy array or
+    behind a function of another module, stay what they were.
     tensors: those that bring its data or are written, where the step's function does not find them
     itself. Whatever it writes to, every replay marks as written, so that older graphs which had
     read it are stale.

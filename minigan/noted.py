@@ -10,11 +10,15 @@ puts it into words.
 from __future__ import annotations
 
 import dis
+import random
 from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter, is_
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from types import (BuiltinFunctionType, CodeType, FunctionType, MemberDescriptorType, MethodType,
+                   ModuleType)
 from typing import Any, Callable, Container, Iterable, Iterator, NamedTuple
+
+import numpy as np
 
 from minigan.backend import Backend
 from minigan.backend.reading import EVERYTHING, Question, evaluating, noting, settings
@@ -25,6 +29,8 @@ PLAIN = (bool, int, float, complex, str, bytes, type(None))
 CODE = (ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
 CONTAINERS = (list, tuple, dict, set)
 DATA, FLAG, CONTENT = map(attrgetter, ("data", "requires_grad", "cell_contents"))
+RANDOM = (random.Random, np.random.Generator, np.random.RandomState)
+SLOTS = (MemberDescriptorType,)
 MOST = 256  # entries of a list or dict that is compared
 
 
@@ -85,6 +91,9 @@ class Noted:
         self._questions: list[str] = []
         self._putting: list[Callable[[Any], None] | None] = []
         self._known: set[Any] = set()
+        self._names: set[str] = set()             # of attributes, in any code of the step
+        self._objects: dict[int, tuple[str, Any]] = {}  # by id: what to call it, and an object
+        self._random: list[tuple[str, Question, Any]] = []  # generators' states
         self._space: dict[str, Any] | None = None  # the globals of the step's function
         self._arrays: list[Any] = []              # of the tensors, and whether gradients flow there
         self._flags: list[bool] = []
@@ -100,6 +109,7 @@ class Noted:
         try:
             self.answer("evaluation_mode around the step", lambda: evaluating.get() > 0)
             self._function(step)
+            self._look_into_objects()
             yield
         finally:
             noting.reset(before)
@@ -141,6 +151,7 @@ class Noted:
                 self._seen[id(part)] = part
                 self._attributes(f"{path!r} of {kind}, a {type(part).__name__},", part, anew)
             self._methods(part, {"forward"})
+        self._look_into_objects()
 
     def answer(self, what: str, ask: Question, key: Any = None,
                put: Callable[[Any], None] | None = None) -> None:
@@ -187,6 +198,18 @@ class Noted:
             items = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in items:
                 self._value(f"{what}[{key!r}]", item, compared)
+        elif isinstance(value, RANDOM):
+            self._draws(what, value)
+        elif not isinstance(value, (*PLAIN, *CODE, *CONTAINERS, np.ndarray, Backend)):
+            self._objects.setdefault(id(value), (what, value))
+
+    def _draws(self, what: str, source: Any) -> None:
+        """A source of random numbers, from which no replay would draw."""
+        if isinstance(source, random.Random):
+            state: Question = source.getstate
+        else:
+            state = partial(getattr, getattr(source, "_bit_generator"), "state")
+        self._random.append((what, state, repr(state())))
 
     def _function(self, function: Any) -> None:
         """What a function of the step finds under the names in its code."""
@@ -204,55 +227,83 @@ class Noted:
         if self._space is None:
             self._space = function.__globals__
         codes = list(_codes(function.__code__))
-        attributes = {name for code in codes for name in code.co_names}
+        self._names.update(name for code in codes for name in code.co_names)
         if owner is not None:
-            self._named(type(owner).__name__, owner, attributes)
+            self._value(type(owner).__name__, owner)
         given += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         for value in given:
-            self._found(f"what {function.__name__} is given", value, attributes, function)
+            self._found(f"what {function.__name__} is given", value)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             ask = partial(CONTENT, cell)
             self.answer(name, ask, id(cell), partial(setattr, cell, "cell_contents"))
-            self._found(name, _answered(ask), attributes, function)
+            self._found(name, _answered(ask))
         space = function.__globals__
         for name in {name for code in codes for name in _globals_of(code) if name in space}:
             self.answer(name, partial(space.get, name, MISSING), (id(space), name),
                         partial(space.__setitem__, name))
-            self._found(name, space[name], attributes, function)
+            self._found(name, space[name])
 
-    def _found(self, name: str, value: Any, attributes: set[str], function: FunctionType) -> None:
-        """What a function finds under a name, of which its code names these attributes."""
+    def _found(self, name: str, value: Any) -> None:
+        """What a function finds under a name."""
+        bound = getattr(value, "__self__", None)  # as with `from random import random`
         if isinstance(value, FunctionType) and value.__globals__ is self._space:
             self._function(value)
-        elif isinstance(value, ModuleType):
-            for key in attributes & vars(value).keys():
-                if isinstance(vars(value)[key], PLAIN):
-                    self._attribute(f"{key} of {name}", value, key)
+        elif isinstance(value, BuiltinFunctionType) and isinstance(bound, RANDOM):
+            self._draws(name, bound)
+        elif isinstance(value, (ModuleType, type)):
+            self._objects.setdefault(id(value), (name, value))
         elif not isinstance(value, CODE):
             self._value(name, value)
-            self._named(name, value, attributes)
 
-    def _named(self, name: str, value: Any, attributes: set[str]) -> None:
+    def _look_into_objects(self) -> None:
+        """Those attributes of the objects found so far that any code found so far names.
+
+        An attribute may be another object, and a method more code, which names more.
+        """
+        looked = (0, 0)
+        while looked != (len(self._names), len(self._objects)):
+            looked = (len(self._names), len(self._objects))
+            for name, value in list(self._objects.values()):
+                self._named(name, value)
+
+    def _named(self, name: str, value: Any) -> None:
         """Those attributes of an object that are named in the code, and what its methods read."""
-        if hasattr(value, "named_modules"):
+        if hasattr(value, "named_modules") and not isinstance(value, type):
             return self.owner(value)
-        if isinstance(value, (Tensor, Backend)) or not hasattr(value, "__dict__"):
-            return
-        for key in attributes:
+        if isinstance(value, (ModuleType, type)):
+            return self._constants(name, value)
+        held = getattr(value, "__dict__", {})
+        for key in sorted(self._names):
+            if (id(value), key) in self._known:
+                continue
             of_class = getattr(type(value), key, None)
-            if key in vars(value):
-                self._value(f"{key} of {name}", vars(value)[key])
-            elif of_class is None or not isinstance(of_class, (property, *PLAIN)):
+            if key not in held and not isinstance(of_class, (property, *SLOTS, *PLAIN[:-1])):
                 continue
             try:
+                found = getattr(value, key)
+                if not _equal(found, getattr(value, key)):
+                    continue  # a property that makes a new thing each time
                 self._attribute(f"{key} of {name}", value, key)
             except Exception:  # of a property: then this is not the one that the code reads
-                pass
-        self._methods(value, attributes)
+                continue
+            self._value(f"{key} of {name}", found)
+        self._methods(value, self._names)
+
+    def _constants(self, name: str, space: Any) -> None:
+        """Numbers and texts that a module or a class holds; modules within a module, too."""
+        held = vars(space)
+        for key in sorted(self._names & held.keys()):
+            value, what = held[key], f"{key} of {name}"
+            if isinstance(value, PLAIN):
+                self._attribute(what, space, key)
+            elif isinstance(value, ModuleType):
+                self._objects.setdefault(id(value), (what, value))
+            elif isinstance(source := getattr(value, "__self__", None), RANDOM):
+                self._draws(what, source)
 
     def _methods(self, value: Any, names: set[str]) -> None:
         """What those of an object's methods read that are of the step's own module."""
-        for name in names:
+        for name in sorted(names):
             method = getattr(type(value), name, None)
             if isinstance(method, FunctionType) and method.__globals__ is self._space:
                 self._function(getattr(value, name))
@@ -336,6 +387,10 @@ class Noted:
             if tensor.grad is not None and tensor.grad is not self._gradients[id(tensor)]:
                 return (f"grad of the tensor {tensor.name or 'without a name'} of shape "
                         f"{tensor.shape} is added to what the step before left there")
+        for what, state, before in self._random:
+            if repr(state()) != before:
+                return (f"it draws random numbers from {what}; draw them from a stream of minigan, "
+                        f"as minigan.stream(...).uniform(...)")
         return ""
 
 

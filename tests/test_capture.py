@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import random
 import shutil
 from functools import partial
+from random import random as one_random_number
 from threading import Event, Thread
 
 import numpy as np
@@ -353,6 +355,91 @@ def test_attributes_of_any_object_that_the_code_names_are_looked_at():
     options.factor = 3.0
     with pytest.raises(ChangedError, match="factor of .* was 2.0 and is 3.0"):
         fast()
+
+
+class Inner:
+    """Its attributes are nowhere but in slots."""
+
+    __slots__ = ("factor",)
+
+    def __init__(self):
+        self.factor = 2.0
+
+
+class Outer:
+    """An object within an object, and another in a list."""
+
+    def __init__(self):
+        self.inner = Inner()
+        self.several = [Inner()]
+
+
+def scaled_by_inner(options, x):
+    return x * options.inner.factor
+
+
+def scaled_by_a_listed_one(options, x):
+    one = options.several[0]
+    return x * one.factor
+
+
+@pytest.mark.parametrize("function, place", [
+    (scaled_by_inner, lambda options: options.inner),
+    (scaled_by_a_listed_one, lambda options: options.several[0]),
+])
+def test_what_another_function_reads_of_an_object_it_is_given_is_looked_at(function, place):
+    options, x = Outer(), mg.tensor([1.0, 2.0])
+    fast = mg.capture(lambda: function(options, x))
+    fast()
+    place(options).factor = 3.0
+    with pytest.raises(ChangedError, match="factor of .* was 2.0 and is 3.0"):
+        fast()
+
+
+class Defaults:
+    """Settings as a class, of which nobody makes an object."""
+
+    factor = 2.0
+
+
+def test_numbers_that_a_class_holds_are_looked_at(monkeypatch):
+    x = mg.tensor([1.0, 2.0])
+    fast = mg.capture(lambda: x * Defaults.factor)
+    fast()
+    monkeypatch.setattr(Defaults, "factor", 3.0)
+    with pytest.raises(ChangedError, match="factor of Defaults was 2.0 and is 3.0"):
+        fast()
+
+
+class Holding(nn.Module):
+    """A network whose forward reads a number of an object that it holds."""
+
+    def __init__(self):
+        self.options = Outer()
+
+    def forward(self, x):
+        return x * self.options.inner.factor
+
+
+def test_objects_that_a_network_holds_are_looked_at():
+    net, x = Holding(), mg.tensor([1.0, 2.0])
+    fast = mg.capture(lambda: net(x))
+    fast()
+    net.options.inner.factor = 3.0
+    with pytest.raises(ChangedError, match="factor of inner of options of Holding was 2.0"):
+        fast()
+
+
+@pytest.mark.parametrize("draw", [
+    lambda own: own.random(),
+    lambda own: random.random(),
+    lambda own: np.random.random(),
+    lambda own: one_random_number(),
+])
+def test_random_numbers_of_python_and_numpy_cannot_be_captured(draw):
+    own, x = np.random.default_rng(0), mg.tensor([1.0, 2.0])
+    with pytest.raises(mg.CaptureError, match="draws random numbers from .* a stream of minigan"):
+        mg.capture(lambda: x * float(draw(own)))
 
 
 class Times(nn.Module):
