@@ -482,6 +482,27 @@ def test_a_folder_that_is_moved_while_its_trainer_trains(start, few):
     assert bits(resumed.fit(60 - resumed.step)) == bits(start("straight").fit(60))
 
 
+def test_a_config_that_an_editor_saves_anew_takes_the_lock_with_it(start, few):
+    def another_trains_on(trainer, metrics):
+        if trainer.step == 20:
+            text = trainer.folder.config.read_bytes()
+            files.write(trainer.folder.config, text)  # as editors do: a new file under the name
+            Trainer.resume("run", few).fit(30, quiet=True)
+
+    trainer = start(callbacks=[another_trains_on])
+    with pytest.raises(RuntimeError, match="trained on by another trainer, to step 3"):
+        trainer.fit(25, quiet=True)
+    assert Trainer.resume("run", few).step == 30
+
+
+def test_a_config_that_an_editor_saves_anew_ends_no_training(start, few):
+    def edit(trainer, metrics):
+        files.write(trainer.folder.config, trainer.folder.config.read_bytes())
+
+    start(callbacks=[edit]).fit(25, quiet=True)
+    assert Trainer.resume("run", few).step == 25
+
+
 def test_a_folder_that_is_moved_and_another_run_in_its_place(start):
     def replace(run, _):
         if run.step == 20:

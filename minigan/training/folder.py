@@ -211,6 +211,19 @@ class RunFolder:
         """Whether this trainer holds the lock."""
         return self._held is not None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether another trainer may write here although this one holds the lock.
+
+        The lock is that of config.json as it was; an editor that saves it puts another file there.
+        """
+        if self._held is None:
+            return False
+        try:
+            return not os.path.samestat(self._held, os.stat(self.config))
+        except OSError:
+            return True
+
     def check_place(self) -> None:
         """While it is locked: raise unless the run is still here, where writing would go on.
 
@@ -218,12 +231,7 @@ class RunFolder:
             FileNotFoundError: the folder was moved or deleted; says where it is, if it is near.
             RuntimeError: there is another run in its place.
         """
-        if self._held is None:
-            return
-        with suppress(OSError):
-            if os.path.samestat(self._held, os.stat(self.config)):
-                return
-        if _identity(self.path) != self.run:
+        if self.is_shared and _identity(self.path) != self.run:
             raise self._gone()
 
     def _gone(self) -> OSError | RuntimeError:

@@ -348,6 +348,8 @@ class Trainer:
             with self.folder.locked():
                 self.folder.claim(self.owner, self.version, self.step)
                 return self.save()
+        if self.folder.is_shared:
+            self.folder.claim(self.owner, self.version, self.step)
         guard_blas()
         arrays, numbers = self.state()
         check({**numbers["losses"], **arrays})
