@@ -1,4 +1,4 @@
-"""The run folder: where a training run writes, and how it gets its place.
+"""The run folder: where a training run writes.
 
     config.json      what was run: model, settings, data, seed, machine, versions, and the run's id
     metrics.jsonl    one JSON object a line: step, losses, seconds
@@ -16,54 +16,21 @@ removes or replaces its own files only, which it knows by their names, and grids
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
 import time
 import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Callable, ContextManager, IO, Iterator, NamedTuple
+from typing import Any, Callable, ContextManager, IO, Iterator
 
 import numpy as np
 
 from minigan import files
-from minigan.data.places import user_path
-from minigan.training import archive
+from minigan.training import archive, log
+from minigan.training.identity import NUMBERS, Version, identity, settings_id, version
 from minigan.training.lock import locked
 from minigan.training.stamps import is_stamped, is_whole, stamped
-
-SETTINGS = ("model", "preset", "settings", "shape", "n_classes", "seed", "batch_size",
-            "data_crc32")  # what makes a run the one that it is, wherever it and its data are
-NUMBERS = ("step", "steps", "seconds", "losses", "streams", "generation", "owner")
-LINE = 1 << 20  # bytes of a line of metrics.jsonl, at most
-
-
-class Version(NamedTuple):
-    """Which of a run's checkpoints one is: its number, and the trainer that wrote it.
-
-    Checkpoints that were written before there were versions have version (0, "").
-    """
-
-    generation: int
-    owner: str
-
-
-def version(config: dict[str, Any]) -> Version:
-    """The version of a checkpoint, from its config."""
-    return Version(config.get("generation", 0), config.get("owner", ""))
-
-
-def identity(config: dict[str, Any]) -> str:
-    """The run's id: random, or made of the settings where the run was begun without one."""
-    return str(config.get("run") or settings_id(config))
-
-
-def settings_id(config: dict[str, Any]) -> str:
-    """32 hexadecimal digits that two runs share if their settings and data are the same."""
-    words = json.dumps({name: config.get(name) for name in SETTINGS}, sort_keys=True)
-    return hashlib.sha256(words.encode()).hexdigest()[:32]
 
 
 class RunFolder:
@@ -108,12 +75,7 @@ class RunFolder:
     def append_metrics(self, record: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl, or nothing."""
         self.check_place()
-        line = json.dumps(record).encode() + b"\n"
-        with files.naming(self.metrics), open(self.metrics, "ab", buffering=0) as file:
-            written = file.write(line)
-            if written < len(line):  # the disk is full, and half a line would spoil the next one
-                file.truncate(file.tell() - written)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        log.append(self.metrics, record)
 
     def write_grid(self, step: int, png: bytes, keep: bool) -> None:
         """Write samples/latest.png and, to keep, samples/STEP.png, from a PNG file's bytes.
@@ -173,7 +135,7 @@ class RunFolder:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All lines of metrics.jsonl; one that is cut short or damaged is left out."""
-        return self._lines()[0]
+        return log.read(self.metrics)[0]
 
     def grids(self) -> dict[int, Path]:
         """The pictures in samples/ by step, in order; what is no whole PNG is left out."""
@@ -236,12 +198,12 @@ class RunFolder:
 
     def _gone(self) -> OSError | RuntimeError:
         """What became of a folder that does not hold this run any more."""
-        near = [path for path in _folders(self.path.parent) if path != self.path
+        near = [path for path in folders_in(self.path.parent) if path != self.path
                 and self.run and _identity(path) == self.run]
         where = (f"it is {near[0].as_posix()} now, where `minigan resume {near[0].as_posix()}` "
                  f"(Trainer.resume) goes on" if near else "where it is now, `minigan resume "
                  "FOLDER` (Trainer.resume) goes on with its last checkpoint")
-        if _is_run(self.path):
+        if is_run(self.path):
             return RuntimeError(f"{self} holds another run now: that of this trainer was moved, "
                                 f"renamed or deleted; {where}")
         return FileNotFoundError(f"{self} is gone: the run folder was moved or deleted while its "
@@ -296,7 +258,7 @@ class RunFolder:
         Removed are grids with this run's stamp and what a kill left of this run's files; not what
         a person has put there.
         """
-        records, damaged = self._lines()
+        records, damaged = log.read(self.metrics)
         kept = [record for record in records if record["step"] <= step and regular(record)]
         if files.is_file(self.metrics):
             aside = self._copy_for(self.metrics) if damaged else None
@@ -325,21 +287,6 @@ class RunFolder:
                 return archive.load_config(path)
         return None
 
-    def _lines(self) -> tuple[list[dict[str, Any]], int]:
-        """The records of metrics.jsonl, and how many lines are damaged; a cut last one is not."""
-        records: list[dict[str, Any]] = []
-        damaged = 0
-        if not files.is_file(self.metrics):
-            return records, damaged
-        with files.naming(self.metrics), open(self.metrics, "rb") as file:
-            while line := file.readline(LINE):
-                record = _record(line)
-                if record is not None:
-                    records.append(record)
-                elif line.endswith(b"\n") or len(line) == LINE or b"\0" in line:
-                    damaged += 1
-        return records, damaged
-
     def _copy_for(self, path: Path) -> Path:
         """A free name for a damaged file; it is taken, so that no other process takes it."""
         for name in _damaged(path.stem, path.suffix):
@@ -362,103 +309,12 @@ class RunFolder:
         """
         with suppress(OSError):
             own, others = path.stat().st_mtime_ns, 0
-            for other in _folders(self.path.parent):
+            for other in folders_in(self.path.parent):
                 if other.name != self.path.name:
                     with suppress(OSError):
-                        others = max(others, _last_written(other))
+                        others = max(others, last_written(other))
             if own <= others:
                 os.utime(path, ns=(time.time_ns(), others + 1_000_000))
-
-
-def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bool = False,
-            root: str | os.PathLike[str] = "runs") -> RunFolder:
-    """A fresh folder: `out`, or the next free one of root/MODEL-001, -002, ...
-
-    The folder is made in one step: two processes that begin at once get two folders.
-    overwrite: if `out` exists and holds a config.json of minigan, it is renamed to OUT.old first.
-
-    Raises:
-        FileExistsError: `out` exists, and overwrite is not given or would not be safe.
-        RuntimeError: another process trains in `out`.
-    """
-    if out is None:
-        path = _next_free(user_path(root), model)
-    else:
-        path = user_path(out)
-        if files.exists(path) or path.is_symlink():
-            _make_way(path, overwrite)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
-        try:
-            path.mkdir()
-        except FileExistsError:
-            raise FileExistsError(f"--out: {path} was made by another process just now; choose "
-                                  f"another name") from None
-    folder = RunFolder(path)
-    try:
-        folder.samples.mkdir()
-    except OSError:
-        discard(folder)
-        raise
-    return folder
-
-
-def _next_free(root: Path, model: str) -> Path:
-    """Make root/MODEL-001, or the next number that nobody has taken."""
-    root.mkdir(parents=True, exist_ok=True)
-    taken = [int(tail) for path in root.iterdir()
-             if (tail := path.name.removeprefix(f"{model}-")).isdecimal()
-             and path.name.startswith(f"{model}-")]
-    number = max(taken, default=0)
-    while True:
-        number += 1
-        path = root / f"{model}-{number:03d}"
-        with suppress(FileExistsError):
-            path.mkdir()
-            return path
-
-
-def discard(folder: RunFolder) -> None:
-    """Remove a folder that `new_run` made and nothing was written to."""
-    for path in (folder.samples, folder.path):
-        with suppress(OSError):
-            path.rmdir()
-
-
-def _make_way(path: Path, overwrite: bool) -> None:
-    if not overwrite:
-        raise FileExistsError(f"--out: {path} exists; choose another name, or add --overwrite to "
-                              f"replace a run folder (the old one is kept as {path.name}.old)")
-    if not _is_run(path):
-        raise FileExistsError(f"--overwrite: {path} is not a run folder of minigan (it has no "
-                              f"config.json of minigan), so it is left alone")
-    RunFolder(path).restore_config()
-    if os.name == "posix":
-        with RunFolder(path).locked():  # nobody trains there, or begins to
-            _rename_to_old(path)
-    else:  # no folder can be renamed while a file in it is open
-        with RunFolder(path).locked():
-            pass
-        _rename_to_old(path)
-
-
-def _rename_to_old(path: Path) -> None:
-    """Rename to PATH.old, or .old2, ...: the name is taken first, so that nothing is replaced."""
-    for name in files.numbered(f"{path.name}.old", lambda n: f"{path.name}.old{n}"):
-        old = path.with_name(name)
-        with suppress(FileExistsError):
-            old.mkdir()
-            break
-    if os.name != "posix" or path.is_symlink():  # a link takes no folder's place
-        old.rmdir()
-    try:
-        path.rename(old)
-    except OSError:
-        with suppress(OSError):
-            old.rmdir()
-        raise
 
 
 def _damaged(name: str, suffix: str) -> Iterator[str]:
@@ -471,7 +327,7 @@ def _is_config(config: Any) -> bool:
     return isinstance(config, dict) and "minigan" in config
 
 
-def _is_run(path: Path) -> bool:
+def is_run(path: Path) -> bool:
     """Whether a folder has a config.json of minigan or, where that is damaged, a checkpoint."""
     try:
         RunFolder(path).read_config()
@@ -487,22 +343,13 @@ def _identity(path: Path) -> str | None:
         return None
 
 
-def _folders(root: Path) -> list[Path]:
+def folders_in(root: Path) -> list[Path]:
+    """The folders in a folder, by name; none where it cannot be read."""
     try:
         with os.scandir(root) as found:
             return sorted(Path(entry.path) for entry in found if entry.is_dir())
     except OSError:
         return []
-
-
-def _record(line: bytes) -> dict[str, Any] | None:
-    """The record of a whole line, None if it is none."""
-    try:
-        record = files.parse_json(line) if line.endswith(b"\n") else None
-    except ValueError:
-        return None
-    step = record.get("step") if isinstance(record, dict) else None
-    return record if type(step) is int and step >= 0 else None
 
 
 def _content(path: Path) -> bytes:
@@ -513,20 +360,7 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def newest_run(root: str | os.PathLike[str] = "runs") -> RunFolder:
-    """The run below `root` that was written to last.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    found = [path for path in _folders(Path(root)) if _is_run(path)]
-    if not found:
-        raise FileNotFoundError(f"run: there is no run folder of minigan in {Path(root)}; name "
-                                f"the one to go on with")
-    return RunFolder(max(found, key=_last_written))
-
-
-def _last_written(path: Path) -> int:
+def last_written(path: Path) -> int:
     """When the last checkpoint was written, else the config, in nanoseconds.
 
     Raises:
@@ -536,16 +370,3 @@ def _last_written(path: Path) -> int:
         return (path / "checkpoint.npz").stat().st_mtime_ns
     except FileNotFoundError:
         return (path / "config.json").stat().st_mtime_ns
-
-
-def open_run(path: str | os.PathLike[str]) -> RunFolder:
-    """An existing run folder.
-
-    Raises:
-        FileNotFoundError: there is none at that path.
-    """
-    folder = user_path(path)
-    if not _is_run(folder):
-        raise FileNotFoundError(f"run: {folder} is not a run folder of minigan (it has no "
-                                f"config.json of minigan)")
-    return RunFolder(folder)

@@ -19,8 +19,8 @@ from minigan.models.model import Model
 from minigan.training import archive
 from minigan.training.classes import as_trained, class_names, label_numbers
 from minigan.training.exporting import PRETRAINED, export, restore
-from minigan.training.folder import open_run
 from minigan.training.latent import slerp
+from minigan.training.runs import open_run
 from minigan.training.sampling import draw_images, side_by_side
 
 BLOCK = 250  # images that are generated at once

@@ -13,9 +13,10 @@ import numpy as np
 from minigan import files
 from minigan.data import Images, Lazy
 from minigan.training import archive
-from minigan.training.folder import (NUMBERS, SETTINGS, RunFolder, identity, newest_run,
-                                     open_run)
+from minigan.training.folder import RunFolder
+from minigan.training.identity import NUMBERS, SETTINGS, identity
 from minigan.training.loading import load_data
+from minigan.training.runs import newest_run, open_run
 
 if TYPE_CHECKING:
     from minigan.training.trainer import Trainer

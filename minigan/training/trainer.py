@@ -28,11 +28,13 @@ from minigan.models.model import Model
 from minigan.training import archive, resuming
 from minigan.training.classes import as_trained
 from minigan.training.diagnosis import NotFinite, check, explain
-from minigan.training.folder import RunFolder, Version, discard, identity, new_run, version
+from minigan.training.folder import RunFolder
+from minigan.training.identity import Version, identity, version
 from minigan.training.interrupt import Signals
 from minigan.training.loading import build
 from minigan.training.pictures import Pictures, is_milestone
 from minigan.training.progress import Progress
+from minigan.training.runs import discard, new_run
 from minigan.training.stepping import Stepper
 from minigan.training.watching import Watch
 
