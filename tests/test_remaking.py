@@ -71,6 +71,14 @@ def test_a_finished_run_that_was_killed_before_its_pictures(few, monkeypatch):
     assert Path("run/samples/000050.png").exists()
 
 
+@pytest.mark.parametrize("content", [b"[" * 200_000, b"\xff", b"7", b'{"lines": 7}'])
+def test_an_evaluation_that_cannot_be_read_is_left_out(few, content):
+    start(few, "run").fit(1)
+    Path("run/evaluation.json").write_bytes(content)
+    make_report("run")
+    assert "<h2>Evaluation" not in Path("run/report.html").read_text("utf-8")
+
+
 def test_resume_of_a_complete_run_names_the_report(capsys):
     assert main(ARGUMENTS) == 0
     capsys.readouterr()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from pathlib import Path
 from typing import Any, Mapping
 
+from minigan import files
 from minigan.console import plural
 from minigan.data.places import last_part
 from minigan.models.model import Model
@@ -104,7 +104,7 @@ def _warnings(folder: RunFolder, last: int) -> str:
 def _evaluation(folder: RunFolder) -> str:
     """What `evaluate` has found and drawn, with the step that it judged; nothing before that."""
     try:
-        record = json.loads((folder.path / "evaluation.json").read_text(encoding="utf-8"))
+        record = files.read_json(folder.path / "evaluation.json")
         lines = [str(line) for line in record["lines"]]
     except (OSError, ValueError, TypeError, KeyError):  # of an earlier version, or somebody else's
         return ""
