@@ -1,4 +1,4 @@
-"""Files that are never half written, never share a temporary file, and are read within limits.
+"""Paths as people write them, and files that are never half written and are read within limits.
 
     with replacing(path) as file:
         file.write(content)
@@ -26,6 +26,26 @@ JSON_LIMIT = 64 << 20   # bytes of a JSON file of ours: the largest holds some M
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK,
             errno.EINVAL, errno.EACCES}  # what file systems without hard links answer
 NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path that a user wrote: ~ and ~NAME at its beginning stand for home folders, as in a shell.
+
+    A shell expands them itself, but not in --out=~/runs nor in a Python string, and without it the
+    files would go to a folder that is called ~. A file that has such a name is ./~name.
+
+    Raises:
+        ValueError: it begins with ~NAME, and there is no user of that name.
+    """
+    text = os.fspath(path)
+    expanded = os.path.expanduser(text)
+    if expanded.startswith("~"):
+        raise ValueError(f"path {text!r}: {Path(text).parts[0]} is no user's home folder; a file "
+                         f"or folder of that name is ./{text}")
+    found = Path(expanded)
+    if found.parts[:1] and found.parts[0].startswith("~"):  # of ./~name Path keeps ~name
+        return found.absolute()
+    return found
 
 
 @contextmanager

@@ -194,7 +194,7 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
     gets its name when it is complete, so nobody ever sees half a picture. Returns the path.
     The words of a Figure are kept in the file too, as its Description, see `words`.
     """
-    path = Path(path).expanduser()
+    path = files.user_path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"save: the path must end in .png, got {str(path)!r}")
     content = png(picture, scale)

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minigan.data.places import user_path
+from minigan.files import user_path
 
 MOST_THREADS = max(1024, os.cpu_count() or 1)  # a typing error starts no million of them
 

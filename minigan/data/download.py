@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from minigan import files
-from minigan.data.places import home, user_path
+from minigan.data.places import home
 from minigan.data.sets import ALIASES, SETS, Download
 from minigan.data.transfer import Transfer, Unfit
 
@@ -44,7 +44,7 @@ def get(name: str, folder: str | os.PathLike[str] | None = None,
     if known not in SETS:
         raise ValueError(f"data: {name!r} cannot be downloaded, what can is {', '.join(SETS)}"
                          + (" (the digits are inside the package)" if known == "digits" else ""))
-    place = home(SETS[known], None if folder is None else user_path(folder))
+    place = home(SETS[known], None if folder is None else files.user_path(folder))
     place.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(place)
     mirrors = list(SETS[known].mirrors)

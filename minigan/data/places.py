@@ -7,30 +7,11 @@ import sys
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from minigan.data.sets import KnownSet, names
+from minigan.files import user_path
 
 ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-binary.tar")
 UNPACKED = ("cifar-10-batches-bin", ".")
 PICKLES = ("cifar-10-python.tar.gz", "cifar-10-batches-py")
-
-
-def user_path(path: str | os.PathLike[str]) -> Path:
-    """A path that a user wrote: ~ and ~NAME at its beginning stand for home folders, as in a shell.
-
-    A shell expands them itself, but not in --out=~/runs nor in a Python string, and without it the
-    files would go to a folder that is called ~. A file that has such a name is ./~name.
-
-    Raises:
-        ValueError: it begins with ~NAME, and there is no user of that name.
-    """
-    text = os.fspath(path)
-    expanded = os.path.expanduser(text)
-    if expanded.startswith("~"):
-        raise ValueError(f"path {text!r}: {Path(text).parts[0]} is no user's home folder; a file "
-                         f"or folder of that name is ./{text}")
-    found = Path(expanded)
-    if found.parts[:1] and found.parts[0].startswith("~"):  # of ./~name Path keeps ~name
-        return found.absolute()
-    return found
 
 
 def cache_folder() -> Path:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minigan.console import warn
 from minigan.data.cifar import parse_batch, read_batches
 from minigan.data.folder import load_folder
 from minigan.data.idx import parse_idx, read_contents
 from minigan.data.images import Images
 from minigan.data.pictures import resize
-from minigan.data.places import find_cifar, find_idx, user_path
+from minigan.data.places import find_cifar, find_idx
 from minigan.data.sets import ALIASES, SETS, KnownSet, names
 from minigan.data.stacked import BASES, COUNT, stack
+from minigan.files import user_path
 
 EMBEDDED = Path(__file__).with_name("digits.npz")
 
@@ -94,9 +95,9 @@ def _load_stacked(name: str, split: str, folder: Path | None, size: int | None) 
     except FileNotFoundError:
         if folder is not None or name != "stacked-mnist" or split != "train":
             raise
-        warnings.warn("data: MNIST is not here (minigan data get mnist), so stacked-digits, made "
-                      "of the package's 5,000 digits, is used for stacked-mnist; its numbers are "
-                      "not those of papers", stacklevel=3)
+        warn("data: MNIST is not here (minigan data get mnist), so stacked-digits, made of the "
+             "package's 5,000 digits, is used for stacked-mnist; its numbers are not those of "
+             "papers", stacklevel=3)
         return _load_stacked("stacked-digits", split, None, size)
     images = stack(digits, COUNT if split == "train" else len(digits), name=name)
     assert digits.source is not None
@@ -182,5 +183,5 @@ def _check_origin(contents: bytes, path: Path, source: KnownSet) -> None:
     for other in SETS.values():
         if other.owns(contents):
             raise ValueError(f"data: {path} is {other.title}'s file, not {source.title}'s")
-    warnings.warn(f"data: {path} is not {source.title}'s original file; it is used all the same",
-                  stacklevel=5)
+    warn(f"data: {path} is not {source.title}'s original file; it is used all the same",
+         stacklevel=5)

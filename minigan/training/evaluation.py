@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Mapping, NamedTuple
 import numpy as np
 
 from minigan import data, files, plot
-from minigan.data.places import last_part, user_path
+from minigan.data.places import last_part
 from minigan.data.stacked import BASES
 from minigan.models.catalog import Maker
 from minigan.models.model import Model
@@ -71,7 +71,7 @@ def evaluate(run: str | os.PathLike[str], n: int | None = None, seed: int = 0, r
         FileNotFoundError, ValueError: as `load`; the data are not here, or not those of the run;
             too few samples; an unknown bound.
     """
-    run = user_path(run)
+    run = files.user_path(run)
     trained, folder = load(run, model), run if run.is_dir() else run.parent
     generator, config = trained.model, trained.config
     kind = _kind(trained)

@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, ContextManager, IO, Iterator
@@ -27,6 +26,7 @@ from typing import Any, Callable, ContextManager, IO, Iterator
 import numpy as np
 
 from minigan import files
+from minigan.console import plural, warn
 from minigan.training import archive, log
 from minigan.training.identity import NUMBERS, Version, identity, settings_id, version
 from minigan.training.lock import locked
@@ -130,8 +130,8 @@ class RunFolder:
                 self.write_config(config)
         else:
             self.write_config(config)
-        warnings.warn(f"{self.config} was damaged or gone and is written anew from the "
-                      f"checkpoint{aside}", stacklevel=5)
+        warn(f"{self.config} was damaged or gone and is written anew from the checkpoint{aside}",
+             stacklevel=5)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All lines of metrics.jsonl; one that is cut short or damaged is left out."""
@@ -265,8 +265,8 @@ class RunFolder:
             with files.replacing(self.metrics, self.run, keep=aside) as file:
                 file.writelines(json.dumps(record).encode() + b"\n" for record in kept)
             if aside:
-                warnings.warn(f"{self.metrics}: {damaged} damaged line{'s' * (damaged > 1)} left "
-                              f"out; the file as it was is {aside.name}", stacklevel=4)
+                warn(f"{self.metrics}: {plural(damaged, 'damaged line')} left out; the file as it "
+                     f"was is {aside.name}", stacklevel=4)
         for later in self.grids():
             if later > step and self._is_own(later):
                 self._grid(later).unlink()

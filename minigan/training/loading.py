@@ -12,8 +12,8 @@ import numpy as np
 from minigan import data
 from minigan.backend import Stream, default
 from minigan.backend.machine import memory
-from minigan.data.places import user_path
 from minigan.engine import Tensor
+from minigan.files import user_path
 from minigan.models.catalog import Maker, is_own, rebuild
 from minigan.models.model import Model
 from minigan.training import archive

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 import zlib
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigan import files
+from minigan.console import warn
 from minigan.data import Images, Lazy
 from minigan.training import archive
 from minigan.training.folder import RunFolder
@@ -85,8 +85,8 @@ def _one_of_both(folder: RunFolder, ours: bool) -> Saved:
     aside = ""
     if ours and files.exists(folder.checkpoint):
         aside = f", it is {folder.put_aside()} now"
-    warnings.warn(f"{problem}{aside}; going on from {folder.previous}, step "
-                  f"{saved[1].get('step', 0):,}", stacklevel=5)
+    warn(f"{problem}{aside}; going on from {folder.previous}, step "
+         f"{saved[1].get('step', 0):,}", stacklevel=5)
     return saved
 
 
@@ -135,16 +135,16 @@ def load_state(trainer: Trainer, arrays: dict[str, np.ndarray], config: dict[str
     changed = [f"{name} was {then[name]} and is {value}" for name, value in now.items()
                if name in then and then[name] != value]  # older ones do not tell all
     if changed:
-        warnings.warn(f"{trainer.folder} goes on, but may not get the same bits as without a stop: "
-                      f"{'; '.join(changed)}", stacklevel=3)
+        warn(f"{trainer.folder} goes on, but may not get the same bits as without a stop: "
+             f"{'; '.join(changed)}", stacklevel=3)
 
 
 def check_source(trainer: Trainer, config: dict[str, Any]) -> None:
     """Warn where the code of a class of one's own is not what it was at the checkpoint."""
     then, now = config.get("class_crc32"), trainer.config["class_crc32"]
     if None not in (then, now) and then != now:
-        warnings.warn(f"{trainer.folder} goes on with the class {trainer.config['class']}, whose "
-                      f"source text has changed since it was trained", stacklevel=3)
+        warn(f"{trainer.folder} goes on with the class {trainer.config['class']}, whose source "
+             f"text has changed since it was trained", stacklevel=3)
 
 
 def _circumstances(config: dict[str, Any]) -> dict[str, Any]:

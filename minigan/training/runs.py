@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from minigan import files
-from minigan.data.places import user_path
 from minigan.training.folder import RunFolder, folders_in, is_run, last_written
 
 
@@ -24,9 +23,9 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
         RuntimeError: another process trains in `out`.
     """
     if out is None:
-        path = _next_free(user_path(root), model)
+        path = _next_free(files.user_path(root), model)
     else:
-        path = user_path(out)
+        path = files.user_path(out)
         if files.exists(path) or path.is_symlink():
             _make_way(path, overwrite)
         try:
@@ -122,7 +121,7 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
     Raises:
         FileNotFoundError: there is none at that path.
     """
-    folder = user_path(path)
+    folder = files.user_path(path)
     if not is_run(folder):
         raise FileNotFoundError(f"run: {folder} is not a run folder of minigan (it has no "
                                 f"config.json of minigan)")

@@ -21,7 +21,6 @@ from minigan import __version__, files, plot
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
 from minigan.console import warn
-from minigan.data.places import user_path
 from minigan.training.pictures import reason
 from minigan.training.toy.pictures import picture
 from minigan.training.toy.plan import Plan
@@ -43,7 +42,7 @@ class ToyRun:
 
     def __init__(self, plan: Plan, out: str | os.PathLike[str] | None = None) -> None:
         self.plan = plan
-        self.path = user_path(out) if out is not None else Path("runs") / f"toy-{plan.name}"
+        self.path = files.user_path(out) if out is not None else Path("runs") / f"toy-{plan.name}"
         self._check_place()
 
     def _check_place(self) -> None:
