@@ -22,12 +22,10 @@ import numpy as np
 
 from minigan.backend import Backend
 from minigan.backend.reading import EVERYTHING, Question, evaluating, noting, settings
+from minigan.compared import CONTAINERS, MISSING, PLAIN, Compared, change, equal
 from minigan.engine import Memory, Tensor
 
-MISSING = object()
-PLAIN = (bool, int, float, complex, str, bytes, type(None))
 CODE = (ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
-CONTAINERS = (list, tuple, dict, set)
 DATA, FLAG, CONTENT = map(attrgetter, ("data", "requires_grad", "cell_contents"))
 RANDOM = (random.Random, np.random.Generator, np.random.RandomState)
 SLOTS = (MemberDescriptorType,)
@@ -40,32 +38,6 @@ class Left(NamedTuple):
     tensor: Any
     get: Callable[[], Any]
     put: Callable[[Any], None]
-
-
-class Compared:
-    """Dicts, lists and sets that should stay what they are, beside copies of what they were.
-
-    places: what to call each, and whose attributes a dict holds, None where it is only a dict.
-    """
-
-    def __init__(self) -> None:
-        self.live: list[Any] = []
-        self.copies: list[Any] = []
-        self.places: list[tuple[str, Any]] = []
-
-    def add(self, name: str, container: Any, owner: Any = None) -> None:
-        """One more."""
-        self.live.append(container)
-        self.copies.append(_copy(container))
-        self.places.append((name, owner))
-
-    def changes(self) -> Iterator[str]:
-        """How they differ from their copies, a clause each."""
-        for i, (name, owner) in enumerate(self.places):
-            clauses = list(_compared(name, owner, self.copies[i], self.live[i]))
-            yield from clauses
-            if not clauses:
-                self.copies[i] = _copy(self.live[i])
 
 
 class Noted:
@@ -281,7 +253,7 @@ class Noted:
                 continue
             try:
                 found = getattr(value, key)
-                if not _equal(found, getattr(value, key)):
+                if not equal(found, getattr(value, key)):
                     continue  # a property that makes a new thing each time
                 self._attribute(f"{key} of {name}", value, key)
             except Exception:  # of a property: then this is not the one that the code reads
@@ -379,7 +351,7 @@ class Noted:
             if tensor.requires_grad != flag:
                 yield f"requires_grad of {what} became {tensor.requires_grad}"
         for what, ask, answer in zip(self._questions, self._asked, self._answers):
-            yield from _clause(what, answer, _answered(ask))
+            yield from change(what, answer, _answered(ask))
 
     def carried(self) -> str:
         """Whether the step adds gradients to those of the step before, in words; empty if not."""
@@ -392,12 +364,6 @@ class Noted:
                 return (f"it draws random numbers from {what}; draw them from a stream of minigan, "
                         f"as minigan.stream(...).uniform(...)")
         return ""
-
-
-def _copy(container: Any) -> Any:
-    """A list, dict or set as it is now; a class of one's own may copy otherwise."""
-    kind = next(kind for kind in CONTAINERS if isinstance(container, kind))
-    return kind(container)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -419,43 +385,3 @@ def _answered(ask: Question) -> Any:
         return ask()
     except ValueError:  # the cell is empty
         return MISSING
-
-
-def _compared(name: str, owner: Any, before: Any, now: Any) -> Iterator[str]:
-    """How an object's attributes, or a list or dict, differ from what they were."""
-    if isinstance(now, dict):
-        for key in {**before, **now}:
-            what = f"{name}[{key!r}]" if owner is None else f"{key} of {name}"
-            default = MISSING if owner is None else getattr(type(owner), str(key), MISSING)
-            old = before.get(key, default)
-            if old is not MISSING or owner is None and type(now) is dict:  # else it was not there
-                yield from _clause(what, old, now.get(key, default))
-    elif isinstance(now, list) and len(now) == len(before):
-        for i, (old, new) in enumerate(zip(before, now)):
-            yield from _clause(f"{name}[{i}]", old, new)
-    elif not _equal(before, now):
-        yield f"{name} had {len(before)} entries and has {len(now)}"
-
-
-def _clause(what: str, old: Any, new: Any) -> list[str]:
-    if _equal(old, new):
-        return []
-    before, after = _look(old), _look(new)
-    return [f"{what} is another {after}" if before == after else
-            f"{what} was {before} and is {after}"]
-
-
-def _equal(old: Any, new: Any) -> bool:
-    if old is new:
-        return True
-    try:
-        return bool(old == new)
-    except Exception:
-        return False
-
-
-def _look(value: Any) -> str:
-    if value is MISSING:
-        return "missing"
-    text = repr(value) if isinstance(value, PLAIN) else ""
-    return text if 0 < len(text) <= 60 else type(value).__name__

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HOUSE = ROOT / "minigan"
 
 ROOMS = [  # level by level: a room imports from earlier levels only
-    {"backend", "blocks", "console", "errors", "starting", "files"},
+    {"backend", "blocks", "compared", "console", "errors", "files", "starting"},
     {"engine", "plot"},
     {"noted", "ops", "gradcheck", "graph", "profiler"},
     {"capturing"},
