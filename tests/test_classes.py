@@ -80,7 +80,7 @@ def test_labels_by_name_on_the_command_line(capsys):
         assert main(["sample", "run", f"--labels={wrong}"]) == 2
         assert capsys.readouterr().err == (
             f"minigan: error: labels: {wrong.rpartition(',')[2]!r} is neither one of the classes "
-            'ankle boot, bag, odd, or "even", Zebra, nor a number from 0 to 3\n')
+            'ankle boot, bag, "odd, or ""even""", Zebra, nor a number from 0 to 3\n')
 
 
 def test_capitals_do_not_matter_where_one_name_fits():

@@ -365,6 +365,12 @@ def document(result, status=0):
     return json.loads(result[1])
 
 
+def test_no_more_cores_are_busy_than_there_are(run, monkeypatch):
+    monkeypatch.setattr("minigan.backend.machine.busy_cores", lambda: 1000.0)
+    found = document(run("info", "--json"))
+    assert found["busy_cores"] == found["cores"]
+
+
 def test_json_of_info(run):
     found = document(run("info", "--json"))
     assert (found["minigan"], found["numpy"]) == (mg.__version__, np.__version__)

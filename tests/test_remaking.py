@@ -15,6 +15,7 @@ from minigan import data, plot
 from minigan.cli import main
 from minigan.models.catalog import find
 from minigan.training import Trainer, load, make_report, pictures
+from minigan.training.sampling import PAIRED
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -108,9 +109,22 @@ def test_a_report_of_a_model_that_starts_from_images(few):
     with pytest.raises(ValueError, match="made in Python, 'few'"):
         make_report("run")
     assert make_report("run", few).is_file() and contents("run") == before
+    page = Path("run/report.html").read_text("utf-8")
+    assert f"step 2; {PAIRED}<" in page and "The same inputs over time" in page
     other = data.Images(few.images[::-1].copy(), None, "other")
     with pytest.raises(ValueError, match="holds other images"):
         make_report("run", other)
+
+
+def test_samples_of_a_model_that_starts_from_images_say_what_they_show(capsys):
+    assert main(["train", "pix2pix", "--width", "4", "--steps", "1", "--batch-size", "2",
+                 "--threads", "1", "--out", "run"]) == 0
+    capsys.readouterr()
+    wrote = "2 images: run/samples/seed-0.png\n"
+    assert main(["sample", "run", "--n", "2"]) == 0
+    assert capsys.readouterr().out == f"{wrote}of each: {PAIRED}\n"
+    assert main(["sample", "run", "--n", "2", "--quiet"]) == 0
+    assert capsys.readouterr().out == wrote
 
 
 # Extras.

@@ -54,14 +54,15 @@ def facts() -> dict[str, Any]:
     from minigan.backend import machine, threads
     from minigan.data.places import roots
     environment = machine.environment()
-    busy = machine.busy_cores()
+    cores = os.cpu_count()
+    busy = machine.busy_cores()  # of what is hard to measure: more than there are, now and then
     return {
         "minigan": __version__,
         "python": environment["python"],
         "system": environment["system"],
         "processor": environment["processor"],
-        "cores": os.cpu_count(),
-        "busy_cores": None if busy is None else round(busy, 2),
+        "cores": cores,
+        "busy_cores": None if busy is None else round(min(busy, cores or busy), 2),
         "numpy": environment["numpy"],
         "blas": machine.blas(),
         "threads": threads.default_threads(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from minigan.commands.options import (add_backend, add_quiet, add_run, count, labels, natural,
                                       path, run_of)
-from minigan.console import plural
+from minigan.console import plural, remark
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     """Draw; returns the exit status."""
     import minigan
     from minigan.training import load
+    from minigan.training.sampling import PAIRED
     if options.backend:
         minigan.use(options.backend)
     if options.pretrained and options.run_folder is not None:
@@ -61,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--n is {options.n}, but there are {len(options.labels)} --labels")
     images, columns = _walks(trained, options) if options.interpolate else _images(trained, options)
     _write(images, columns, source, options)
+    if images.shape[1:] != trained.model.shape:
+        remark(f"of each: {PAIRED}")
     return 0
 
 

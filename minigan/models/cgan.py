@@ -54,7 +54,7 @@ class CGAN(Model):
     name = "cgan"
     paper = "Mirza and Osindero 2014, Conditional Generative Adversarial Nets"
     normal_curve = ("normal: D's loss settles under 1.39 and G's above 0.7, both wobbling; each "
-                    "column of the samples becomes one digit within the first thousand steps")
+                    "column of the samples becomes one class within the first thousand steps")
     default_steps = 4_000
     conditional = True
     Settings = Settings

@@ -59,11 +59,21 @@ def _number(text: str, names: Sequence[str], n_classes: int) -> int:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names separated by commas, cut short where they would fill more than a line."""
-    text = ", ".join(names)
+    """Names separated by commas, cut short where they would fill more than a line.
+
+    One that holds a comma stands in double quotes, as --labels takes it.
+    """
+    text = ", ".join(_quoted(name) for name in names)
     if len(text) <= LISTED:
         return text
     return f"{text[:LISTED].rpartition(', ')[0] or text[:LISTED]}, ..."
+
+
+def _quoted(name: str) -> str:
+    if "," not in name:
+        return name
+    inner = name.replace('"', '""')
+    return f'"{inner}"'
 
 
 def columns(names: Sequence[str], n_classes: int) -> str:

@@ -131,7 +131,9 @@ Found = tuple[bool | None, list[str], dict[str, Any], Any]  # verdict, text, for
 
 def _digits(trained: Loaded, n: int, seed: int, raw: bool, bounds: Mapping[str, float] | None,
             what: str) -> Found:
-    from minigan.metrics.digits import digit_test
+    from minigan.metrics.digits import LEAST, digit_test
+    if n < LEAST:
+        raise ValueError(f"n: the digit test needs {LEAST} samples or more, got {n}")
     images, model = trained.sample(n, seed=seed, raw=raw), trained.model
     labels = np.arange(n) % model.n_classes if model.conditional else None
     digits = data.load("digits")

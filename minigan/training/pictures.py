@@ -83,7 +83,8 @@ class Pictures:
             if grids:
                 animate(grids, self.folder.animation, SCALE)
         with self.extra("report.html"):
-            write_report(self.folder, self.model, self.config, numbers, grids)
+            paired = self.preview.truth is not None
+            write_report(self.folder, self.model, self.config, numbers, grids, paired)
 
     def _frames(self, last: int) -> dict[int, Path]:
         """The grids that are shown of a run up to a step, by step."""

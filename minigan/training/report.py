@@ -14,6 +14,7 @@ from minigan.models.model import Model
 from minigan.training.classes import class_names, columns
 from minigan.training.folder import RunFolder
 from minigan.training.recipe import recipe
+from minigan.training.sampling import PAIRED
 
 GRIDS = 6  # that are shown of the samples over time
 
@@ -45,7 +46,7 @@ pre {{ background: #f3f5f7; padding: .7rem 1rem; overflow-x: auto; font-size: .9
 <div class="row">{latest}{animation}</div>
 <h2>Losses</h2>
 {curves}
-<h2>The same latents over time</h2>
+<h2>The same {inputs} over time</h2>
 <div class="row">{grids}</div>
 {evaluation}
 <h2>Settings</h2>
@@ -58,11 +59,12 @@ pre {{ background: #f3f5f7; padding: .7rem 1rem; overflow-x: auto; font-size: .9
 
 
 def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
-                 numbers: Mapping[str, Any], grids: Mapping[int, Path]) -> None:
+                 numbers: Mapping[str, Any], grids: Mapping[int, Path], paired: bool = False
+                 ) -> None:
     """Write a run's report.html from the pictures that are in its folder.
 
     model, config: the run's; numbers: its step, steps, seconds and latest losses; grids: see
-    `animate`.
+    `animate`; paired: whether its samples stand between their inputs and the truth.
     """
     step = numbers["step"]
     title = f"{config['model']} {config['preset']} on {last_part(config['data'])}"
@@ -74,6 +76,8 @@ def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
     told = ""
     if model.conditional:
         told = f"; columns: {columns(class_names(config), model.n_classes)}"
+    elif paired:
+        told = f"; {PAIRED}"
     place = folder.path.name if folder.path.is_absolute() else folder  # the page can be sent away
     chosen = {int(i * (len(grids) - 1) / (GRIDS - 1)) for i in range(GRIDS)}  # evenly, both ends
     over_time = [_figure(path, f"step {at:,}") for i, (at, path) in enumerate(grids.items())
@@ -82,6 +86,7 @@ def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
         title=html.escape(title), summary=html.escape(summary), warnings=_warnings(folder, step),
         latest=_figure(folder.samples / "latest.png", f"step {step:,}{told}"),
         animation=_figure(folder.animation, "while it learned"),
+        inputs="inputs" if paired else "latents",
         curves=_image(folder.losses, "loss curves"), grids="".join(over_time),
         evaluation=_evaluation(folder),
         settings=_table({**config["settings"], "seed": config["seed"], "image shape":

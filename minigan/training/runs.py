@@ -70,8 +70,9 @@ def discard(folder: RunFolder) -> None:
 
 def _make_way(path: Path, overwrite: bool) -> None:
     if not overwrite:
-        raise FileExistsError(f"--out: {path} exists; choose another name, or add --overwrite to "
-                              f"replace a run folder (the old one is kept as {path.name}.old)")
+        raise FileExistsError(f"--out: {path} exists; choose another name, or add --overwrite (in "
+                              f"Python overwrite=True) to replace a run folder (the old one is "
+                              f"kept as {path.name}.old)")
     if not is_run(path):
         raise FileExistsError(f"--overwrite: {path} is not a run folder of minigan (it has no "
                               f"config.json of minigan), so it is left alone")

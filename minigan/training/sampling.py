@@ -16,6 +16,8 @@ from minigan.training.diagnosis import check
 ROWS = 8       # of a sample grid; as many columns, or one for each label,
 COLUMNS = 20   # of the first labels where there are more
 
+PAIRED = "input, sample and truth side by side, the inputs made from training pictures"
+
 
 class Preview:
     """The fixed inputs of a run, and what the model makes of them now.
