@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from minigan.backend import Array, get, of
-from minigan.backend.reading import evaluating, reads, settings
+from minigan.backend.reading import evaluating, noting, reads, settings
 from minigan.engine import Tensor
 
 
@@ -90,7 +90,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any) -> Tensor:
-        reads(self)
+        if noting.get() is not None:  # asked here and not in `reads`, as calls are many
+            reads(self)
         return self.forward(*inputs)
 
     # What belongs to a module, with names such as "0.weight".

@@ -20,14 +20,15 @@ def affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     """x W + b. x: (..., n_in); w: (n_in, n_out); b: (n_out,); result: (..., n_out)."""
     if not (isinstance(x, Tensor) and isinstance(w, Tensor) and isinstance(b, Tensor)):
         errors.check_tensors("affine", x=x, w=w, b=b)
-    if w.ndim != 2 or b.shape != w.shape[1:]:
-        raise ValueError(f"affine: w must be (n_in, n_out) and b (n_out,), got {w.shape} and "
+    given, weights = x.data.shape, w.data.shape
+    if len(weights) != 2 or b.data.shape != weights[1:]:
+        raise ValueError(f"affine: w must be (n_in, n_out) and b (n_out,), got {weights} and "
                          f"{b.shape}")
-    if x.data.shape[-1:] != w.data.shape[:1]:
-        raise ValueError(f"affine: x of shape {x.shape} should have {w.shape[0]} features, its "
-                         f"last axis, for w of shape {w.shape}")
+    if not given or given[-1] != weights[0]:
+        raise ValueError(f"affine: x of shape {given} should have {weights[0]} features, its "
+                         f"last axis, for w of shape {weights}")
     x, w = widened(x), widened(w)
-    return _affine(x, w, b) if x.ndim == 2 else matmul(x, w) + b
+    return _affine(x, w, b) if len(given) == 2 else matmul(x, w) + b
 
 
 def _biased_rule(gy: Tensor, y: Tensor, x: Tensor, b: Tensor, slope: float,
@@ -47,7 +48,7 @@ def bias_leaky_relu(x: Tensor, b: Tensor, slope: float) -> Tensor:
     check_slope("bias_leaky_relu", slope)
     if not (isinstance(x, Tensor) and isinstance(b, Tensor)):
         errors.check_tensors("bias_leaky_relu", x=x, b=b)
-    if x.ndim < 1 or b.shape != x.shape[-1:]:
+    if not x.data.shape or b.data.shape != x.data.shape[-1:]:
         raise ValueError(f"bias_leaky_relu: b must be (C,), one number for each channel of x, the "
                          f"last axis, got {b.shape} for x of shape {x.shape}")
     return _bias_leaky_relu(x, b, slope=float(slope))
