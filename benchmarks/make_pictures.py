@@ -2,9 +2,13 @@
 
     python benchmarks/make_pictures.py            # all; an hour on two cores, as examples train
     python benchmarks/make_pictures.py 03 05 20   # these
+    python benchmarks/make_pictures.py pix2pix-digits pix2pix-halves   # README's of pix2pix
 
 A picture keeps its words as its Description, which tests compare with what would be drawn now. The
 colours are reduced as far as the size asks for.
+
+README's pictures of pix2pix are of MNIST's test digits, which no training has seen: they need MNIST
+(`minigan data get mnist`, or --data-dir). Its other grids are copies of a run's samples/latest.png.
 """
 
 from __future__ import annotations
@@ -20,13 +24,27 @@ from PIL import Image, PngImagePlugin
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 LARGEST = 60_000  # bytes
+PIX2PIX = {"pix2pix-digits": "edges", "pix2pix-halves": "halves"}  # the preset of each picture
+ROWS = COLUMNS = 8
 
 
 def main() -> int:
     """Draw and copy; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("numbers", nargs="*", help="which examples, as 03 05")
-    wanted = parser.parse_args().numbers
+    parser.add_argument("names", nargs="*", help=f"which examples, as 03 05, or of README's "
+                        f"{' and '.join(PIX2PIX)} (default: all examples)")
+    parser.add_argument("--data-dir", help="where MNIST is (default: where minigan looks)")
+    parser.add_argument("--runs", type=Path, help="where runs of pix2pix are kept by the names of "
+                        "their pictures: one that is there is not trained again (default: none is "
+                        "kept)")
+    options = parser.parse_args()
+    wanted = options.names
+    for name in wanted:
+        if name in PIX2PIX:
+            with tempfile.TemporaryDirectory() as folder:
+                run = (options.runs or Path(folder)) / name
+                size = bring(draw_pix2pix(run, Path(folder, f"{name}.png"), options.data_dir))
+            print(f"{name}: {size:,} bytes\n", flush=True)
     for path in sorted(EXAMPLES.glob("[0-9][0-9]_*.py")):
         if not wanted or path.stem[:2] in wanted:
             with tempfile.TemporaryDirectory() as folder:
@@ -35,6 +53,20 @@ def main() -> int:
                 size = bring(Path(folder, "runs", "examples", f"{path.stem}.png"))
             print(f"{path.stem}: {size:,} bytes\n", flush=True)
     return 0
+
+
+def draw_pix2pix(run: Path, target: Path, data_dir: str | None) -> Path:
+    """Train pix2pix with its preset's settings and draw held-out digits; returns the target."""
+    sys.path.insert(0, str(EXAMPLES.parent))
+    import minigan as mg
+    held_out = mg.data.load("mnist", split="test", folder=data_dir)
+    if not run.exists():
+        environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+        subprocess.run([sys.executable, "-m", "minigan", "train", "pix2pix", "--preset",
+                        PIX2PIX[run.name], "--out", str(run)], env=environment, check=True)
+    pictures = mg.load(run).pictures(ROWS * COLUMNS, seed=0, images=held_out)
+    mg.plot.save(mg.plot.tile(pictures, COLUMNS), target, scale=2)
+    return target
 
 
 def bring(drawn: Path) -> int:

@@ -98,7 +98,7 @@ def test_what_is_no_digit_is_refused_before_anything_is_written(run, tmp_path):
                       mg.data.Images(pixels, np.arange(8) % 10, "fashion-mnist", n_classes=10))
     for folder, arguments, says in [
             (foreign, {}, "images: the run was trained on pictures that were made in Python, "
-                          "'fashion-mnist'; evaluate"),
+                          "'fashion-mnist'; minigan.training.evaluate"),
             (run, {"n": 50}, "n: the digit test needs 200 samples or more, got 50"),
             (run, {"n": 200, "bounds": {"fid": 1}}, "bounds: 'fid' is unknown")]:
         for path in folder.glob("evaluation.*"):

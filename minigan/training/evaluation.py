@@ -119,7 +119,8 @@ def _training(trained: Loaded, images: data.Images | None,
     config = trained.config
     if images is None and not config["source"]:
         raise ValueError(f"images: the run was trained on pictures that were made in Python, "
-                         f"{config['data']!r}; evaluate(RUN, images=...) in Python takes them")
+                         f"{config['data']!r}; minigan.training.evaluate(RUN, images=...) takes "
+                         f"them")
     found = load_data(config, data_dir) if images is None else as_trained(images, config)
     if "data_crc32" in config:
         check_data(found, config)
