@@ -339,7 +339,7 @@ class Op:
                           for x in inputs), **settings)
         try:
             result = self.forward(BY_TYPE[kind], *arrays, **settings)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise errors.ShapesError(self.public, error, inputs, settings) from error
         except TypeError as error:
             raise errors.SettingError(self.public, error, settings) from error

@@ -402,6 +402,14 @@ bad("step, arrays", lambda: optim.Adam(weights()).step([array, array]), "gradien
 bad("step, no gradient", lambda: optim.Adam(weights()).step(), "gradient", "missing")
 
 
+small = mg.tensor(np.array([1], np.uint8))
+bad("multiply, a number that the integers cannot hold", lambda: small * 300, "300", "uint8")
+bad("normal, a negative size", lambda: points.normal((-1,)), "shape", "(-1,)")
+bad("normal, a size that is no tuple", lambda: points.normal(4), "shape", "4")
+bad("uniform, a negative size", lambda: points.uniform((2, -3)), "shape", "(2, -3)")
+bad("uniform, a text", lambda: points.uniform("ab"), "shape", "'ab'")
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_a_bad_input_raises_one_sentence_that_names_the_function_and_the_argument(name: str):
     call, words = ROWS[name]

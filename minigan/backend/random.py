@@ -64,6 +64,7 @@ class Stream:
                 dtype: Any = np.float32, xp: Backend | None = None) -> Array:
         """Uniform numbers in [low, high), float32 or float64; any device gets the same bits."""
         dtype = _float_dtype("uniform", dtype)
+        _check_shape("uniform", shape)
         if not low <= high:
             raise ValueError(f"uniform: low must not be above high, got {low!r} and {high!r}")
         return (xp or registry.default()).uniform(self, shape, low, high, dtype)
@@ -84,6 +85,7 @@ class Stream:
         Devices get the same up to the rounding of log, cos and sin: two units in the last place.
         """
         dtype = _float_dtype("normal", dtype)
+        _check_shape("normal", shape)
         return (xp or registry.default()).normal(self, shape, mean, std, dtype)
 
     def host_normal(self, shape: tuple[int, ...], mean: float, std: float, dtype: np.dtype
@@ -128,6 +130,14 @@ def _normal_pairs(unit: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.n
     square = t * t                                             # angle, rounded once: devices agree
     radius /= 1 + square
     return radius * (1 - square), radius * (2 * t)
+
+
+def _check_shape(function: str, shape: Any) -> None:
+    """Raise a ValueError unless shape is a tuple of whole numbers, none negative."""
+    if not isinstance(shape, (tuple, list)) or not all(
+            isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
+        raise ValueError(f"{function}: shape must be a tuple of whole numbers of 0 or more, got "
+                         f"{shape!r}")
 
 
 def _float_dtype(what: str, dtype: Any) -> np.dtype:
