@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Sequence
 
 from minigan import starting
 from minigan.commands.options import Formatter
-from minigan.console import Forgiving, can_flush, give_up, printable, quiet, tell
+from minigan.console import Forgiving, can_flush, give_up, printable, quiet, reason, tell
 from minigan.training.interrupt import Signals, exit_status
 
 COMMANDS = ("train", "resume", "report", "sample", "evaluate", "toy", "export", "models", "data",
@@ -69,9 +69,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return (f"out of memory ({error}); fewer or smaller images at a time (--batch-size, --n, "
                 "--size) need less")
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'writing'}: {error.strerror.lower()}"
-    return " ".join(str(error).split()) or type(error).__name__
+    return reason(error)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -43,6 +43,15 @@ def plural(number: int, word: str) -> str:
     return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
+def reason(error: BaseException) -> str:
+    """Why something failed, in a few words on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'writing'}: {error.strerror.lower()}"
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}" if str(error) else "out of memory"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class Forgiving:
     """A text stream that takes everything and raises nothing, over one that may be anything.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 import numpy as np
 
 from minigan import plot
-from minigan.console import warn
+from minigan.console import reason, warn
 from minigan.data import Images
 from minigan.models.model import Model
 from minigan.training.animation import animate
@@ -96,12 +96,3 @@ def is_milestone(step: int) -> bool:
     """10, 15, 20, 30, 50, 70, 100, 150, ...: steps whose grid is kept, and a frame of the GIF."""
     tens = 10 ** int(math.log10(step)) if step else 0
     return step >= 10 and step in (tens, 1.5 * tens, 2 * tens, 3 * tens, 5 * tens, 7 * tens)
-
-
-def reason(error: Exception) -> str:
-    """Why something failed, in a few words."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror.lower()}"
-    if isinstance(error, MemoryError):
-        return f"out of memory: {error}" if str(error) else "out of memory"
-    return " ".join(str(error).split()) or type(error).__name__

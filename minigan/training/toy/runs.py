@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Sequence
 from minigan import __version__, files, plot
 from minigan.backend.allocator import keep_freed_memory
 from minigan.backend.machine import environment
-from minigan.console import warn
-from minigan.training.pictures import reason
+from minigan.console import reason, warn
 from minigan.training.toy.pictures import picture
 from minigan.training.toy.plan import Plan
 from minigan.training.toy.report import summary
