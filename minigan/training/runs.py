@@ -111,8 +111,8 @@ def newest_run(root: str | os.PathLike[str] = "runs") -> RunFolder:
     """
     found = [path for path in folders_in(Path(root)) if is_run(path)]
     if not found:
-        raise FileNotFoundError(f"run: there is no run folder of minigan in {Path(root)}; name "
-                                f"the one to go on with")
+        raise FileNotFoundError(f"run: there is no run folder of minigan in {Path(root)}; "
+                                f"name one")
     return RunFolder(max(found, key=last_written))
 
 
