@@ -28,7 +28,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]  # the first of these that is found gets minimum versions
-KERNELS = ["Prescott", "Nehalem", "Sandybridge", "Haswell", "SkylakeX", "Zen"]
 AT_ONCE = os.cpu_count() or 2
 TESTS = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 ROUNDING = [*TESTS, "-m", "rounding and not slow and not gpu"]
@@ -59,39 +58,38 @@ class Result:
 
 # What there is to run.
 
-def numpy_jobs() -> list[Job]:
-    """NumPy without its widest loops, then without any that not every processor has."""
+def processor_jobs() -> list[Job]:
+    """Other processors: NumPy without its wider loops, OpenBLAS with the kernels made for them.
+
+    Kernels that this processor cannot run are left out, as are those that the main run has had; all
+    of them where the environment chooses the kernels itself: then there is a reason to leave them.
+    """
     known = ask("from numpy._core._multiarray_umath import __cpu_features__, __cpu_dispatch__\n"
                 "print(*[name for name in __cpu_dispatch__ if __cpu_features__[name]])").split()
     widest = [name for name in known if "512" in name or name == "X86_V4"]
-    jobs = []
-    for name, off in (("NumPy without AVX-512", widest), ("NumPy's plainest loops", known)):
-        if off and off not in [job.environment["NPY_DISABLE_CPU_FEATURES"].split() for job in jobs]:
-            environment = {"NPY_DISABLE_CPU_FEATURES": " ".join(off), **ONE_THREAD}
-            jobs.append(Job(name, sys.executable, ROUNDING, environment))
-    return jobs
-
-
-def openblas_jobs() -> list[Job]:
-    """OpenBLAS with the kernels of other processors, those that this one can run.
-
-    None where the environment chooses the kernels itself: then there is a reason to leave them.
-    """
+    jobs = [rounding("NumPy's plainest loops", without=known)] if known else []
     if "OPENBLAS_CORETYPE" in os.environ:
-        return []
+        return jobs + ([rounding("NumPy without AVX-512", without=widest)] if widest else [])
+
     look = ("import numpy, threadpoolctl\n"
             "numpy.ones((64, 64)) @ numpy.ones((64, 64))\n"
             "print(*[lib['architecture'] for lib in threadpoolctl.threadpool_info()\n"
             "        if lib['internal_api'] == 'openblas'])")
-    seen = {ask(look)}  # the main run's
-    jobs = []
-    for kernel in KERNELS:
-        environment = {"OPENBLAS_CORETYPE": kernel, **ONE_THREAD}
-        used = ask(look, environment)
+    seen = {ask(look)}
+    for kernel, without in {**dict.fromkeys(("Prescott", "Nehalem", "Sandybridge"), known),
+                            **dict.fromkeys(("Haswell", "Zen"), widest), "SkylakeX": []}.items():
+        used = ask(look, {"OPENBLAS_CORETYPE": kernel})
         if used and used not in seen:  # "" where an instruction is illegal here
             seen.add(used)
-            jobs.append(Job(f"OpenBLAS for {kernel}", sys.executable, ROUNDING, environment))
+            jobs.append(rounding(f"a {kernel} processor", without, OPENBLAS_CORETYPE=kernel))
     return jobs
+
+
+def rounding(name: str, without: list[str], **environment: str) -> Job:
+    """The tests marked `rounding`, in this Python, without some of NumPy's loops."""
+    if without:
+        environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(without)
+    return Job(name, sys.executable, ROUNDING, {**environment, **ONE_THREAD})
 
 
 def python_jobs(scratch: Path) -> list[Job]:
@@ -165,7 +163,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="run nothing")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        jobs = [*python_jobs(Path(scratch)), *numpy_jobs(), *openblas_jobs()]
+        jobs = [*python_jobs(Path(scratch)), *processor_jobs()]
         if options.words:
             jobs = [job for job in jobs if any(word in job.name for word in options.words)]
         if options.list:

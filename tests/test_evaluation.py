@@ -15,8 +15,6 @@ from minigan.models.catalog import find
 from minigan.training import Trainer, evaluate
 from minigan.training.evaluation import nearest_by_class
 
-pytestmark = pytest.mark.rounding
-
 
 def trained(folder, name="cgan", preset=None, data=None, shape=(28, 28, 1), **settings):
     """A run of two steps, or of none; its folder."""
