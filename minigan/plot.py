@@ -298,7 +298,8 @@ def strip(pictures: Sequence[np.ndarray], captions: Sequence[str] = (), title: s
     shapes = [p.shape[1] / p.shape[0] for p in pictures]
     gap, foot = 0.25, 0.16 * (1 + max((c.count("\n") for c in captions), default=0)) + 0.1
     total_w = height * sum(shapes) + gap * (len(pictures) + 1)
-    head = gap if not title else 0.5
+    above = textwrap.wrap(title, max(20, int((total_w - gap) * 11.5)))  # 11.5 characters an inch
+    head = 0.3 + 0.2 * len(above) if above else gap
     below = _wrapped(caption, total_w)
     total_h = head + height + (foot if captions else 0.1) + 0.17 * len(below) + 0.12 * bool(below)
     figure, left = _figure(total_w, total_h), gap
@@ -310,9 +311,9 @@ def strip(pictures: Sequence[np.ndarray], captions: Sequence[str] = (), title: s
             figure.text(left / total_w, 1 - (head + height + 0.19 + 0.16 * j) / total_h,
                         _plain(line), size=8.5, color=MUTED)
         left += height * shape + gap
-    if title:
-        figure.text(gap / total_w, 1 - 0.31 / total_h, _plain(title), size=11, weight="bold",
-                    color=INK)
+    for j, line in enumerate(above):
+        figure.text(gap / total_w, 1 - (0.31 + 0.2 * j) / total_h, _plain(line), size=11,
+                    weight="bold", color=INK)
     figure.text(gap / total_w, 0.1 / total_h, _plain("\n".join(below)), size=8.5, color=MUTED)
     return figure
 

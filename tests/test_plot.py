@@ -236,6 +236,19 @@ def test_short_and_empty_runs_have_loss_curves(count):
     assert ink(figure) > 0 and len(figure.axes[0].lines[1].get_ydata()) == count
 
 
+def test_a_long_title_of_a_strip_is_within_the_figure():
+    title = ("pix2pix edges trained on digits, step 2,000: 5,000 samples of the generator's own "
+             "weights, seed 0")
+    figure = plot.strip([np.zeros((30, 50), np.uint8)], ["one"], title, height=4.0)
+    figure.draw_without_rendering()
+    right = [text.get_window_extent().x1 for text in figure.texts]
+    assert max(right) < figure.bbox.x1
+    bold = [text.get_text() for text in figure.texts if text.get_weight() == "bold"]
+    assert " ".join(bold) == title and len(bold) == 2
+    axes, titles = figure.axes[0].get_window_extent(), figure.texts[1:3]
+    assert all(text.get_window_extent().y0 > axes.y1 for text in titles)
+
+
 def test_a_strip_shows_bytes_as_they_are_and_floats_around_white():
     grey = np.full((4, 4), 100, np.uint8)
     figure = plot.strip([grey, np.array([[0.0, 1.0], [-1.0, 0.0]])], ["bytes", "floats\nbelow"],
