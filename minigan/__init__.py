@@ -16,7 +16,7 @@ from minigan.capturing import CaptureError, capture
 from minigan.engine import Tensor, grad, no_grad, op, op_hook, tensor
 from minigan.training import Trainer, load
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
 
 __all__ = ["BackendError", "CaptureError", "Stream", "Streams", "Tensor", "Trainer", "capture",
            "data", "grad", "gradcheck", "graph", "load", "losses", "models", "nn", "no_grad", "op",
