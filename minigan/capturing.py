@@ -18,6 +18,7 @@ from typing import Any, Callable, Iterable
 
 from minigan.backend import BackendError, default, of
 from minigan.engine import Memory, Op, Tensor, mark_written, op_hook, watched
+from minigan.exploring import Explorer
 from minigan.noted import Left, Noted
 
 Results = dict[str, Tensor]
@@ -124,7 +125,7 @@ def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured
     began = Tensor(xp.zeros((), "float32")).tick
     try:
         with xp.recording() as recording:
-            noted = Noted(began, recording.keep)
+            noted = Explorer(began, recording.keep)
             if len(xp.precisions) > 1:
                 noted.answer(f"precision of {xp.device}", lambda: xp.precision)
             with noted.noting(step, tensors), op_hook(_noting(recording, noted)):

@@ -17,6 +17,7 @@ ROOMS = [  # level by level: a room imports from earlier levels only
     {"backend", "blocks", "compared", "console", "errors", "files", "starting"},
     {"engine", "plot"},
     {"noted", "ops", "gradcheck", "graph", "profiler"},
+    {"exploring"},
     {"capturing"},
     {"nn", "optim", "losses", "penalties"},
     {"models", "data", "metrics"},
