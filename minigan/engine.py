@@ -160,7 +160,8 @@ class Tensor:
 
     def touch(self) -> None:
         """Say that this tensor's memory was written: graphs that had read it become stale."""
-        memory, notes = _memory(self), noting.get()
+        memory = _memory(self)
+        notes = noting.get()
         if notes is not None:
             notes.writes(memory)
         memory.written = _tick()
@@ -777,15 +778,6 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     """x[index] as in NumPy: ints, slices, None, Ellipsis, integer or boolean arrays."""
     index, arrays = of(x.data).constant_index(index)
     return (_gather if arrays else _slice)(x, index=index)
-
-
-def check_ids(what: str, ids: Any, count: int) -> None:
-    """Raise unless ids are an array of integers from 0 to count - 1; in every replay anew.
-
-    See `errors.check_ids`.
-    """
-    errors.check_ids(what, ids, count)
-    of(ids).recheck(lambda array: errors.check_ids(what, array, count), ids, count)
 
 
 def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from minigan.backend import Stream, of
-from minigan.engine import Tensor, broadcast_to, check_ids, getitem, reshape, sum
+from minigan.engine import Tensor, broadcast_to, getitem, reshape, sum
 from minigan.nn import init
 from minigan.nn.layers import Dense, Embedding
 from minigan.nn.module import Module, Sequential
 from minigan.ops import concatenate
+from minigan.ops.shape import check_ids
 
 
 def one_hot(labels: Tensor, n_classes: int, dtype: Any) -> Tensor:

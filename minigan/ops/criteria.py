@@ -6,9 +6,10 @@ from typing import Any
 
 from minigan import errors
 from minigan.backend import of
-from minigan.engine import Tensor, check_ids, getitem, negative
+from minigan.engine import Tensor, getitem, negative
 from minigan.ops.elementwise import softplus, square
 from minigan.ops.reductions import log_softmax, mean
+from minigan.ops.shape import check_ids
 
 
 def _same_shape(name: str, prediction: Tensor, target: Tensor, called: str = "prediction") -> None:

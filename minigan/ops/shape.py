@@ -6,8 +6,7 @@ from typing import Any, Sequence
 
 from minigan import errors
 from minigan.backend import of
-from minigan.engine import (Tensor, broadcast_to, check_ids, getitem, op, reshape, scatter_add,
-                            transpose)
+from minigan.engine import (Tensor, broadcast_to, getitem, op, reshape, scatter_add, transpose)
 from minigan.ops.elementwise import where
 
 
@@ -106,6 +105,15 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
 def _is_pair(widths: Any) -> bool:
     return isinstance(widths, (tuple, list)) and len(widths) == 2 and all(
         errors.is_whole(n) and n >= 0 for n in widths)
+
+
+def check_ids(what: str, ids: Any, count: int) -> None:
+    """Raise unless ids are an array of integers from 0 to count - 1; in every replay anew.
+
+    See `errors.check_ids`.
+    """
+    errors.check_ids(what, ids, count)
+    of(ids).recheck(lambda array: errors.check_ids(what, array, count), ids, count)
 
 
 def embedding(ids: Any, table: Tensor) -> Tensor:
