@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import sys
 from collections import Counter
 
@@ -52,7 +53,18 @@ def nowhere(tmp_path, monkeypatch):
 
 
 def pytest_configure(config):
+    _listen_to_signals()
     config.addinivalue_line("markers", "parity: compares with PyTorch, which has to be installed")
+
+
+def _listen_to_signals():
+    """Tests send signals, which a shell may have ignored: in the background, under nohup."""
+    usual = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL,
+             "SIGHUP": signal.SIG_DFL}
+    for name, handler in usual.items():
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -400,7 +400,7 @@ def test_the_command_draws_pictures(tmp_path, monkeypatch, capsys):
                  "out", "--threads", "1", "--preset", "halves"]) == 0
     capsys.readouterr()
     assert main(["sample", "out", "--n", "3"]) == 0
-    assert capsys.readouterr().out == "3 images: out/samples/seed-0.png\n"
+    assert capsys.readouterr().out.startswith("3 images: out/samples/seed-0.png\nof each: input, ")
     header = Path("out/samples/seed-0.png").read_bytes()[16:24]
     assert header == (2 * (3 * 84 + 2 * 2)).to_bytes(4, "big") + (2 * 28).to_bytes(4, "big")
     assert main(["sample", "out", "--n", "3", "--data-dir", "nowhere"]) == 0  # digits need no files
