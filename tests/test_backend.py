@@ -13,8 +13,6 @@ import stand_in
 import minigan as mg
 from minigan.backend import get, of, registry
 
-pytestmark = pytest.mark.rounding
-
 ROOT = Path(__file__).resolve().parents[1]
 QUIET_MODULES = {"cupy", "cupyx", "matplotlib", "tqdm", "threadpoolctl", "torch", "PIL", "scipy"}
 

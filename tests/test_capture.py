@@ -22,8 +22,6 @@ from minigan.backend import Stream, default
 from minigan.capturing import ChangedError
 from minigan.optim import EMA, SGD, Adam, RMSprop
 
-pytestmark = pytest.mark.rounding
-
 
 @pytest.fixture(autouse=True, params=["numpy", "emulated"])
 def _on_a_device_that_captures(request):

@@ -15,8 +15,6 @@ import minigan as mg
 from minigan import engine, losses, optim, penalties
 from minigan.data import to_model
 
-pytestmark = pytest.mark.rounding
-
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FILES = sorted(EXAMPLES.glob("[0-9][0-9]_*.py"))
 CHECKS = {}

@@ -14,8 +14,6 @@ from PIL import Image
 
 from minigan import engine, plot
 
-pytestmark = pytest.mark.rounding
-
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 INDEX = (EXAMPLES / "README.md").read_text("utf-8")
 PICTURES = ["01", "02", "03", "04", "05", "18", "20"]

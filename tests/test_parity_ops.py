@@ -14,8 +14,7 @@ from op_table import CASES, CHECKS, Case, listed
 from minigan.engine import Tensor
 
 torch = pytest.importorskip("torch")
-pytestmark = [pytest.mark.parity, pytest.mark.rounding,
-              pytest.mark.filterwarnings("ignore:var.*degrees of freedom")]
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore:var.*degrees of freedom")]
 
 TOLERANCE = 1e-9
 

@@ -20,8 +20,6 @@ from minigan.models.pix2pix import Pix2Pix, edges, halves
 from minigan.training import Trainer, load
 from minigan.training.pictures import Pictures
 
-pytestmark = pytest.mark.rounding
-
 SHAPE = (8, 12, 1)
 
 

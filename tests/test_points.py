@@ -10,8 +10,6 @@ import minigan as mg
 from minigan.backend import Stream
 from minigan.data import POINTS, Mixture, SwissRoll, grid, ring
 
-pytestmark = pytest.mark.rounding
-
 
 def distances(points, centres):
     return np.linalg.norm(points[:, None] - centres, axis=2)

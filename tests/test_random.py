@@ -8,8 +8,6 @@ from stand_in import StandInArray
 import minigan as mg
 from minigan.backend import Stream, Streams, get
 
-pytestmark = pytest.mark.rounding
-
 # Philox4x64-10, from Random123's kat_vectors: counter and key, then the block that they make.
 ONES = 2**64 - 1
 KNOWN_ANSWERS = [

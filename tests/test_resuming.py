@@ -24,7 +24,7 @@ from minigan.training import Trainer, archive, load, new_run
 from minigan.training.interrupt import Signals
 from minigan.training.pictures import Pictures
 
-pytestmark = [pytest.mark.rounding, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.usefixtures("alone")
 
 ROOT = Path(__file__).resolve().parents[1]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

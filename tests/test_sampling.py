@@ -15,7 +15,7 @@ from minigan.training import Trainer, archive, load, loading, slerp
 from minigan.training.exporting import PRETRAINED, rounded
 from minigan.training.pictures import Pictures
 
-pytestmark = [pytest.mark.rounding, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture(scope="module")

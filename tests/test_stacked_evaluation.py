@@ -15,8 +15,6 @@ from minigan.models.catalog import find
 from minigan.training import Trainer, evaluate, loading, stacked
 from minigan.training.evaluation import STACKED_N
 
-pytestmark = pytest.mark.rounding
-
 N = 25
 
 

@@ -23,8 +23,6 @@ from minigan.nn.conditional import one_hot
 from minigan.optim import Optimizer
 from minigan.training.stepping import Stepper
 
-pytestmark = pytest.mark.rounding
-
 NUMPY = get("numpy")
 
 

@@ -23,8 +23,6 @@ from minigan.backend.threads import default_threads, parallel, use_threads
 from minigan.commands import info
 from minigan.training import Trainer
 
-pytestmark = pytest.mark.rounding
-
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -26,7 +26,7 @@ from minigan.models.catalog import find
 from minigan.training import Trainer, archive, folder, load, new_run, open_run, trainer
 from minigan.training.pictures import Pictures, is_milestone
 
-pytestmark = [pytest.mark.rounding, pytest.mark.usefixtures("alone")]
+pytestmark = pytest.mark.usefixtures("alone")
 
 FULL = Path("/dev/full")  # every write to it fails as on a full disk
 
