@@ -105,8 +105,10 @@ def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured
     replay: the attributes of networks, optimizers and models that took part, the tensors that it
     used, and what its function finds under its own names (globals, and names of the function around
     it), in lists, dicts and attributes of such things too, also where another function of its
-    module reads them. Numbers that are out of sight, such as those in a file, in a NumPy array or
-    behind a function of another module, stay what they were.
+    module reads them. What is out of sight stays what it was: numbers in a file, in a NumPy array
+    or behind a function of another module; what an iterator gives next; attributes that are found
+    by a text (`getattr`); a method that is replaced on its class; lists and dicts of more than 256
+    entries; attributes that are written past `__setattr__`.
     tensors: those that bring its data or are written, where the step's function does not find them
     itself. Whatever it writes to, every replay marks as written, so that older graphs which had
     read it are stale.
