@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from minigan.backend.machine import environment
+from minigan.system.machine import environment
 
 HERE = Path(__file__).resolve().parent
 MODELS = {("wgan", "mlp"): 12_000, ("wgan-gp", "conv28"): 9_000, ("dcgan", "small"): 6_000,

@@ -55,8 +55,8 @@ def facts() -> None:
     import numpy
 
     import minigan
-    from minigan.backend import get
-    xp: Any = get("cupy")
+    from minigan.backend import get_backend
+    xp: Any = get_backend("cupy")
     emit(kind="facts", date=date.today().isoformat(), python=platform.python_version(),
          minigan=minigan.__version__, numpy=numpy.__version__, device=xp.describe(),
          default_precision=xp.precision)
@@ -74,7 +74,7 @@ def tests() -> None:
     """pytest -m gpu: each failure as it happens, the count every so often, what went wrong."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-v", "-m", "gpu", "--tb=short", "-p", "no:cacheprovider",
-         "tests/test_gpu.py"], cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
+         "tests/backend/test_gpu.py"], cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     counts: Counter[str] = Counter()
     last = ""
@@ -111,8 +111,8 @@ def questions() -> None:
 
 def device() -> Any:
     """The GPU's backend."""
-    from minigan.backend import get
-    return get("cupy")
+    from minigan.backend import get_backend
+    return get_backend("cupy")
 
 
 def host_microseconds(job: Callable[[], Any], calls: int = 300) -> float:
@@ -206,8 +206,9 @@ def random_numbers() -> Any:
     """Are uniforms the host's to the bit, and how far off are normals?"""
     import numpy as np
 
-    from minigan.backend import Stream, get
-    xp, host = device(), get("numpy")
+    from minigan.backend import get_backend
+    from minigan.streams import Stream
+    xp, host = device(), get_backend("numpy")
     ours, theirs = Stream(1, "a"), Stream(1, "a")
     u, v = (s.uniform((1000, 1000), xp=where) for s, where in ((ours, xp), (theirs, host)))
     yield {"uniforms_equal": bool((xp.to_host(u) == v).all())}
@@ -257,7 +258,7 @@ def convolutions() -> Any:
     """Patches and a product against cuDNN (PyTorch, NHWC), 4x4 stride 2, forward and gradients."""
     import torch
 
-    from minigan.backend.geometry import conv_geometry
+    from minigan.geometry import conv_geometry
     torch.backends.cudnn.benchmark = True
     xp = device()
     for n, size, c_in, c_out in ((64, 14, 64, 128), (64, 32, 64, 128), (64, 8, 256, 512)):
@@ -419,8 +420,8 @@ def rival(name: str, preset: str, batch: int, captured: bool) -> Callable[[], An
 
 def cpu() -> None:
     """The same steps by this machine's processor: where does the GPU start to win?"""
-    from minigan.backend.allocator import keep_freed_memory
-    from minigan.backend.threads import use_threads
+    from minigan.system.allocator import keep_freed_memory
+    from minigan.system.threads import use_threads
     keep_freed_memory()
     use_threads()
     for name, preset, batch, _, _ in WORKLOADS[:4]:
@@ -490,9 +491,9 @@ def _ratio(a: float | None, b: float | None) -> str:
 
 
 LOOK = """
-from minigan.backend import BackendError, get
+from minigan.backend import BackendError, get_backend
 try:
-    get("cupy")
+    get_backend("cupy")
 except BackendError as error:
     print(error)
 """

@@ -20,8 +20,8 @@ from typing import Any
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # before NumPy is loaded
     os.environ.setdefault(name, "1")
 
-from minigan.backend.machine import environment  # noqa: E402
-from minigan.training.toy import Plan, ToyRun, cell, floor, summary  # noqa: E402
+from minigan.system.machine import environment  # noqa: E402
+from minigan.toy import Plan, ToyRun, cell, floor, summary  # noqa: E402
 
 LOSSES = ("gan", "lsgan", "wgan", "wgan-gp", "pacgan2", "r1", "rpgan-r1-r2")
 POINTS = ("ring", "grid")
@@ -46,7 +46,7 @@ PUBLISHED: dict[str, list[tuple[str, float, float, float | None]]] = {
 
 def train(job: tuple[str, str, int, Path]) -> str:
     """One seed of one row, on one thread."""
-    from minigan.backend.threads import use_threads
+    from minigan.system.threads import use_threads
     points, loss, seed, out = job
     use_threads(1)
     run = ToyRun(Plan(points, loss), out / f"{points}-{loss}")

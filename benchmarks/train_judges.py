@@ -19,8 +19,8 @@ import numpy as np
 from make_digits import pack
 
 import minigan as mg
-from minigan.backend.allocator import keep_freed_memory
 from minigan.metrics import judges
+from minigan.system.allocator import keep_freed_memory
 
 EPOCHS, BATCH, RATE, SHIFT = 8, 100, 2e-3, 1
 LEAST = 0.99  # accuracy on the test digits, after rounding

@@ -2,7 +2,7 @@
 
 The penalty is mean (||grad of f at x_hat|| - 1)^2, at points x_hat between real and generated
 samples (Gulrajani et al. 2017, equation 3). All these mistakes were made in public, and none stops
-a program: its losses look plausible. tests/test_mutations.py has a test that rejects each.
+a program: its losses look plausible. tests/engine/test_mutations.py has a test that rejects each.
 """
 import numpy as np
 

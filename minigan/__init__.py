@@ -8,15 +8,17 @@ pictures `mg.graph`; networks are `mg.nn`, `mg.optim`, `mg.losses`, `mg.penaltie
 which order to read it all.
 """
 
-from minigan import starting  # isort: skip  (it comes before all else)
+from minigan.system import starting  # isort: skip  (it comes before all else)
 from minigan import data, gradcheck, graph, losses, models, nn, ops, optim, penalties, plot
-from minigan.backend import BackendError, Stream, Streams, seed, stream, use
-from minigan.backend.threads import use_threads
+from minigan.backend import BackendError, use
 from minigan.capturing import CaptureError, capture
 from minigan.engine import Tensor, grad, no_grad, op, op_hook, tensor
-from minigan.training import Trainer, load
+from minigan.runs import load
+from minigan.streams import Stream, Streams, seed, stream
+from minigan.system.threads import use_threads
+from minigan.training import Trainer
 
-__version__ = "0.1.1"
+__version__ = "0.2.0"
 
 __all__ = ["BackendError", "CaptureError", "Stream", "Streams", "Tensor", "Trainer", "capture",
            "data", "grad", "gradcheck", "graph", "load", "losses", "models", "nn", "no_grad", "op",

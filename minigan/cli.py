@@ -9,10 +9,10 @@ import sys
 import warnings
 from typing import Any, NoReturn, Sequence
 
-from minigan import starting
 from minigan.commands.options import Formatter
-from minigan.console import Forgiving, can_flush, give_up, printable, quiet, reason, tell
-from minigan.training.interrupt import Signals, exit_status
+from minigan.system import starting
+from minigan.system.console import Forgiving, can_flush, give_up, printable, quiet, reason, tell
+from minigan.system.interrupt import Signals, exit_status
 
 COMMANDS = ("train", "resume", "report", "sample", "evaluate", "toy", "export", "models", "data",
             "info", "bench", "profile", "completion")

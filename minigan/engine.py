@@ -29,9 +29,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigan import errors
-from minigan.backend import BY_TYPE, Array, check_array, default, get, of
-from minigan.backend.reading import noting
+from minigan.backend import BY_TYPE, Array, backend_of, check_array, default, get_backend
 from minigan.blocks import inside
+from minigan.reading import noting
 
 Axis = int | tuple[int, ...] | None
 Rule = Callable[..., "Tensor"]
@@ -85,7 +85,7 @@ class Tensor:
     ndim = property(lambda self: self.data.ndim)
     size = property(lambda self: self.data.size)
     dtype = property(lambda self: self.data.dtype)
-    device = property(lambda self: of(self.data).device)
+    device = property(lambda self: backend_of(self.data).device)
     T = property(lambda self: transpose(self))
 
     __add__ = lambda self, other: add(self, other)  # noqa: E731
@@ -122,12 +122,12 @@ class Tensor:
 
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array: this tensor's own memory if it lives on the host."""
-        return of(self.data).to_host(self.data)
+        return backend_of(self.data).to_host(self.data)
 
     def item(self) -> Any:
         """The only element as a Python number."""
         errors.check_one(self)
-        return of(self.data).item(self.data)
+        return backend_of(self.data).item(self.data)
 
     def detach(self) -> Tensor:
         """The same memory without its history."""
@@ -155,7 +155,7 @@ class Tensor:
         """Write new values of the same shape, dtype and device into this tensor's memory."""
         new = _looked_at(value).data if isinstance(value, Tensor) else value
         errors.check_alike("assign: value", new, self.data)
-        of(self.data).assign(self.data, new)
+        backend_of(self.data).assign(self.data, new)
         self.touch()
 
     def touch(self) -> None:
@@ -449,7 +449,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
             if result is None and unreached == "raise":
                 raise errors.UnreachedError(position, x, outs)
             if result is None:
-                result = Tensor(of(x.data).zeros(x.shape, x.dtype))
+                result = Tensor(backend_of(x.data).zeros(x.shape, x.dtype))
             elif result.memory is not None or id(result) in handed:
                 result = result * 1  # results share memory with nothing
             handed.add(id(result))
@@ -476,7 +476,7 @@ def _tensors(name: str, given: Any) -> list[Tensor]:
 def _cotangents(outs: list[Tensor], grad_outputs: Any) -> list[Tensor]:
     if grad_outputs is None:
         errors.check_scalars(outs)
-        return [Tensor(of(y.data).ones(y.shape, y.dtype)) for y in outs]
+        return [Tensor(backend_of(y.data).ones(y.shape, y.dtype)) for y in outs]
     seeds = _tensors("grad_outputs", grad_outputs)
     errors.check_cotangents(seeds, outs)
     return seeds
@@ -589,7 +589,7 @@ def _power_base_rule(gy: Tensor, y: Tensor, x: Any, n: Any) -> Tensor:
     if isinstance(n, Tensor):
         return keep(gy, n) * n * power(x, _one_less(n, x))
     if n == 0:
-        return Tensor(of(gy.data).zeros(gy.shape, gy.dtype))
+        return Tensor(backend_of(gy.data).zeros(gy.shape, gy.dtype))
     return gy * n * power(x, n - 1)
 
 
@@ -752,7 +752,7 @@ def _astype(xp, x, dtype):
 
 @op(lambda gy, y, x, device: gy.to(x.device), converts=True, view=True)
 def _to(xp, x, device):
-    return get(device).from_host(xp.to_host(x))
+    return get_backend(device).from_host(xp.to_host(x))
 
 
 # ---------------------------------------------------------------- 5. rules: picking, putting back
@@ -776,7 +776,7 @@ def _scatter_add(xp, values, index, shape, repeats):
 
 def getitem(x: Tensor, index: Any) -> Tensor:
     """x[index] as in NumPy: ints, slices, None, Ellipsis, integer or boolean arrays."""
-    index, arrays = of(x.data).constant_index(index)
+    index, arrays = backend_of(x.data).constant_index(index)
     return (_gather if arrays else _slice)(x, index=index)
 
 
@@ -787,6 +787,6 @@ def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
     """
     errors.check_tensors("scatter_add", values=values)
     values = widened(values)
-    index, arrays = of(values.data).constant_index(index)
-    errors.check_places(index, shape, values, of(values.data).zeros)
+    index, arrays = backend_of(values.data).constant_index(index)
+    errors.check_places(index, shape, values, backend_of(values.data).zeros)
     return _scatter_add(values, index=index, shape=tuple(shape), repeats=arrays)

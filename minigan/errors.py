@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
-
 
 MOST_CLASSES = 1_000_000  # each has a name, and in a conditional model a row of numbers
 
@@ -108,6 +107,18 @@ class NotScalarError(ValueError):
     def __init__(self, value: Any) -> None:
         super().__init__(f"grad: the output, {called(value)}, is not a scalar; give its cotangent, "
                          f"a tensor of the same shape, as grad_outputs (in backward: as grad)")
+
+
+class NotFinite(FloatingPointError):
+    """A number of the training is infinite or NaN."""
+
+
+def check_finite(values: Mapping[str, Any]) -> None:
+    """Raise a NotFinite that names the first number or host array which is not finite all over."""
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            bad = np.ravel(value)
+            raise NotFinite(f"{name} is {bad[~np.isfinite(bad)][0]}")
 
 
 def check_choice(what: str, given: Any, choices: Sequence[Any]) -> None:

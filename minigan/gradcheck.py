@@ -19,10 +19,9 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from minigan.backend import of
+from minigan.backend import backend_of
 from minigan.engine import Tensor, grad
 from minigan.errors import is_whole
-
 
 SMALLEST = 1e-3  # below this a derivative is 0 as far as differences of numbers near 1 can tell
 
@@ -133,7 +132,7 @@ def _along(f: Callable[..., Any], inputs: list[Tensor], i: int, step: np.ndarray
            vs: list[Tensor]) -> float:
     """<v, f> with the i-th input moved by a step."""
     moved = list(inputs)
-    moved[i] = Tensor(of(inputs[i].data).from_host(inputs[i].numpy() + step))
+    moved[i] = Tensor(backend_of(inputs[i].data).from_host(inputs[i].numpy() + step))
     ys = _listed(f(*map(_fresh, moved)))
     return float(sum(_dot(y.numpy(), v.numpy()) for y, v in zip(ys, vs)))
 
@@ -147,7 +146,7 @@ def _fresh(x: Tensor) -> Tensor:
 
 
 def _like(y: Tensor, random: np.random.Generator) -> Tensor:
-    return Tensor(of(y.data).from_host(np.asarray(random.standard_normal(y.shape))))
+    return Tensor(backend_of(y.data).from_host(np.asarray(random.standard_normal(y.shape))))
 
 
 def _listed(ys: Any) -> list[Tensor]:

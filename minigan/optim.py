@@ -15,9 +15,9 @@ from typing import Any, Iterable, Sequence
 import numpy as np
 
 from minigan import errors
-from minigan.backend import Array, of
-from minigan.backend.reading import reads
+from minigan.backend import Array, backend_of
 from minigan.engine import Tensor
+from minigan.reading import reads
 
 ALIGNMENT = 64   # bytes between which slots of the buffer begin
 
@@ -44,7 +44,7 @@ class Optimizer:
             raise ValueError(f"{name}: lr must be above 0 and finite, got {errors.shown(lr)}")
         self.lr = lr
         first = self.parameters[0]
-        self.xp = of(first.data)
+        self.xp = backend_of(first.data)
         for i, p in enumerate(self.parameters):
             if not hasattr(p, "owner"):
                 raise TypeError(f"{name}: parameters[{i}] must be a Parameter, as a network's "
@@ -249,7 +249,7 @@ class EMA:
         self.network = copy.deepcopy(network).eval()
         self._pairs = [(average, value) for (_, average), (_, value)
                        in zip(self.network.named_tensors(), network.named_tensors())]
-        self.xp = of(self._pairs[0][0].data)
+        self.xp = backend_of(self._pairs[0][0].data)
 
     def update(self) -> None:
         """Move the averages towards the network's present values."""
@@ -292,5 +292,5 @@ def clip_weights(parameters: Iterable[Any], limit: float,
                             f"{type(p).__name__}")
     for p in clipped:
         if p.role in roles:
-            of(p.data).limit(p.data, -limit, limit)
+            backend_of(p.data).limit(p.data, -limit, limit)
             p.touch()

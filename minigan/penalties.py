@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from minigan import errors
-from minigan.backend import Stream, of
+from minigan.backend import backend_of
 from minigan.engine import Tensor, grad, sum
 from minigan.ops import mean, norm, relu, square
+from minigan.streams import Stream
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -36,7 +37,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
     if real.shape != fake.shape:
         raise ValueError(f"gradient_penalty: real has shape {real.shape} and fake {fake.shape}")
     epsilon = Tensor(rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype,
-                                 xp=of(real.data)))
+                                 xp=backend_of(real.data)))
     x_hat = fake.detach() + epsilon * (real.detach() - fake.detach())
     excess = _norms(critic, x_hat) - target
     return mean(square(relu(excess) if one_sided else excess))
@@ -57,7 +58,7 @@ def dragan(critic: Critic, real: Tensor, rng: Stream, std: float = 0.5, target: 
     _check_stream("dragan", rng)
     if not (errors.is_number(std) and std > 0):
         raise ValueError(f"dragan: std must be above 0, got {errors.shown(std)}")
-    delta = Tensor(rng.normal(real.shape, 0.0, std, dtype=real.dtype, xp=of(real.data)))
+    delta = Tensor(rng.normal(real.shape, 0.0, std, dtype=real.dtype, xp=backend_of(real.data)))
     return mean(square(_norms(critic, real.detach() + delta) - target))
 
 
@@ -102,7 +103,7 @@ def _norms(critic: Critic, x: Tensor) -> Tensor:
 def _check_stream(penalty: str, rng: Any) -> None:
     if not isinstance(rng, Stream):
         raise TypeError(f"{penalty}: rng must be a stream, such as "
-                        f"minigan.backend.stream('penalty'), got {errors.shown(rng)}")
+                        f"minigan.stream('penalty'), got {errors.shown(rng)}")
 
 
 def _check(penalty: str, critic: Any, **images: Tensor) -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 from minigan import plot
-from minigan.backend import of
+from minigan.backend import backend_of
 from minigan.engine import OPS, Op, Tensor, op_hook
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Profile:
         name, phase = (op.name, FORWARD) if within is None else (within.name, BACKWARD)
         with self.timed(name, phase):
             y = run()
-            of(y.data).synchronize()
+            backend_of(y.data).synchronize()
         base = getattr(y.data, "base", None)
         if base is None or not op.view:  # otherwise it is a view of memory that was there before
             self._made(y.data if base is None else base, name, phase)

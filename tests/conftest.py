@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 import minigan as mg
-from minigan.backend import threads
+from minigan.system import threads
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,9 @@ def alone(tmp_path, monkeypatch):
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
     """An empty working folder, and trainers that draw no pictures."""
-    from minigan.training.pictures import Pictures
     from model_tools import no_samples, no_summary
+
+    from minigan.runs.pictures import Pictures
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Pictures, "draw_samples", no_samples)
     monkeypatch.setattr(Pictures, "draw_summary", no_summary)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable, Container, Sequence
 import numpy as np
 
 if TYPE_CHECKING:
-    from minigan.backend.geometry import Geometry
+    from minigan.geometry import Geometry
 
 Array = Any  # an array of whichever module computes: numpy.ndarray, cupy.ndarray, a stand-in
 

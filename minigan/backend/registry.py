@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Callable
 
 from minigan.backend.base import Array, Backend, BackendError, Choice, choices
-from minigan.backend.turn import Turn
+from minigan.system.turn import Turn
 
 _makers: dict[str, Callable[[], Backend]] = {}
 _made: dict[str, Backend] = {}
@@ -20,13 +20,13 @@ _default: Backend | None = None  # of the process: what `use` said outside of an
 BY_TYPE: dict[type, Backend] = {}  # the engine looks here, once an op
 
 
-def offer(name: str, make: Callable[[], Backend]) -> None:
+def register(name: str, make: Callable[[], Backend]) -> None:
     """Make a backend known by name; `make` runs when somebody asks for it first."""
     _makers[name] = make
     _made.pop(name, None)
 
 
-def get(name: str) -> Backend:
+def get_backend(name: str) -> Backend:
     """The backend of that name, made on first use.
 
     Raises:
@@ -42,11 +42,11 @@ def get(name: str) -> Backend:
     return _made[name]
 
 
-def of(array: Array) -> Backend:
+def backend_of(array: Array) -> Backend:
     """The backend that an array belongs to."""
     kind = type(array)
     if kind not in BY_TYPE and kind.__module__.partition(".")[0] == "cupy":
-        get("cupy")
+        get_backend("cupy")
     if kind not in BY_TYPE:
         raise TypeError(f"data must be an array of a known backend ({', '.join(_makers)}), "
                         f"got {kind.__module__}.{kind.__name__}")
@@ -56,7 +56,7 @@ def of(array: Array) -> Backend:
 def check_array(array: Array, differentiable: bool = False) -> None:
     """Raise a TypeError unless `array` is a known backend's and holds numbers minigan knows."""
     if type(array) not in BY_TYPE:
-        of(array)
+        backend_of(array)
     if array.dtype.kind not in ("f" if differentiable else "fiub") or (
             array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
         raise TypeError(f"requires_grad: only float tensors have gradients, got {array.dtype}"
@@ -74,7 +74,7 @@ def default() -> Backend:
     if chosen:
         return chosen[-1].backend
     if _default is None:
-        _default = get(os.environ.get("MINIGAN_BACKEND") or "numpy")
+        _default = get_backend(os.environ.get("MINIGAN_BACKEND") or "numpy")
     return _default
 
 
@@ -100,7 +100,7 @@ class use:
     _mine: Choice | None = None  # as long as no block has begun
 
     def __init__(self, name: str, precision: str | None = None) -> None:
-        self._backend, self._precision = get(name), precision
+        self._backend, self._precision = get_backend(name), precision
         if precision is not None:
             self._backend.check_precision(precision)
         _settle()
@@ -157,12 +157,12 @@ def _settle() -> None:
     choices.set(chosen)
 
 
-def known() -> dict[str, Any]:
+def available() -> dict[str, Any]:
     """Every backend's name with the backend, or with the sentence that says why there is none."""
     found: dict[str, Any] = {}
     for name in _makers:
         try:
-            found[name] = get(name)
+            found[name] = get_backend(name)
         except BackendError as error:
             found[name] = str(error)
     return found

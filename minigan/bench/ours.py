@@ -11,12 +11,12 @@ import numpy as np
 import minigan
 from minigan import losses
 from minigan.backend import Backend, default
-from minigan.backend.allocator import keep_freed_memory
 from minigan.bench import floor, operations
 from minigan.bench.workloads import build as build_model
 from minigan.capturing import Captured, Results, capture
 from minigan.engine import Tensor, grad, no_grad
 from minigan.models.wgan_gp import WGANGP
+from minigan.system.allocator import keep_freed_memory
 
 
 def start(form: str, threads: int) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
-from minigan.backend import machine
+from minigan.system import machine
 
 QUIET = 0.1  # cores that other processes may use during a measurement
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from minigan import plot
 from minigan.bench.sides import present
-from minigan.console import plural
+from minigan.system.console import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Iterator
 
-from minigan.backend import machine
 from minigan.bench import operations, workloads
 from minigan.bench.cells import Cell, Missing
 from minigan.bench.pairs import measure
 from minigan.bench.quiet import read
+from minigan.system import machine
 
 WARM_UP = 3        # steps before the length of a turn is decided, beside those that are compared
 FLOORS = 3         # times that the floor is measured, at most

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from minigan import nn
-from minigan.backend import Stream, default
-from minigan.backend.geometry import conv_geometry, transpose_geometry
+from minigan.backend import default
 from minigan.engine import Tensor, no_grad
+from minigan.geometry import conv_geometry, transpose_geometry
 from minigan.models.catalog import find, names
 from minigan.models.model import Model
+from minigan.streams import Stream
 
 WORKLOADS = ("gan:seed", "wgan-gp:seed", "dcgan:wide28", "wgan-gp:wide28", "dcgan:keras28",
              "dcgan:torch64")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 from minigan.commands.options import add_quiet, count, path, positive, suggest, threads
-from minigan.console import plural, remark
+from minigan.system.console import plural, remark
 
 HELP = "measure training steps beside rivals"
 SIDES = "minigan,torch,torch-tuned,torch-compiled,jax,autograd,by-hand"
@@ -87,8 +87,8 @@ def run(options: argparse.Namespace) -> int:
 
 def measurements(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Check all options, say what will happen, then give the rows one by one."""
-    from minigan.backend.threads import default_threads
     from minigan.bench import Plan, ops, overhead, sides, steady, steps, workloads
+    from minigan.system.threads import default_threads
     on = [str(sides.present(name)) for name in options.on.split(",")]
     sides.check(on)
     batches = batch_sizes(options.batch_size)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minigan.commands.options import add_json, add_quiet, path, print_json, suggest
-from minigan.console import is_quiet, remark
+from minigan.system.console import is_quiet, remark
 
 HELP = "list data sets, or get one"
 

@@ -37,8 +37,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the report; a test that fails is a finding, and an exit status of 1 with --check."""
     import minigan
-    from minigan.backend.threads import use_threads
-    from minigan.training import evaluate
+    from minigan.evaluation import evaluate
+    from minigan.system.threads import use_threads
     use_threads()
     if options.backend:
         minigan.use(options.backend)

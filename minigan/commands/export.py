@@ -18,7 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write it; returns the exit status."""
-    from minigan.training import load
+    from minigan.runs import load
     source = run_of(options)
     trained = load(source)
     out = trained.export(options.out or (source if source.is_dir() else source.parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from minigan.console import is_quiet, plural, remark, say
+from minigan.system.console import is_quiet, plural, remark, say
 
 if TYPE_CHECKING:
     from minigan.training import Trainer
@@ -34,8 +34,8 @@ def captures(options: argparse.Namespace, before: dict[str, Any] | None = None) 
 
 def fit(trainer: Trainer, steps: int) -> int:
     """Train `steps` further steps, say so before and after; returns the exit status."""
-    from minigan.training.classes import described
-    from minigan.training.interrupt import exit_status
+    from minigan.runs.classes import described
+    from minigan.system.interrupt import exit_status
     model, images = trainer.model, trainer.data
     say(str(trainer.folder) if is_quiet() else f"run folder: {trainer.folder}")
     size = "x".join(map(str, images.shape))

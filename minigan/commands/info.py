@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from minigan.commands.options import add_json, print_json
-from minigan.console import plural
+from minigan.system.console import plural
 
 HELP = "show what this machine computes with"
 KEYS = ("minigan, python, system, processor, cores, busy_cores (used by others now; null where "
@@ -28,14 +28,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a fact a line; with --test, status 1 where a backend computes something else."""
-    from minigan.backend import Backend, known
+    from minigan.backend import Backend, available
     found = facts()
     tests: dict[str, Any] = {}
-    for name, backend in known().items():
-        available = isinstance(backend, Backend)
-        about = backend.describe() if available else backend.removeprefix(f'backend "{name}": ')
-        found["backends"][name] = {"available": available, "about": about}
-        if options.test and available:
+    for name, backend in available().items():
+        usable = isinstance(backend, Backend)
+        about = backend.describe() if usable else backend.removeprefix(f'backend "{name}": ')
+        found["backends"][name] = {"available": usable, "about": about}
+        if options.test and usable:
             error = _ten_ops(name)
             tests[name] = {"passed": error <= CLOSE,
                            "error": error if math.isfinite(error) else None}
@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
 def facts() -> dict[str, Any]:
     """What is known without asking any backend."""
     from minigan import __version__
-    from minigan.backend import machine, threads
     from minigan.data.places import roots
+    from minigan.system import machine, threads
     environment = machine.environment()
     cores = os.cpu_count()
     busy = machine.busy_cores()  # of what is hard to measure: more than there are, now and then

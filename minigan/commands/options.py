@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minigan.files import user_path
+from minigan.system.files import user_path
 
 MOST_THREADS = max(1024, os.cpu_count() or 1)  # a typing error starts no million of them
 
@@ -74,7 +74,7 @@ def run_of(options: argparse.Namespace) -> Path:
     Raises:
         FileNotFoundError: none was given, and there is none in runs/.
     """
-    from minigan.training import newest_run
+    from minigan.runs import newest_run
     given: Path | None = options.run_folder
     return newest_run().path if given is None else given
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 from minigan.commands.options import (add_backend, add_json, count, path, print_json, suggest,
                                       threads)
-from minigan.console import plural
+from minigan.system.console import plural
 
 if TYPE_CHECKING:
     from minigan.models import Model
@@ -48,9 +48,9 @@ def run(options: argparse.Namespace) -> int:
     import minigan
     from minigan import plot
     from minigan.backend import default
-    from minigan.backend.allocator import keep_freed_memory
     from minigan.models.catalog import find
     from minigan.profiler import profile
+    from minigan.system.allocator import keep_freed_memory
     if options.backend:
         minigan.use(options.backend)
     find_model = find(options.model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from minigan.commands.options import add_run, path, run_of
-from minigan.console import say
+from minigan.system.console import say
 
 HELP = "make the pictures and the report of a run again"
 
@@ -19,8 +19,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make them; returns the exit status."""
-    from minigan.training import make_report, open_run
-    from minigan.training.loading import load_data
+    from minigan.runs import make_report, open_run
+    from minigan.runs.trained import load_data
     folder = open_run(run_of(options))
     images = load_data(folder.read_config(), options.data_dir) if options.data_dir else None
     say(make_report(folder.path, images).as_posix())

@@ -29,7 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     from minigan.commands.fitting import captures, fit, use_backend
-    from minigan.training import Trainer, open_run
+    from minigan.runs import open_run
+    from minigan.training import Trainer
     folder = open_run(run_of(options))
     config = folder.read_config()
     use_backend(options, config)

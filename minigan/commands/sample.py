@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minigan.commands.options import (add_backend, add_quiet, add_run, count, labels, natural,
-                                      path, run_of)
-from minigan.console import plural, remark
+from minigan.commands.options import (add_backend, add_quiet, add_run, count, labels, natural, path,
+                                      run_of)
+from minigan.system.console import plural, remark
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from minigan.training import Loaded
+    from minigan.runs import Loaded
 
 HELP = "draw images from a finished run"
 STEPS = 10  # of a walk, a row each
@@ -47,8 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw; returns the exit status."""
     import minigan
-    from minigan.training import load
-    from minigan.training.sampling import PAIRED
+    from minigan.runs import load
+    from minigan.runs.preview import PAIRED
     if options.backend:
         minigan.use(options.backend)
     if options.pretrained and options.run_folder is not None:
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _images(trained: Loaded, options: argparse.Namespace) -> tuple[np.ndarray, int]:
     """Images (n, H, W, C), and how many shall stand in a row."""
-    from minigan.training.loading import load_data
+    from minigan.runs.trained import load_data
     columns = trained.model.n_classes if trained.model.conditional else 8
     n = options.n or len(options.labels or ()) or 8 * columns
     given = options.data_dir and load_data(trained.config, options.data_dir)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 
 from minigan.commands.options import add_quiet, count, natural, path, threads
-from minigan.console import remark, say
+from minigan.system.console import remark, say
 
 HELP = "train on points in the plane, and count the modes that are found"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which points, which game, under which protocol, and how often."""
-    from minigan.training.toy import GAMES, PROTOCOLS, SETS
+    from minigan.toy import GAMES, PROTOCOLS, SETS
     parser.add_argument("points", choices=SETS, metavar="|".join(SETS), help="what to learn: 8 "
                         "Gaussians on a ring, 25 on a grid, or a spiral")
     parser.add_argument("--loss", default="rpgan-r1-r2", choices=list(GAMES), help="the game that "
@@ -32,9 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, print the report; returns 0 also where modes are missing: that is a finding."""
-    from minigan.backend.threads import use_threads
-    from minigan.training.interrupt import exit_status
-    from minigan.training.toy import Plan, ToyRun, floor, lines
+    from minigan.system.interrupt import exit_status
+    from minigan.system.threads import use_threads
+    from minigan.toy import Plan, ToyRun, floor, lines
     plan = Plan(options.points, options.loss, options.protocol, options.steps)
     toy = ToyRun(plan, options.out)
     seeds = range(options.seed, options.seed + options.seeds)

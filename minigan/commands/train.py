@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from minigan.commands.options import (Formatter, add_backend, add_quiet, add_speed_options, count,
                                       natural, number, path, positive, suggest, threads)
-from minigan.console import plural, remark
 from minigan.data.places import is_folder
+from minigan.system.console import plural, remark
 
 if TYPE_CHECKING:
     from minigan.models import Model

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from minigan import files
 from minigan.data.places import home
 from minigan.data.sets import ALIASES, SETS, Download
 from minigan.data.transfer import Transfer, Unfit
+from minigan.system import files
 
 RETRIES = 1            # of each mirror, before the next one's turn
 UNFINISHED = "minigan-part-"

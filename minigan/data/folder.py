@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan.console import is_quiet, standard_error, warn
 from minigan.data.images import Images
 from minigan.data.pictures import Unusable, check_room, decode, look
 from minigan.data.places import last_part
+from minigan.system.console import is_quiet, standard_error, warn
 
 Found = tuple[Path, int, int, bool]  # a picture file, its width and height, whether it is grey
 NAMED = 3  # files that are left out for one reason and named

@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from minigan.backend.machine import memory
+from minigan.system.machine import memory
 
 _GZIP_START = b"\x1f\x8b"
 _TYPE_U8 = 8

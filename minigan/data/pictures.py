@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from minigan.backend.machine import memory
-from minigan.backend.turn import no_warnings
+from minigan.system.machine import memory
+from minigan.system.turn import no_warnings
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from minigan.data.sets import KnownSet, names
-from minigan.files import user_path
+from minigan.system.files import user_path
 
 ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-binary.tar")
 UNPACKED = ("cifar-10-batches-bin", ".")

@@ -19,7 +19,7 @@ from typing import Any, Callable, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from minigan.backend.registry import get
+from minigan.backend.registry import get_backend
 
 
 class Random(Protocol):
@@ -54,7 +54,7 @@ class Mixture:
     def sample(self, stream: Random, n: int) -> NDArray[np.float32]:
         """n points, float32 (n, 2), on the host like all data."""
         which = stream.integers(len(self.centres), (n,))
-        noise: NDArray[np.float32] = stream.normal((n, 2), xp=get("numpy"))
+        noise: NDArray[np.float32] = stream.normal((n, 2), xp=get_backend("numpy"))
         return self.centres[which] + np.float32(self.sigma) * noise
 
 
@@ -72,7 +72,7 @@ class SwissRoll:
 
     def sample(self, stream: Random, n: int) -> NDArray[np.float32]:
         """n points, float32 (n, 2), on the host like all data."""
-        xp = get("numpy")
+        xp = get_backend("numpy")
         along = stream.uniform((n,), xp=xp)
         noise: NDArray[np.float32] = stream.normal((n, 2), xp=xp)
         return self.curve(along) + np.float32(self.sigma) * noise

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from minigan.console import warn
 from minigan.data.cifar import parse_batch, read_batches
 from minigan.data.folder import load_folder
 from minigan.data.idx import parse_idx, read_contents
@@ -16,8 +15,9 @@ from minigan.data.images import Images
 from minigan.data.pictures import resize
 from minigan.data.places import find_cifar, find_idx
 from minigan.data.sets import ALIASES, SETS, KnownSet, names
-from minigan.data.stacked import BASES, COUNT, stack
-from minigan.files import user_path
+from minigan.data.stacked_mnist import BASES, COUNT, stack
+from minigan.system.console import warn
+from minigan.system.files import user_path
 
 EMBEDDED = Path(__file__).with_name("digits.npz")
 

@@ -10,8 +10,8 @@ import threading
 import time
 from typing import Any
 
-from minigan.console import is_quiet, standard_error
 from minigan.data.sets import Download
+from minigan.system.console import is_quiet, standard_error
 
 TIMEOUT = (10.0, 60.0)  # seconds: to be connected, and without a byte
 ANSWER_SECONDS = 60.0   # until the file begins, however many redirects lead there

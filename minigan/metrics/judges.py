@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from minigan.backend import Stream, get, use
+from minigan.backend import get_backend, use
 from minigan.engine import Tensor, no_grad
 from minigan.nn import (AvgPool2d, BatchNorm, Conv2d, Dense, Dropout, Flatten, LeakyReLU, Module,
                         ReLU, Sequential, init)
+from minigan.streams import Stream
 
 WEIGHTS = Path(__file__).with_name("judges.npz")
 N_CLASSES, N_FEATURES = 10, 64
@@ -99,7 +100,7 @@ def in_range(images: np.ndarray) -> np.ndarray:
 
 
 def _by_blocks(network: Module, x: np.ndarray) -> np.ndarray:
-    xp = get("numpy")
+    xp = get_backend("numpy")
     with no_grad():
         return np.concatenate([network(Tensor(xp.from_host(x[i:i + BLOCK]))).numpy()
                                for i in range(0, len(x), BLOCK)])

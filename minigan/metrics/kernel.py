@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigan.backend import Stream
 from minigan.metrics.distances import vectors
+from minigan.streams import Stream
 
 
 class KernelDistance(NamedTuple):

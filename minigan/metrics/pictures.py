@@ -18,7 +18,6 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
-from minigan.backend import Stream
 from minigan.metrics.coverage import density_coverage, precision_recall
 from minigan.metrics.digits import DigitTest, Row
 from minigan.metrics.distances import blocks, nearest
@@ -27,6 +26,7 @@ from minigan.metrics.gist import gist, reduced
 from minigan.metrics.kernel import kernel_distance, mmd_squared
 from minigan.metrics.reference import class_spreads
 from minigan.metrics.two_sample import one_nearest_neighbour
+from minigan.streams import Stream
 
 BOUNDS = {"copies, near": 0.1, "spread": 0.5, "alike": 0.2}
 

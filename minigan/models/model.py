@@ -10,12 +10,13 @@ from typing import Any, Callable, ClassVar
 import numpy as np
 
 from minigan import errors
-from minigan.backend import Streams, default
-from minigan.backend.reading import asks, reads
-from minigan.backend.turn import Turn
+from minigan.backend import default
 from minigan.engine import Tensor, no_grad
 from minigan.nn import Module, evaluation_mode
 from minigan.optim import EMA, Optimizer
+from minigan.reading import asks, reads
+from minigan.streams import Streams
+from minigan.system.turn import Turn
 
 Shape = tuple[int, int, int]  # height, width, channels
 Size = tuple[int, int]        # height, width

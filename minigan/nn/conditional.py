@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigan.backend import Stream, of
+from minigan.backend import backend_of
 from minigan.engine import Tensor, broadcast_to, getitem, reshape, sum
 from minigan.nn import init
 from minigan.nn.layers import Dense, Embedding
 from minigan.nn.module import Module, Sequential
 from minigan.ops import concatenate
 from minigan.ops.shape import check_ids
+from minigan.streams import Stream
 
 
 def one_hot(labels: Tensor, n_classes: int, dtype: Any) -> Tensor:
     """1 at each label, else 0: (N,) integers -> (N, n_classes) of a float dtype."""
     check_ids("labels", labels.data, n_classes)
-    return getitem(Tensor(of(labels.data).eye(n_classes, dtype=dtype)), labels)
+    return getitem(Tensor(backend_of(labels.data).eye(n_classes, dtype=dtype)), labels)
 
 
 def join(x: Tensor, y: Tensor) -> Tensor:

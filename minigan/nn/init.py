@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import Callable
 
-from minigan.backend import Array, Stream, default
+from minigan.backend import Array, default
+from minigan.streams import Stream
 
 Init = Callable[[tuple[int, ...], float, float, Stream], Array]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from minigan import errors
-from minigan.backend import Stream, stream
-from minigan.backend.geometry import check_padding, pair
 from minigan.engine import Tensor, matmul, reshape
+from minigan.geometry import check_padding, pair
 from minigan.nn import init
 from minigan.nn.module import Module, Parameter
 from minigan.ops import (affine, bias_leaky_relu, conv2d, conv_transpose2d, embedding, leaky_relu,
                          max)
+from minigan.streams import Stream, stream
 
 
 def _positive(name: str, value: Any) -> int:
@@ -25,7 +25,7 @@ def _initial(name: str, rng: Any) -> Stream:
     if rng is None:
         return stream("init")
     if not isinstance(rng, Stream):
-        raise TypeError(f"{name}: rng must be a stream, as minigan.backend.stream('init') is, got "
+        raise TypeError(f"{name}: rng must be a stream, as minigan.stream('init') is, got "
                         f"{errors.shown(rng)}")
     return rng
 

@@ -7,9 +7,9 @@ from typing import Any, Callable, Iterator
 
 import numpy as np
 
-from minigan.backend import Array, get, of
-from minigan.backend.reading import evaluating, noting, reads, settings
+from minigan.backend import Array, backend_of, get_backend
 from minigan.engine import Tensor
+from minigan.reading import evaluating, noting, reads, settings
 
 
 class Parameter(Tensor):
@@ -176,12 +176,12 @@ class Module:
             raise ValueError(f"load_state_dict: the state does not fit this "
                              f"{type(self).__name__}: {'; '.join(problems)}")
         for name, t in own.items():
-            t.assign(of(t.data).from_host(np.asarray(state[name])))
+            t.assign(backend_of(t.data).from_host(np.asarray(state[name])))
 
     def to(self, device: str) -> Module:
         """Move all parameters and buffers to a device, in place; make the optimizer afterwards."""
-        target = get(device)
-        return self._rehome(lambda a: target.from_host(np.array(of(a).to_host(a))))
+        target = get_backend(device)
+        return self._rehome(lambda a: target.from_host(np.array(backend_of(a).to_host(a))))
 
     def astype(self, dtype: Any) -> Module:
         """Convert all parameters and buffers, in place; make the optimizer afterwards."""

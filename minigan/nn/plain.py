@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 from minigan import errors
-from minigan.backend import Stream, stream
-from minigan.backend.geometry import pair
 from minigan.engine import Tensor, reshape
+from minigan.geometry import pair
 from minigan.nn.module import Module
 from minigan.ops import avg_pool2d, dropout, leaky_relu, relu, sigmoid, tanh, upsample_nearest
 from minigan.ops.elementwise import check_slope
+from minigan.streams import Stream, stream
 
 
 class ReLU(Module):
@@ -68,7 +68,7 @@ class Dropout(Module):
     def __init__(self, rate: float, rng: Stream | None = None) -> None:
         errors.check_share("Dropout: rate", rate)
         if rng is not None and not isinstance(rng, Stream):
-            raise TypeError(f"Dropout: rng must be a stream, as minigan.backend.stream('dropout') "
+            raise TypeError(f"Dropout: rng must be a stream, as minigan.stream('dropout') "
                             f"is, got {errors.shown(rng)}")
         self.rate, self.rng = rate, rng or stream("dropout")
 

@@ -16,9 +16,9 @@ import math
 from typing import Any
 
 from minigan import errors
-from minigan.backend import of
-from minigan.backend.geometry import Geometry, conv_geometry, pair, transpose_geometry
+from minigan.backend import backend_of
 from minigan.engine import Tensor, getitem, op, reshape, widened
+from minigan.geometry import Geometry, conv_geometry, pair, transpose_geometry
 from minigan.ops.reductions import mean
 
 
@@ -151,6 +151,6 @@ def max_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
 
 def _grid(like: Any, *sizes: int) -> list[Any]:
     """Open index arrays 0 to size - 1, one an axis, on the device of `like`."""
-    xp = of(like)
+    xp = backend_of(like)
     return [xp.arange(size).reshape([-1 if i == axis else 1 for i in range(len(sizes))])
             for axis, size in enumerate(sizes)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigan import errors
-from minigan.backend import of
+from minigan.backend import backend_of
 from minigan.engine import Tensor, getitem, negative
 from minigan.ops.elementwise import softplus, square
 from minigan.ops.reductions import log_softmax, mean
@@ -36,7 +36,7 @@ def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
         raise ValueError(f"softmax_cross_entropy: logits must be (N, K) and labels an array (N,), "
                          f"got {logits.shape} and {getattr(data, 'shape', data)}")
     check_ids("softmax_cross_entropy: labels", data, logits.shape[1])
-    rows = of(logits.data).arange(logits.shape[0])
+    rows = backend_of(logits.data).arange(logits.shape[0])
     return negative(mean(getitem(log_softmax(logits), (rows, data))))
 
 

@@ -8,8 +8,9 @@ masks are applied by `gate`, `keep` and `weigh`, never by a product alone.
 from __future__ import annotations
 
 from minigan import errors
-from minigan.backend import Stream, of
+from minigan.backend import backend_of
 from minigan.engine import Tensor, keep, negative, op
+from minigan.streams import Stream
 
 
 @op(lambda gy, y, x: gy * y)
@@ -175,8 +176,8 @@ def dropout(x: Tensor, rate: float, rng: Stream) -> Tensor:
     errors.check_floats("dropout", x=x)
     errors.check_share("dropout: rate", rate)
     if not isinstance(rng, Stream):
-        raise TypeError(f"dropout: rng must be a stream, such as minigan.backend.stream('dropout'),"
+        raise TypeError(f"dropout: rng must be a stream, such as minigan.stream('dropout'),"
                         f" got {errors.shown(rng)}")
-    chance = Tensor(rng.uniform(x.shape, dtype=x.dtype, xp=of(x.data)))
+    chance = Tensor(rng.uniform(x.shape, dtype=x.dtype, xp=backend_of(x.data)))
     scale = float(x.dtype.type(1) / x.dtype.type(1 - rate))  # as the dtype rounds it
     return keep(x * scale, _at_least(chance, limit=rate))

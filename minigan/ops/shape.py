@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from minigan import errors
-from minigan.backend import of
-from minigan.engine import (Tensor, broadcast_to, getitem, op, reshape, scatter_add, transpose)
+from minigan.backend import backend_of
+from minigan.engine import Tensor, broadcast_to, getitem, op, reshape, scatter_add, transpose
 from minigan.ops.elementwise import where
 
 
@@ -98,7 +98,8 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
         padded = padded.astype(x.dtype)  # nothing was summed
     if not value:
         return padded
-    is_inside = scatter_add(Tensor(of(x.data).ones(x.shape, bool)), inside, shape).astype(bool)
+    ones = Tensor(backend_of(x.data).ones(x.shape, bool))
+    is_inside = scatter_add(ones, inside, shape).astype(bool)
     return where(is_inside, padded, value)
 
 
@@ -113,7 +114,7 @@ def check_ids(what: str, ids: Any, count: int) -> None:
     See `errors.check_ids`.
     """
     errors.check_ids(what, ids, count)
-    of(ids).recheck(lambda array: errors.check_ids(what, array, count), ids, count)
+    backend_of(ids).recheck(lambda array: errors.check_ids(what, array, count), ids, count)
 
 
 def embedding(ids: Any, table: Tensor) -> Tensor:

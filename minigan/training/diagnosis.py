@@ -6,59 +6,48 @@ training itself nobody looks at more than the losses, which costs nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+from pathlib import Path
+from typing import Callable
 
-import numpy as np
-
-from minigan.backend import of
+from minigan.backend import backend_of
 from minigan.engine import Op, Tensor, op_hook
-from minigan.training import archive
-from minigan.training.progress import Progress
-
-if TYPE_CHECKING:
-    from minigan.training.trainer import Trainer
-
-
-class NotFinite(FloatingPointError):
-    """A number of the training is infinite or NaN."""
+from minigan.errors import NotFinite, check_finite
+from minigan.runs import checkpoint
+from minigan.system.progress import Progress
+from minigan.training.state import TrainingState
 
 
-def check(values: Mapping[str, Any]) -> None:
-    """Raise a NotFinite that names the first number or host array which is not finite all over."""
-    for name, value in values.items():
-        if not np.isfinite(value).all():
-            bad = np.ravel(value)
-            raise NotFinite(f"{name} is {bad[~np.isfinite(bad)][0]}")
+def explain(state: TrainingState, path: Path, symptom: NotFinite) -> str:
+    """What happened, in which step and op; the training is back at its last checkpoint then.
 
-
-def explain(trainer: Trainer, symptom: NotFinite) -> str:
-    """What happened, in which step and op, with the trainer back at its last checkpoint."""
-    failed = trainer.step
+    path: that checkpoint.
+    """
+    failed = state.step
     what = f"{symptom} at step {failed}; training stopped"
     try:
-        arrays, config = archive.load(trainer.folder.checkpoint)
+        arrays, config = checkpoint.load(path)
     except (OSError, ValueError) as error:
         return f"{what}, and there is no checkpoint to go back to ({error})"
-    trainer.load_state(arrays, config)
-    trainer.stepper.captured = False  # a replay has no ops to look at; the bits are the same
-    cause = _first_cause(trainer, failed)
-    trainer.load_state(arrays, config)
-    return (f"{what}: {cause}; {trainer.folder.checkpoint.as_posix()} is of step {trainer.step}, "
-            f"before that, and a lower learning rate often helps")
+    state.load_state(arrays, config)
+    state.stepper.captured = False  # a replay has no ops to look at; the bits are the same
+    cause = _first_cause(state, failed)
+    state.load_state(arrays, config)
+    return (f"{what}: {cause}; {path.as_posix()} is of step {state.step}, before "
+            f"that, and a lower learning rate often helps")
 
 
-def _first_cause(trainer: Trainer, failed: int) -> str:
+def _first_cause(state: TrainingState, failed: int) -> str:
     """Repeat the steps up to `failed`: where the first bad number came from."""
-    with Progress(trainer.step, failed, "looking for the cause") as bar:
-        while trainer.step < failed:
+    with Progress(state.step, failed, "looking for the cause") as bar:
+        while state.step < failed:
             found: list[str] = []
             with op_hook(_watch(found)):
-                trainer.train_step()
+                state.train_step()
             try:
-                check({**trainer.read_losses(), **trainer.model.state_dict()})
+                check_finite({**state.read_losses(), **state.model.state_dict()})
             except NotFinite as symptom:
                 cause = found[0] if found else f"the update made it: {symptom}, its gradient is not"
-                return f"in step {trainer.step} {cause}"
+                return f"in step {state.step} {cause}"
             bar.advance()
     return "the same steps again do not show it, so it came from outside them (a callback?)"
 
@@ -68,7 +57,7 @@ def _watch(found: list[str]) -> Callable[[Op, Op | None, Callable[[], Tensor]], 
     def watch(op: Op, within: Op | None, run: Callable[[], Tensor]) -> Tensor:
         y = run()
         if not found and y.dtype.kind == "f":
-            finite = of(y.data).isfinite(y.data)
+            finite = backend_of(y.data).isfinite(y.data)
             if not bool(finite.all()):
                 where = f"in the backward rule of {within.name}" if within else "going forward"
                 found.append(f"{op.name}, {where}, was the first to make such a number, in a "

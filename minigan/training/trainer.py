@@ -16,27 +16,27 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from minigan.backend import of
-from minigan.backend.allocator import keep_freed_memory
-from minigan.backend.machine import environment
-from minigan.backend.threads import guard_blas, use_threads
-from minigan.console import warn
 from minigan.data import Batches, Images
-from minigan.engine import Tensor
+from minigan.errors import NotFinite, check_finite
 from minigan.models.catalog import Maker, check_trainable, qualified, source_crc
 from minigan.models.model import Model
-from minigan.training import archive, resuming
-from minigan.training.classes import as_trained
-from minigan.training.diagnosis import NotFinite, check, explain
-from minigan.training.folder import RunFolder
-from minigan.training.identity import Version, identity, version
-from minigan.training.interrupt import Signals
-from minigan.training.loading import build
-from minigan.training.pictures import Pictures, is_milestone
-from minigan.training.progress import Progress
-from minigan.training.runs import discard, new_run
-from minigan.training.stepping import Stepper
-from minigan.training.watching import Watch
+from minigan.runs import checkpoint, saved
+from minigan.runs.classes import as_trained
+from minigan.runs.folder import RunFolder
+from minigan.runs.identity import Version, identity, version
+from minigan.runs.pictures import Pictures, is_milestone
+from minigan.runs.places import discard, new_run
+from minigan.runs.trained import build
+from minigan.system.allocator import keep_freed_memory
+from minigan.system.console import warn
+from minigan.system.interrupt import Signals
+from minigan.system.machine import environment
+from minigan.system.progress import Progress
+from minigan.system.threads import guard_blas, use_threads
+from minigan.training.diagnosis import explain
+from minigan.training.resuming import load_state, warn_of_changes
+from minigan.training.state import TrainingState
+from minigan.training.symptoms import Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ SAVE_EVERY_SECONDS = 45   # and a step: less than a minute
 Callback = Callable[["Trainer", dict[str, float]], None]
 
 
-class Trainer:
+class Trainer(TrainingState):
     """Trains a model on a data set and writes a run folder.
 
     model: an untrained model. data: images of the model's shape. batch_size: images a step, by
@@ -76,28 +76,20 @@ class Trainer:
         if model.conditional and data.n_classes > model.n_classes:
             raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
                              f"{data.name} has {data.n_classes} classes")
-        self.model, self.data, self.callbacks = model, data, list(callbacks)
         if batch_size is None:
             batch_size = min(model.default_batch_size, len(data))
             if batch_size < model.default_batch_size:
                 warn(f"data: {data.name} has {len(data)} images, fewer than the usual batch of "
                      f"{model.default_batch_size}, so each step takes them all (batch_size, "
                      f"--batch-size in a command, says how many)")
-        self.batches = Batches(data, batch_size, model.streams["data"])
         self.threads = use_threads(threads)
         keep_freed_memory()
-        self.step = self.steps = 0           # done; to do in all
-        self.losses: dict[str, Any] = {}     # the latest: a WGAN's G moves every fifth step only
-        self.seconds = 0.0                   # spent training so far
+        super().__init__(model, Batches(data, batch_size, model.streams["data"]), capture)
+        self.data = data
+        self.callbacks = list(callbacks)
         self.interrupted = False
         self.signal: int | None = None       # that asked the last `fit` to end
-        self._unfinished = False             # a step was begun and has not ended
         self._unwritten: list[dict[str, Any]] = []  # lines that metrics.jsonl could not take
-        self.xp = of(model.generator.parameters()[0].data)
-        if capture and not self.xp.capturable:
-            raise ValueError(f"capture: the model's backend, {self.xp.device!r}, cannot capture "
-                             f"steps")
-        self.stepper = Stepper(model, self.batches, self.xp, capture)
         self.config = self._config()
         self.owner = secrets.token_hex(8)    # its name among the trainers of this run
         self.version: Version | None = None  # of the checkpoint that it read or wrote last
@@ -126,13 +118,13 @@ class Trainer:
         """What a person, `minigan.load` or `resume` needs to make this run again."""
         from minigan import __version__
         return {
-            "minigan": __version__, "layout": archive.LAYOUT, "run": secrets.token_hex(16),
+            "minigan": __version__, "layout": checkpoint.LAYOUT, "run": secrets.token_hex(16),
             "model": self.model.name,
             "class": qualified(type(self.model)), "class_crc32": source_crc(type(self.model)),
             "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
             "shape": list(self.model.shape), "n_classes": self.model.n_classes,
             "data": self.data.name, "source": self.data.source,
-            "data_crc32": resuming.fingerprint(self.data), "seed": self.model.streams.seed,
+            "data_crc32": saved.fingerprint(self.data), "seed": self.model.streams.seed,
             "batch_size": self.batches.batch_size, "threads": self.threads,
             "backend": self.xp.device, "precision": self.xp.precision,
             "capture": self.stepper.captured, "environment": environment(),
@@ -175,7 +167,7 @@ class Trainer:
                 with Progress(self.step, self.steps, quiet=quiet) as bar:
                     self._fit(bar)
         except NotFinite as symptom:
-            raise FloatingPointError(explain(self, symptom)) from None
+            raise FloatingPointError(explain(self, self.folder.checkpoint, symptom)) from None
         finally:
             self.pictures.tell = warn
         return self
@@ -211,7 +203,7 @@ class Trainer:
         self.folder.claim(self.owner, self.version, self.step)
         half = f"step {self.step + 1:,} was interrupted in the middle"
         try:
-            arrays, config = archive.load(self.folder.checkpoint)
+            arrays, config = checkpoint.load(self.folder.checkpoint)
         except (OSError, ValueError) as error:
             raise RuntimeError(f"{half}, and there is no checkpoint to go back to ({error})"
                                ) from None
@@ -227,29 +219,6 @@ class Trainer:
         self.save()  # the first steps too can be gone back from, and `steps` may be new
         if self.step == 0:
             self.pictures.draw_samples(0)
-
-    @np.errstate(all="ignore")  # what is not finite is found by `_read` and `save`
-    def train_step(self) -> None:
-        """One step on the next batch; `fit` does nothing else to the model.
-
-        Raises:
-            RuntimeError: the step before ended in the middle.
-        """
-        self._check_whole("train_step")
-        self._unfinished = True
-        try:
-            losses = self.stepper()
-        except MemoryError as error:
-            raise MemoryError(f"{error}, at batch size {self.batches.batch_size}") from None
-        self.losses = {**self.losses, **losses}
-        self.step += 1
-        self._unfinished = False
-
-    def _check_whole(self, who: str) -> None:
-        if self._unfinished:
-            raise RuntimeError(f"{who}: step {self.step + 1:,} was interrupted in the middle, and "
-                               f"has changed D and not G, perhaps; `fit` goes back to the last "
-                               f"checkpoint first")
 
     def _look(self, bar: Progress) -> None:
         """What there is to do after a step, apart from the next one."""
@@ -268,7 +237,7 @@ class Trainer:
 
     def _read(self) -> dict[str, float]:
         metrics = self.read_losses()
-        check(metrics)
+        check_finite(metrics)
         self._log({"step": self.step, **metrics, "seconds": round(self.seconds, 3)})
         for callback in self.callbacks:
             callback(self, metrics)
@@ -300,12 +269,6 @@ class Trainer:
         else:
             self._log()
 
-    def read_losses(self) -> dict[str, float]:
-        """The latest loss of each kind, as numbers; waits for the device."""
-        self.losses = {name: float(value.item() if isinstance(value, Tensor) else value)
-                       for name, value in self.losses.items()}
-        return dict(self.losses)
-
     def samples(self) -> np.ndarray:
         """The images of the fixed inputs now, u8 (N, H, W, C); a label a column if conditional."""
         return self.pictures.preview.images()
@@ -316,27 +279,11 @@ class Trainer:
 
     # Saving, and going on.
 
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Everything that decides how training goes on: arrays, and `numbers`."""
-        batches = {f"batches/{k}": np.asarray(v) for k, v in self.batches.state().items()}
-        return {**self.model.state_dict(), **batches}, self.numbers()
-
-    def numbers(self) -> dict[str, Any]:
-        """What a checkpoint holds beside arrays and config."""
-        return {"step": self.step, "steps": self.steps, "seconds": round(self.seconds, 3),
-                "losses": self.read_losses(), "streams": self.model.streams.state()}
-
     def load_state(self, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
         """Go back, or on, to what `state` returned; further entries of both are ignored."""
-        self._unfinished = True  # until all of it is there
-        self.model.load_state_dict(arrays)
-        self.batches.load_state({name: arrays[f"batches/{name}"] for name in self.batches.state()})
-        self.model.streams.load_state(numbers["streams"])
-        self.step, self.steps = numbers["step"], numbers["steps"]
-        self.seconds, self.losses = numbers["seconds"], dict(numbers["losses"])
+        super().load_state(arrays, numbers)
         if identity(numbers) == self.config["run"]:  # it is a checkpoint of this run
             self.version = version(numbers)
-        self._unfinished = False
 
     def save(self) -> Path:
         """Write the checkpoint, keeping the one before as previous.npz; returns its path.
@@ -354,7 +301,7 @@ class Trainer:
             self.folder.claim(self.owner, self.version, self.step)
         guard_blas()
         arrays, numbers = self.state()
-        check({**numbers["losses"], **arrays})
+        check_finite({**numbers["losses"], **arrays})
         new = Version(self.version.generation + 1 if self.version else 1, self.owner)
         self.folder.save(arrays, {**self.config, **numbers, **new._asdict()})
         self.version, self._saved, self._saved_step = new, time.monotonic(), self.step
@@ -385,15 +332,15 @@ class Trainer:
                 NumPy or threads are others, so that other bits may come out; or the source text of
                 a class of one's own has changed since.
         """
-        folder, arrays, config = resuming.find(run)
-        data = (resuming.data_of(folder, config, data_dir) if data is None
+        folder, arrays, config = saved.find(run)
+        data = (saved.data_of(folder, config, data_dir) if data is None
                 else as_trained(data, config))
-        resuming.check_data(data, config)
+        saved.check_data(data, config)
         trainer = cls(build(config, folder.checkpoint, model), data, config["batch_size"], folder,
                       threads=config["threads"] if threads is None else threads,
                       callbacks=callbacks, capture=capture)
-        resuming.load_state(trainer, arrays, config)
-        resuming.check_source(trainer, config)
+        load_state(trainer, folder.checkpoint, arrays, config)
+        warn_of_changes(folder, config, trainer.config)
         return trainer
 
 

@@ -1,0 +1,1 @@
+"""NumPy, and what makes it fast: blocked passes, threads, Winograd convolutions, recorded steps."""

@@ -1,0 +1,179 @@
+"""Checkpoints and exported files: one npz of arrays and a config, no pickle, nothing half written.
+
+Whatever does not fit is damage: each entry is read to its end, where the zip's check sum of it is
+compared, and sizes that headers declare are looked at before room is made for them.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import struct
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from minigan.system.files import is_file, naming, parse_json, replacing
+from minigan.system.machine import memory
+from minigan.system.turn import no_warnings
+
+CONFIG = "config.json"  # the entry that holds the settings, as UTF-8 bytes
+LAYOUT = 2              # of a checkpoint; another number is refused
+NEEDED = {"minigan", "layout", "model", "preset", "settings", "shape", "n_classes", "seed"}
+ENTRIES = 100_000       # in a file, at most
+SMALL = 64 << 20        # bytes that any file may unpack to;
+RATIO = 20              # beyond that, times its own size: weights compress to a half, not less
+SMALL_LAYER = 4096      # units, classes and pixels that any file may speak of
+SMALL_IMAGE = 1 << 20
+BLOCK = 1 << 20         # bytes that are read at once
+END = struct.Struct("<4s6xH10x")  # of a zip without a comment: how many entries there are
+
+
+class DamagedError(ValueError):
+    """A file is no checkpoint, or not the whole of one."""
+
+
+def save(path: Path, arrays: dict[str, np.ndarray], config: dict[str, Any],
+         keep: Path | None = None, compress: bool = False, mark: str = "",
+         exclusive: bool = False) -> None:
+    """Write arrays and a config to one npz, or leave what was there as it was.
+
+    keep: what the file that was there is called afterwards; mark, exclusive: see `replacing`.
+    compress: smaller, but slow.
+
+    As numpy.savez does it, which in NumPy 2.0 leaves its zip file open when the disk is full.
+    """
+    kind = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    text = np.frombuffer(json.dumps(config, indent=1).encode(), np.uint8)
+    with (replacing(path, mark, keep, exclusive) as file,
+          zipfile.ZipFile(file, "w", kind, compresslevel=9) as archive):
+        for name, array in {CONFIG: text, **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
+
+
+def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and config of an npz that `save` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedError: the file is truncated, changed, or no checkpoint of minigan; or its headers
+            declare more than such a file can hold, or than half of this machine's memory.
+        ValueError: it was written in another layout.
+    """
+    arrays = _read(path)
+    config = _config(path, arrays.pop(CONFIG, None))
+    _check_plausible(path, config, sum(array.size for array in arrays.values()))
+    return arrays, config
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """The config alone, which is quick; the arrays may be damaged.
+
+    Raises:
+        FileNotFoundError, DamagedError, ValueError: as `load`.
+    """
+    return _config(path, _read(path, only=CONFIG).get(CONFIG))
+
+
+def _read(path: Path, only: str | None = None) -> dict[str, np.ndarray]:
+    """All arrays of an npz, or the only one of that name."""
+    if not is_file(path):
+        raise FileNotFoundError(f"{path} does not exist")
+    with naming(path), open(path, "rb") as file:
+        try:
+            # NumPy warns of headers of Python 2, which a changed one may look like.
+            with no_warnings(), zipfile.ZipFile(file) as archive:
+                entries = archive.infolist()
+                _check_sizes(entries, file.seek(0, 2))
+                _check_count(entries, file)
+                return {name: _array(archive, entry) for entry in entries
+                        if (name := entry.filename.removesuffix(".npy")) == (only or name)}
+        except Exception as error:  # damage shows in whatever zipfile and NumPy stumble over
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a negative place
+                raise
+            reason = str(error) or type(error).__name__
+            raise DamagedError(f"{path} is damaged or no checkpoint of minigan "
+                               f"({reason})") from None
+
+
+def _check_sizes(entries: list[zipfile.ZipInfo], size: int) -> None:
+    """Refuse entries that declare more than a file of `size` bytes of ours can hold."""
+    if len(entries) > ENTRIES or len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("its entries are too many, or some come twice")
+    for entry in entries:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"entry {entry.filename!r} is compressed in an unknown way")
+    declared, most = sum(entry.file_size for entry in entries), max(SMALL, RATIO * size)
+    if declared > most:
+        raise ValueError(f"its entries declare {declared:,} bytes, more than the {most:,} that a "
+                         f"file of {size:,} bytes can hold")
+    there = memory()
+    if there and declared > there / 2:
+        raise ValueError(f"its entries declare {declared / 1e9:.1f} GB, more than half of this "
+                         f"machine's {there / 1e9:.1f} GB")
+
+
+def _check_count(entries: list[zipfile.ZipInfo], file: IO[bytes]) -> None:
+    """Refuse a directory of which a part is not read, as a damaged length in it makes it be."""
+    file.seek(-END.size, 2)
+    word, counted = END.unpack(file.read(END.size))
+    if word != b"PK\5\6" or counted not in (len(entries), 0xFFFF):
+        raise ValueError(f"its directory has {len(entries)} entries, not as many as its end says")
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    """The array of an entry, which has to be of exactly the size that both headers say."""
+    with archive.open(entry) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError(f"entry {entry.filename!r} has an unknown header")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or min(shape, default=0) < 0 or file.tell() + size != entry.file_size:
+            raise ValueError(f"entry {entry.filename!r} declares {dtype} {shape} in "
+                             f"{entry.file_size:,} bytes")
+        array = np.empty(shape, dtype, "F" if fortran else "C")
+        _fill(array.reshape(-1, order="A").view(np.uint8) if size else np.empty(0, np.uint8), file)
+        if file.read(1):  # at the end the check sum is compared
+            raise ValueError(f"entry {entry.filename!r} is too long")
+        return array
+
+
+def _fill(room: np.ndarray, file: IO[bytes]) -> None:
+    """Read bytes until the room, uint8 (n,), is full."""
+    for start in range(0, len(room), BLOCK):
+        block = file.read(min(BLOCK, len(room) - start))
+        room[start:start + len(block)] = np.frombuffer(block, np.uint8)
+        if len(block) < min(BLOCK, len(room) - start):
+            raise ValueError("it is truncated")
+
+
+def _check_plausible(path: Path, config: dict[str, Any], numbers: int) -> None:
+    """Refuse a config that speaks of layers or images larger than all arrays of its file."""
+    settings, shape = config["settings"], config["shape"]
+    sizes = [*(settings.values() if isinstance(settings, dict) else ()), config["n_classes"]]
+    largest = max((size for size in sizes if isinstance(size, int)), default=0)
+    sides = [side for side in shape if isinstance(side, int)] if isinstance(shape, list) else []
+    if largest > max(numbers, SMALL_LAYER) or math.prod(sides) > max(numbers, SMALL_IMAGE):
+        raise DamagedError(f"{path} is damaged or no checkpoint of minigan (its settings speak of "
+                           f"{max(largest, math.prod(sides)):,}, its arrays hold {numbers:,} "
+                           f"numbers)")
+
+
+def _config(path: Path, text: np.ndarray | None) -> dict[str, Any]:
+    if text is None or text.dtype != np.uint8:
+        raise DamagedError(f"{path} is no checkpoint of minigan: it holds no config of a run")
+    try:
+        config = parse_json(text.tobytes())
+    except ValueError as error:
+        raise DamagedError(f"{path} is damaged or no checkpoint of minigan (its config is no JSON: "
+                           f"{error})") from None
+    if not isinstance(config, dict) or not NEEDED <= config.keys():
+        raise DamagedError(f"{path} is no checkpoint of minigan: it holds no config of a run")
+    if config["layout"] != LAYOUT:
+        raise ValueError(f"{path} was written by minigan {config['minigan']} in layout "
+                         f"{config['layout']}; this version reads layout {LAYOUT}")
+    return dict(config)

@@ -1,0 +1,66 @@
+"""What samples start from and how they are shown, the same in training and afterwards."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from minigan import plot
+from minigan.backend import default
+from minigan.data import Images, to_bytes, to_model
+from minigan.engine import Tensor
+from minigan.errors import check_finite
+from minigan.models.model import Model
+from minigan.streams import Stream
+
+ROWS = 8       # of a sample grid; as many columns, or one for each label,
+COLUMNS = 20   # of the first labels where there are more
+
+PAIRED = "input, sample and truth side by side, the inputs made from training pictures"
+
+
+class Preview:
+    """The fixed inputs of a run, and what the model makes of them now.
+
+    They come from a random stream of their own: looking does not change what is learned.
+    labels: a column each, if the model is conditional, else None. truth: see `Model.inputs_from`.
+    """
+
+    def __init__(self, model: Model, data: Images | None) -> None:
+        self.model = model
+        self.columns = min(model.n_classes, COLUMNS) if model.conditional else ROWS
+        self.inputs, self.truth = model.inputs_from(
+            Stream(model.streams.seed, "preview"), ROWS * self.columns, partial(draw_images, data))
+        self.labels = np.tile(np.arange(self.columns), ROWS) if model.conditional else None
+
+    def images(self) -> np.ndarray:
+        """Images u8 (ROWS * columns, H, W, C)."""
+        values = self.model.sample(self.inputs, self.labels).numpy()
+        check_finite({"a pixel of the samples": values})
+        return to_bytes(values)
+
+    def grid(self, images: np.ndarray) -> np.ndarray:
+        """Such images as one picture, with input and truth beside them where there is a truth."""
+        return plot.tile(side_by_side(self.inputs, images, self.truth), self.columns)
+
+
+def draw_images(data: Images | None, stream: Stream, n: int) -> Tensor:
+    """n images of a data set in random order, float32 (n, H, W, C) on the default device.
+
+    One comes again only when all others have come.
+
+    Raises:
+        ValueError: there is no data set.
+    """
+    if data is None:
+        raise ValueError("data: this model starts from images, and none were given")
+    chosen = stream.permutation(len(data))[np.arange(n) % len(data)]
+    return Tensor(default().from_host(to_model(data.images[chosen])))
+
+
+def side_by_side(inputs: Tensor, samples: np.ndarray, truth: Tensor | None) -> np.ndarray:
+    """Samples u8 (n, H, W, C) as they are, or as u8 (n, H, 3 W, C): input, sample, truth."""
+    if truth is None:
+        return samples
+    return np.concatenate([to_bytes(inputs.numpy()), samples, to_bytes(truth.numpy())], axis=2)

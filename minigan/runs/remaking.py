@@ -1,0 +1,55 @@
+"""The pictures and the report of a run once more, from what is in its folder.
+
+A kill between the last checkpoint and the last pictures leaves a finished run without them, and
+what a full disk could not take is missing too; `minigan report RUN` makes up for it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from minigan.data import Images
+from minigan.models.catalog import Maker
+from minigan.models.model import Model
+from minigan.runs import saved
+from minigan.runs.classes import as_trained
+from minigan.runs.pictures import Pictures
+from minigan.runs.trained import build, load_data
+
+
+def make_report(run: str | os.PathLike[str] | None = None, data: Images | None = None,
+                model: Maker | None = None) -> Path:
+    """Make a run's losses.png, samples.gif, report.html and samples again; returns the report.
+
+    They show the run as it was at its last checkpoint: its samples, losses up to there, and the
+    grids that are in samples/. What was trained is not touched, and the training data are needed
+    only by models that start from images.
+
+    run: the folder, by default the one below runs/ that was written to last. data: for models that
+    start from images, those of the training; left out, they are loaded again. model: as in
+    `minigan.load`.
+
+    Raises:
+        FileNotFoundError: there is no such run, or it has saved nothing.
+        ValueError: its checkpoints are damaged or foreign, or its data are not here.
+        RuntimeError: another process trains there; or something could not be made, which is said
+            after all else was made.
+    """
+    folder, arrays, config = saved.find(run)
+    made = build(config, folder.checkpoint, model)
+    made.load_state_dict(arrays)
+    if type(made).inputs_from is not Model.inputs_from and data is None:
+        data = load_data(config)
+    if data is not None:
+        data = as_trained(data, config)
+        saved.check_data(data, config)
+    pictures = Pictures(folder, made, data, config)
+    problems: list[str] = []
+    pictures.tell = problems.append
+    with folder.locked():
+        pictures.draw_samples(config["step"])
+        pictures.draw_summary(config)
+    if problems:
+        raise RuntimeError(f"{folder}: {'; '.join(problems)}")
+    return folder.report

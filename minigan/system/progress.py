@@ -1,0 +1,69 @@
+"""Progress: a bar on a terminal or in a notebook, elsewhere a plain line now and then.
+
+It is decoration: whatever standard error is or is not, nothing here ends a training.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from minigan.system.console import is_quiet, standard_error, warn
+
+QUIET_SECONDS = 30  # between two plain lines
+
+
+class Progress:
+    """Shows the step, steps a second, the losses and the time left, on standard error.
+
+    step, steps: where training stands and where it will end. title: a word before the bar.
+    quiet: show nothing but warnings, as inside `minigan.system.console.quiet`.
+    """
+
+    def __init__(self, step: int, steps: int, title: str = "", quiet: bool = False) -> None:
+        from tqdm import tqdm
+        self.first = self.step = step
+        self.steps = steps
+        self.quiet = quiet or is_quiet()
+        self.began = self.said = time.monotonic()
+        self.stream = standard_error()
+        # Not tqdm.auto, which wants widgets in a notebook: there the plain bar works too.
+        notebook = type(sys.stderr).__module__.startswith("ipykernel")
+        self.plain = not (self.stream.isatty() or notebook)
+        self.bar = tqdm(total=steps, initial=step, desc=title or None, unit="step", ascii=True,
+                        disable=self.plain or self.quiet, mininterval=0.2, dynamic_ncols=True,
+                        file=self.stream)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.bar.close()
+
+    def advance(self) -> None:
+        """One step is done."""
+        self.step += 1
+        self.bar.update()
+
+    def show(self, metrics: dict[str, float]) -> None:
+        """The losses as they are now."""
+        self.bar.set_postfix({name: f"{v:.3f}" for name, v in metrics.items()}, refresh=False)
+        now = time.monotonic()
+        if self.plain and not self.quiet and now - self.said >= QUIET_SECONDS:
+            self.said = now
+            self.stream.write(self._line(metrics, now) + "\n")
+            self.stream.flush()
+
+    def _line(self, metrics: dict[str, float], now: float) -> str:
+        rate = (self.step - self.first) / (now - self.began)
+        left = (self.steps - self.step) / rate if rate else 0
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        return (f"step {self.step:,} of {self.steps:,}, {rate:.1f} steps/s, {losses}, "
+                f"{left // 60:.0f}:{left % 60:02.0f} left")
+
+    def warn(self, advice: str | None) -> None:
+        """A warning, above the bar, if there is something to say."""
+        if advice:
+            with self.bar.external_write_mode(self.stream):
+                warn(f"step {self.step:,}: {advice}", stacklevel=4)

@@ -1,0 +1,61 @@
+"""What a toy run trains: points, game, protocol and number of steps, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from minigan.errors import check_choice
+from minigan.system.console import plural
+from minigan.toy.games import GAMES, Game
+from minigan.toy.protocols import PROTOCOLS, SETS, Points, Protocol
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is trained. steps: updates of D; None for the protocol's.
+
+    Raises:
+        ValueError: a name is not known, or steps is not a whole number of 1 or more.
+    """
+
+    points: str
+    loss: str = "rpgan-r1-r2"
+    protocol: str = "minigan"
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("points", self.points, SETS)
+        check_choice("loss", self.loss, list(GAMES))
+        check_choice("protocol", self.protocol, list(PROTOCOLS))
+        if self.steps is None:
+            object.__setattr__(self, "steps", self.terms[0].steps)
+        elif type(self.steps) is not int or self.steps < 1:
+            raise ValueError(f"steps must be a whole number of 1 or more, got {self.steps!r}")
+
+    @property
+    def terms(self) -> tuple[Protocol, Game]:
+        """The protocol and the game by these names."""
+        return PROTOCOLS[self.protocol][self.points], GAMES[self.loss]
+
+    @property
+    def data(self) -> Points:
+        """The points to learn."""
+        return self.terms[0].data()
+
+    @property
+    def parts(self) -> str:
+        """What is counted."""
+        return "modes" if len(self.data.centres) else "parts of the roll"
+
+    @property
+    def name(self) -> str:
+        """A short name, which is that of the folder too; the usual protocol goes without saying."""
+        protocol = () if self.protocol == "minigan" else (self.protocol,)
+        return "-".join([*protocol, self.points, self.loss])
+
+    def describe(self) -> str:
+        """A line that says what is trained."""
+        protocol, game = self.terms
+        batch = f"{protocol.batch}" + (f" packs of {game.packing}" if game.packing > 1 else "")
+        return (f"{self.points} by {self.loss} ({game.paper}), protocol {self.protocol}, "
+                f"{plural(self.steps or 0, 'step')} of {batch}")

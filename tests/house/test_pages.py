@@ -1,0 +1,54 @@
+"""The short pages beside the examples: their Python runs, commands parse, links exist."""
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+from project import EXAMPLES
+
+import minigan as mg
+from minigan.cli import _parser
+
+PAGES = ["EXTENDING.md", "OWN_NETWORKS.md", "OWN_PICTURES.md"]
+
+
+def blocks(text, language):
+    """What stands between the fences of a language, "" for none."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_python_runs_from_top_to_bottom(page, alone, capfd):
+    text = (EXAMPLES / page).read_text("utf-8")
+    names: dict = {}
+    code = blocks(text, "python")
+    assert code
+    for block in code:
+        exec(compile(block, page, "exec"), names)
+    if page == "EXTENDING.md":
+        assert names["trainer"].step == 20 and names["again"].step == 20
+        assert names["pictures"].shape == (16, 28, 28, 1)
+        assert type(names["again"].model) is names["SmoothGAN"]
+    if page == "OWN_PICTURES.md":
+        assert mg.load("runs/noise").config["step"] == 4
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_commands_parse(page):
+    text = (EXAMPLES / page).read_text("utf-8")
+    lines = [line.partition("#")[0] for block in blocks(text, "") for line in block.splitlines()]
+    lines += re.findall(r"`(minigan [a-z][^`]*)`", text)
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("minigan ")]
+    for command in commands:
+        if "NAME" not in command and command != ["resume"]:
+            _parser(command).parse_args(command)
+    assert commands or page == "OWN_NETWORKS.md"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_links_exist_and_the_index_links_to_it(page):
+    for link in re.findall(r"\]\(([^)#]+)\)", (EXAMPLES / page).read_text("utf-8")):
+        assert (EXAMPLES / link).exists(), link
+    assert f"]({page})" in (EXAMPLES / "README.md").read_text("utf-8")
+    assert f"](examples/{page})" in (EXAMPLES.parent / "README.md").read_text("utf-8")
