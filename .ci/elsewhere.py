@@ -9,7 +9,8 @@ another. One machine can play several: NumPy's wider loops can be switched off, 
 told to use another processor's kernels. Tests marked `rounding` run again under each of them.
 
 The oldest versions that setup.cfg allows run on the oldest Python that is found, with all tests;
-the newest ones on each of the others, all tests on the first of these.
+the newest ones on each of the others, all tests on the first of these. There, from Python 3.12 on,
+which counts lines at little cost, coverage is measured, and has to reach the floor in setup.cfg.
 
 What fails is tried once more by itself: a test that then passes met a busy machine, and is named.
 """
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]  # the first of these that is found gets minimum versions
 AT_ONCE = os.cpu_count() or 2
 TESTS = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
+COVERED = ["-m", "coverage", "run", *TESTS]
 ROUNDING = [*TESTS, "-m", "rounding and not slow and not gpu"]
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 
@@ -45,6 +47,7 @@ class Job:
     arguments: list[str]
     environment: dict[str, str]
     installs: list[list[str]] = dataclasses.field(default_factory=list)
+    covers: bool = False  # whether all tests run, and the lines that they reach are counted
 
 
 @dataclasses.dataclass
@@ -106,10 +109,18 @@ def python_jobs(scratch: Path) -> list[Job]:
         own = str(place / "bin" / "python")
         pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         needed = [name.replace(">=", "==") for name in required()] if oldest else required()
-        installs = [[python, "-m", "venv", str(place)], [*pip, *needed]]
         name = f"Python {version}, {'minimum' if oldest else 'newest'} versions"
+
         arguments = TESTS if len(jobs) < 2 else ROUNDING
-        jobs.append(Job(name, own, arguments, ONE_THREAD, installs))
+        environment = dict(ONE_THREAD)
+        covers = len(jobs) == 1 and PYTHONS.index(version) >= PYTHONS.index("3.12")
+        if covers:
+            needed = [*needed, "coverage>=7.4"]
+            arguments = COVERED
+            environment.update(COVERAGE_CORE="sysmon", COVERAGE_FILE=str(place / "coverage"))
+
+        installs = [[python, "-m", "venv", str(place)], [*pip, *needed]]
+        jobs.append(Job(name, own, arguments, environment, installs, covers))
     return jobs
 
 
@@ -148,26 +159,35 @@ def run(job: Job) -> Result:
     """Install what a job needs, and run its tests."""
     began = time.monotonic()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **job.environment}
-    output = ""
-    for command in [*job.installs, [job.python, *job.arguments]]:
+
+    def do(command: list[str]) -> tuple[bool, str]:
         done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        output += done.stdout
-        if done.returncode:
+        return done.returncode == 0, done.stdout
+
+    output = ""
+    for command in [*job.installs, [job.python, *job.arguments]]:
+        passed, printed = do(command)
+        output += printed
+        if not passed:
             break
     lines = output.strip().splitlines() or ["printed nothing"]
+    last = lines[-1]
+
     failed = [line.removeprefix("FAILED ").split(" - ")[0] for line in lines
               if line.startswith("FAILED tests/")]
-    passed = done.returncode == 0
-    if failed and " error" not in lines[-1]:
-        again = subprocess.run([job.python, *TESTS, *failed], cwd=ROOT, env=environment,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
-        output += again.stdout
-        passed = again.returncode == 0
+    if failed and " error" not in last:
+        passed, printed = do([job.python, *TESTS, *failed])
+        output += printed
         if passed:
-            lines.append(f"{lines[-1]}; by themselves these pass: {', '.join(failed)}")
-    return Result(job, passed, lines[-1], time.monotonic() - began, output)
+            last += f"; by themselves these pass: {', '.join(failed)}"
+
+    if passed and job.covers:
+        passed, printed = do([job.python, "-m", "coverage", "report"])
+        output += printed
+        last += "; coverage: " + next((line for line in printed.splitlines()[::-1]
+                                       if line.startswith("TOTAL")), printed.strip())
+    return Result(job, passed, last, time.monotonic() - began, output)
 
 
 def main() -> int:

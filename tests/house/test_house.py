@@ -150,6 +150,34 @@ def test_no_file_imports_in_a_circle():
     TopologicalSorter({path: list(ours(path)) for path in sources()}).prepare()  # CycleError
 
 
+FOLDERS = sorted({path.parent for path in sources() if path.parent != HOUSE})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=short)
+def test_inside_a_room_imports_run_one_way_too(folder):
+    """Of a room's files and folders, each taken as a whole, none imports in a circle.
+
+    The room's index, which hands on what is in them, stands above all.
+    """
+    def part(path):
+        """The file or folder, directly inside, that a file belongs to."""
+        return path.relative_to(folder).parts[0] if path.is_relative_to(folder) else None
+
+    arrows = {}
+    for path in folder.rglob("*.py"):
+        arrows.setdefault(part(path), set()).update(part(target) for target in ours(path))
+    for name, targets in arrows.items():
+        targets -= {name, None}
+    TopologicalSorter(arrows).prepare()  # CycleError
+
+
+def test_the_devices_know_nothing_of_one_another():
+    for wing, other in (("cpu", "gpu"), ("gpu", "cpu")):
+        for path in sources(f"backend/{wing}"):
+            assert other not in [name_of(target)[1] for target in ours(path)
+                                 if room_of(target) == "backend" and len(name_of(target)) > 1]
+
+
 def test_the_figures_and_the_backend_import_nothing_of_ours():
     for path in sources("plot", "backend"):
         allowed = {room_of(path), "system", "geometry", "reading"}
