@@ -80,7 +80,7 @@ class Optimizer:
     def step(self, grads: Sequence[Tensor] | None = None) -> None:
         """One update, with the given gradients or with each parameter's `.grad`."""
         own = type(self).step is not Optimizer.step  # Python that no replay runs
-        reads(self, ("t", "lr") if own else self.xp.anew)
+        reads(self, ("t", "lr") if own else self.xp.live_attributes)
         if grads is None:
             grads = [p.grad for p in self.parameters]
         if len(grads) != len(self.parameters):
@@ -253,7 +253,7 @@ class EMA:
 
     def update(self) -> None:
         """Move the averages towards the network's present values."""
-        reads(self, self.xp.anew)
+        reads(self, self.xp.live_attributes)
         for average, value in self._pairs:
             self.xp.follow(average.data, value.data, self)
             average.touch()

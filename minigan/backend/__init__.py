@@ -1,7 +1,8 @@
 """Devices: NumPy and CuPy behind one small object.
 
-Read in this order: `base` (what a device offers), `registry` (the switch), `cpu` (NumPy), `gpu`
-(CuPy). The stranger things are in `cpu/capture`: a recorded step, and what makes it fast.
+Read in this order: `base` (what a device offers), `recording` (the contract of a recorded step),
+`registry` (the switch), `cpu` (NumPy), `gpu` (CuPy). The stranger things are in `cpu/capture`: a
+recorded step, and what makes it fast.
 """
 
 from minigan.backend.base import Array, Backend, BackendError

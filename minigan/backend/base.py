@@ -11,11 +11,14 @@ every device; they are also the reference that a faster form is tested against.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Container, Sequence
 
 import numpy as np
+
+from minigan.backend.recording import Recording
 
 if TYPE_CHECKING:
     from minigan.geometry import Geometry
@@ -52,14 +55,14 @@ class Backend:
     """One device: `xp.NAME` is the array module's NAME, unless a primitive below defines it.
 
     precisions: how exact float32 products may be. capturable: whether a step can be recorded and
-    replayed here. picks_batches: whether it holds a data set and picks batches. anew: attributes of
-    optimizers and averages that a replay reads anew.
+    replayed here. picks_batches: whether it holds a data set and picks batches. live_attributes:
+    those of optimizers and averages, by name, that every replay reads again.
     """
 
     precisions: tuple[str, ...] = ("fp32",)
     _precision = "fp32"
     capturable = picks_batches = False
-    anew: Container[str] = ()
+    live_attributes: Container[str] = ()
 
     def __init__(self, device: str, module: ModuleType | Any, array_type: type) -> None:
         self.device = device
@@ -81,6 +84,15 @@ class Backend:
         """Whether what is computed now is recorded."""
         return False
 
+    def recording(self) -> AbstractContextManager[Recording]:
+        """A context that records all that is computed in it; see `minigan.backend.recording`.
+
+        Raises:
+            BackendError: this device cannot record a step.
+            RuntimeError: a step is being recorded already.
+        """
+        raise BackendError(f"backend {self.device!r} cannot record a step")
+
     # Transfers: the only places where data changes its device.
 
     def from_host(self, array: np.ndarray) -> Array:
@@ -90,6 +102,23 @@ class Backend:
     def to_host(self, array: Array) -> np.ndarray:
         """An array of this device, as a NumPy array."""
         return np.asarray(array)
+
+    def write(self, array: Array, values: np.ndarray) -> None:
+        """Overwrite an array of this device with values of the host, in turn with its work."""
+        self.assign(array, self.from_host(values))
+
+    def batch(self, images: Array, labels: Array | None, order: Array, batches: Any, n: int
+              ) -> tuple[Array, Array | None]:
+        """n images of a data set that lives on this device, and their labels.
+
+        images: bytes (N, H, W, C). labels: int64 (N,) or None. order: int64 (N,), the epoch's.
+        batches: has the `position` of the first image in that order. Returns float32 images in
+        [-1, 1] and labels.
+
+        Raises:
+            BackendError: this device does not pick batches.
+        """
+        raise BackendError(f"backend {self.device!r} does not pick batches")
 
     def synchronize(self) -> None:
         """Wait until everything that was asked of the device is done."""

@@ -16,7 +16,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import Any, Callable, Iterable
 
-from minigan.backend import BackendError, backend_of, default
+from minigan.backend import Backend, BackendError, backend_of, default
+from minigan.backend.recording import Recording
 from minigan.capturing.exploring import Explorer
 from minigan.capturing.noted import Left, Noted
 from minigan.engine import Memory, Op, Tensor, mark_written, op_hook, watched
@@ -49,7 +50,7 @@ class Captured:
         RuntimeError: the step is being replayed already, or another is being recorded.
     """
 
-    def __init__(self, xp: Any, recording: Any, results: Any, left: list[Left],
+    def __init__(self, xp: Backend, recording: Recording, results: Any, left: list[Left],
                  written: list[Memory], noted: Noted, step: Callable[[], Any]) -> None:
         self.results = results  # as the step returns them
         self._xp, self._recording, self._noted = xp, recording, noted
@@ -120,7 +121,7 @@ def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured
         CaptureError: the step cannot be captured; names the op, or says that it was outside of any.
     """
     tensors = list(tensors)
-    xp: Any = backend_of(tensors[0].data) if tensors else default()
+    xp = backend_of(tensors[0].data) if tensors else default()
     if not xp.capturable:
         raise BackendError(f'backend {xp.device!r} cannot capture a step; "numpy" and "cupy" can, '
                            f'and without capture every backend trains')
@@ -172,7 +173,7 @@ def _kind(value: Any) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _noting(recording: Any, noted: Noted) -> Callable[[Op, Op | None, Any], Tensor]:
+def _noting(recording: Recording, noted: Noted) -> Callable[[Op, Op | None, Any], Tensor]:
     """A hook for the ops of a step that is being captured."""
     def watch(op: Op, within: Op | None, run: Any) -> Tensor:
         try:

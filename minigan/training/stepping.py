@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigan.backend import Backend
@@ -42,18 +40,16 @@ class Feed:
                 if tensor.data is not array:
                     tensor.assign(array)
         elif self._sent is not self.batches.order:
-            xp: Any = self.xp
-            xp.write(self._order, self.batches.order)
+            self.xp.write(self._order, self.batches.order)
             self._sent = self.batches.order
 
     def batch(self) -> list[Tensor]:
         """The batch of this step: x (N, H, W, C) in [-1, 1] and, if there are any, labels (N,)."""
         if not self.resident:
             return self.tensors
-        xp: Any = self.xp
-        parts = xp.batch(self._images, self._labels, self._order, self.batches,
-                         self.batches.batch_size)
-        xp.advance(self.batches, "position", self.batches.batch_size)
+        parts = self.xp.batch(self._images, self._labels, self._order, self.batches,
+                              self.batches.batch_size)
+        self.xp.advance(self.batches, "position", self.batches.batch_size)
         return [Tensor(part) for part in parts if part is not None]
 
 

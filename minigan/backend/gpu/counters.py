@@ -30,6 +30,8 @@ PLACES = 1024  # numbers that a device can keep at a time
 class Recording:
     """What a captured step counts and reads, and the graph that repeats it."""
 
+    program = None  # only the driver knows it
+
     def __init__(self, device: Counting) -> None:
         self.device, self.graph = device, None  # type: Counting, Any
         self.counters: dict[tuple[Any, str], int] = {}  # values when the capture began, then
@@ -48,6 +50,9 @@ class Recording:
     def in_op(self) -> Iterator[None]:
         """What is made inside belongs to an op."""
         yield
+
+    def __str__(self) -> str:
+        return f"one graph of the device {self.device.device}, which its driver alone can list"
 
     def stop(self) -> None:
         """Capturing computes nothing: put the host's counters back, and keep what they counted."""
@@ -69,7 +74,7 @@ class Counting(Passes):
     """A device that can capture a step; a subclass says how, in `captured`."""
 
     capturable = picks_batches = True
-    anew = frozenset({"t", "lr"})  # they live on the device
+    live_attributes = frozenset({"t", "lr"})  # they live on the device
 
     def __init__(self, device: str, module: Any, array_type: type) -> None:
         super().__init__(device, module, array_type)

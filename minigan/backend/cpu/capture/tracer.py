@@ -35,6 +35,8 @@ MAKERS = ("arange", "empty", "eye", "full", "ones", "zeros")  # what they make i
 class Tape:
     """The calls of a step. Arrays live at places, numbered in the order in which they came."""
 
+    program = None
+
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self._values: list[Any] = []                       # by place
@@ -325,7 +327,7 @@ class Taping(Passes):
     """
 
     capturable = True
-    anew = EVERYTHING  # rules are Python and run in every replay
+    live_attributes = EVERYTHING  # rules are Python and run in every replay
     _tape = property(lambda self: _recorded.get())  # while a step is recorded
 
     def __init__(self, device: str, module: Any, array_type: type) -> None:
