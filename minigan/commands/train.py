@@ -63,7 +63,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _default_size(model: type[Model]) -> str:
-    made_for = [f"{size} with the preset {preset}" for preset, size in model.sizes.items()]
+    made_for = [f"{height} with the preset {preset}"
+                for preset, (height, _, _) in model.shapes.items()]
     return ", ".join(["their own", *made_for])
 
 
@@ -94,7 +95,9 @@ def run(options: argparse.Namespace) -> int:
     use_backend(options)
     settings = {name.removeprefix("setting_"): value for name, value in vars(options).items()
                 if name.startswith("setting_") and value is not None}
-    size = options.size or options.model.sizes.get(options.preset)
+    size = options.size
+    if not size and options.preset in options.model.shapes:
+        size = options.model.shapes[options.preset][0]
     images = data.load(options.data, folder=options.data_dir, size=size)
     if options.batch_size and options.batch_size > len(images):
         raise ValueError(f"--batch-size: {options.batch_size:,} is more than the "

@@ -20,8 +20,8 @@ from minigan.data.places import last_part
 from minigan.data.stacked_mnist import BASES
 from minigan.evaluation.judging import judge, nearest_by_class
 from minigan.evaluation.mode_count import count, forget, picture_of_counts, report
-from minigan.models.catalog import Maker
 from minigan.models.model import Model
+from minigan.models.rebuilding import Maker
 from minigan.runs.classes import as_trained
 from minigan.runs.saved import check_data
 from minigan.runs.trained import Loaded, load, load_data

@@ -28,7 +28,9 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model, Shape, halved, halving, setting
+from minigan.models.model import Model
+from minigan.models.settings import setting
+from minigan.models.sizes import Shape, halved, halving
 from minigan.nn import (BatchNorm, Branches, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten,
                         Joined, LeakyReLU, Maxout, Module, Projection, ReLU, Reshape, Sequential,
                         Sigmoid, Tanh, ToImages, init)

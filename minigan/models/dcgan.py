@@ -27,7 +27,9 @@ import dataclasses
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model, Shape, halved, halving, setting
+from minigan.models.model import Model
+from minigan.models.settings import setting
+from minigan.models.sizes import Shape, halved, halving
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, Adam
@@ -67,8 +69,7 @@ class DCGAN(Model):
         "paper64": Settings(width=128, d_width=128, layers=4, kernel=5, latent_size=100,
                             learning_rate=2e-4),
     }
-
-    sizes = {"torch64": 64, "paper64": 64}
+    shapes = {"torch64": (64, 64, 3), "paper64": (64, 64, 3)}
 
     def build(self) -> None:
         s = self.settings

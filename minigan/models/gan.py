@@ -21,7 +21,8 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model, setting
+from minigan.models.model import Model
+from minigan.models.settings import setting
 from minigan.nn import (BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Maxout, Module, ReLU,
                         Reshape, Sequential, Sigmoid, Tanh, ToImages, init)
 from minigan.optim import EMA, SGD, Adam, Optimizer

@@ -28,7 +28,9 @@ from typing import Any, Callable
 
 from minigan import losses
 from minigan.engine import Tensor, grad, op
-from minigan.models.model import Model, Panel, Shape, setting
+from minigan.models.model import Model, Panel
+from minigan.models.settings import setting
+from minigan.models.sizes import Shape
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dropout, LeakyReLU, Module, ReLU,
                         Sequential, Tanh, init)
 from minigan.ops import abs, concatenate, mean

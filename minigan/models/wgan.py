@@ -30,7 +30,9 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad, negative, no_grad
-from minigan.models.model import Model, Panel, Shape, halved, halving, setting
+from minigan.models.model import Model, Panel
+from minigan.models.settings import setting
+from minigan.models.sizes import Shape, halved, halving
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LeakyReLU, Module,
                         ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, RMSprop, clip_weights
@@ -75,7 +77,7 @@ class WGAN(Model):
         self.optimizers = {"g_optimizer": self.g_optimizer, "c_optimizer": self.c_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
 
-    def kind(self) -> str:
+    def phase(self) -> str:
         """"both" when the critic is due to be done for G: 100 times in warm-up, else n_critic."""
         s, done = self.settings, self.g_optimizer.t
         slow = min(done + 1, s.warm_up)
@@ -84,7 +86,7 @@ class WGAN(Model):
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Algorithm 1: lines 3 to 7 once, and lines 9 to 11 when it is G's turn."""
-        G, f, kind = self.generator, self.discriminator, self.kind()
+        G, f, phase = self.generator, self.discriminator, self.phase()
 
         # Lines 3 to 6: a batch of real data, one of noise, and an ascent step of the critic.
         with no_grad():
@@ -95,7 +97,7 @@ class WGAN(Model):
         clip_weights(f.parameters(), self.settings.clip)
         result = {"w_estimate": negative(loss.detach())}
 
-        if "both" in kind:
+        if phase == "both":
             # Lines 9 to 11: a batch of noise, and a descent step of G.
             g_loss = losses.wasserstein_generator(f(G(self.latent(len(x)))))
             self.g_optimizer.step(grad(g_loss, G.parameters()))

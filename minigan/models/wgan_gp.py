@@ -30,7 +30,9 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad, negative, no_grad
-from minigan.models.model import Model, Panel, Shape, halved, halving, setting
+from minigan.models.model import Model, Panel
+from minigan.models.settings import setting
+from minigan.models.sizes import Shape, halved, halving
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LayerNorm, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, Adam
@@ -74,8 +76,7 @@ class WGANGP(Model):
         "seed": Settings(networks="seed", ema=0.0),
         "paper64": Settings(width=64, layers=4, layer_norm=True, beta1=0.0),
     }
-
-    sizes = {"paper64": 64}
+    shapes = {"paper64": (64, 64, 3)}
 
     def build(self) -> None:
         s = self.settings
@@ -86,7 +87,7 @@ class WGANGP(Model):
         self.optimizers = {"g_optimizer": self.g_optimizer, "c_optimizer": self.c_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
 
-    def kind(self) -> str:
+    def phase(self) -> str:
         """"both" when the critic will have had n_critic updates since G's last, else "critic"."""
         done = self.c_optimizer.t + 1
         return "critic" if done % self.settings.n_critic else "both"
@@ -114,8 +115,8 @@ class WGANGP(Model):
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """One update of the critic, and one of G when n_critic of them are done."""
-        kind, result = self.kind(), self.critic_step(x)
-        if kind == "both":
+        phase, result = self.phase(), self.critic_step(x)
+        if phase == "both":
             result.update(self.generator_step(len(x)))
         return result
 

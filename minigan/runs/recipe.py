@@ -11,7 +11,8 @@ import shlex
 from typing import Any, Mapping
 
 from minigan.data.places import is_folder, last_part
-from minigan.models.catalog import find, is_own, names
+from minigan.models.catalog import find, names
+from minigan.models.identity import is_own
 from minigan.models.model import Model
 
 
@@ -43,7 +44,7 @@ def command(config: Mapping[str, Any], steps: int) -> str:
         if config.get(name, default) != default:
             options[name] = config[name]
     options.update(_data_options(config["source"]))
-    if config["preset"] in model.sizes:  # it would bring images to its own size
+    if config["preset"] in model.shapes:  # it would bring images to its own size
         options.setdefault("size", config["shape"][0])
     options.update(_changed(config, model))
     words = ["minigan", "train", config["model"]]

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from minigan.data import Images
-from minigan.models.catalog import Maker
 from minigan.models.model import Model
+from minigan.models.rebuilding import Maker
 from minigan.runs import saved
 from minigan.runs.classes import as_trained
 from minigan.runs.pictures import Pictures

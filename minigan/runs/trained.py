@@ -12,8 +12,9 @@ import numpy as np
 from minigan import data
 from minigan.backend import default
 from minigan.engine import Tensor
-from minigan.models.catalog import Maker, is_own, rebuild
+from minigan.models.identity import is_own
 from minigan.models.model import Model
+from minigan.models.rebuilding import Maker, rebuild
 from minigan.runs import checkpoint
 from minigan.runs.classes import as_trained, class_names, label_numbers
 from minigan.runs.exporting import PRETRAINED, export, restore
@@ -201,8 +202,8 @@ def _no_images(stream: Stream, n: int) -> Tensor:
 def load(path: str | os.PathLike[str] | None = None, model: Maker | None = None) -> Loaded:
     """The model of a run folder, of a checkpoint or of an exported file, on the default backend.
 
-    path: left out, the small generator of digits on request that comes with the package. model: the
-    class of a model of one's own that is not found otherwise; see `minigan.models.catalog.rebuild`.
+    path: by default the small generator of digits on request that comes with the package. model:
+    your own model's class, if it is not found otherwise; see `minigan.models.rebuilding.rebuild`.
 
     Raises:
         FileNotFoundError: there is nothing at that path, or the run has saved nothing yet.

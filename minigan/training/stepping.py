@@ -56,7 +56,7 @@ class Feed:
 class Stepper:
     """Trains a model by one step a call.
 
-    captured: the first step of each kind runs op by op, the second is captured, and from then on
+    captured: the first step of each phase runs op by op, the second is captured, and from then on
     each is a replay. The bits are the same. Where somebody has changed what the recorded steps had
     read, such as a layer's settings, they are recorded anew.
     """
@@ -64,7 +64,7 @@ class Stepper:
     def __init__(self, model: Model, batches: Batches, xp: Backend, captured: bool = False) -> None:
         self.model, self.captured = model, captured
         self.feed = Feed(batches, xp)
-        self.graphs: dict[str, Captured | None] = {}  # by kind of step
+        self.graphs: dict[str, Captured | None] = {}  # by the model's phase
 
     def __call__(self) -> Results:
         with self.model.turn:
@@ -72,18 +72,18 @@ class Stepper:
 
     def _step(self) -> Results:
         self.feed.prepare()
-        kind = self.model.kind()
-        if not self.captured or kind not in self.graphs:
-            self.graphs[kind] = None
+        phase = self.model.phase()
+        if not self.captured or phase not in self.graphs:
+            self.graphs[phase] = None
             return self.run()
-        graph = self.graphs[kind]
+        graph = self.graphs[phase]
         if graph is None:
-            graph = self.graphs[kind] = capture(self.run,
-                                                [*self.model.tensors(), *self.feed.tensors])
+            graph = self.graphs[phase] = capture(self.run,
+                                                 [*self.model.tensors(), *self.feed.tensors])
         try:
             return graph()
         except ChangedError:
-            self.graphs = {kind: None}
+            self.graphs = {phase: None}
             return self.run()
 
     def run(self) -> Results:

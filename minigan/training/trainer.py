@@ -18,8 +18,10 @@ import numpy as np
 
 from minigan.data import Batches, Images
 from minigan.errors import NotFinite, check_finite
-from minigan.models.catalog import Maker, check_trainable, qualified, source_crc
+from minigan.models.checking import check_trainable
+from minigan.models.identity import qualified, source_crc
 from minigan.models.model import Model
+from minigan.models.rebuilding import Maker
 from minigan.runs import checkpoint, saved
 from minigan.runs.classes import as_trained
 from minigan.runs.folder import RunFolder
@@ -318,7 +320,7 @@ class Trainer(TrainingState):
         data: the images, where they are not a set that `minigan.data.load` finds again; data_dir:
         where it shall look, if not where it did. threads: as in the run, unless given.
         model: the class of a model of one's own that is not found otherwise, or a function that
-        makes one; see `minigan.models.catalog.rebuild`.
+        makes one; see `minigan.models.rebuilding.rebuild`.
 
         Raises:
             FileNotFoundError: there is no such run, or it has saved nothing.

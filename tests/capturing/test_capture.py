@@ -40,7 +40,7 @@ def test_captured_and_eager_steps_have_the_same_bits(name, preset):
     replayed, losses, step = trained(name, preset, True, **settings)
     same(everything(replayed), everything(eager))
     assert losses == eager_losses
-    assert all(step.graphs.values()), "some kind of step was never captured"
+    assert all(step.graphs.values()), "some phase's step was never captured"
 
 
 def test_a_kind_of_step_is_a_graph():
@@ -488,7 +488,7 @@ def test_the_default_streams_and_kinds_of_steps_and_settings_are_looked_at():
     x = mg.tensor(model.streams["data"].normal((8, *model.shape)))
     fast = mg.capture(lambda: model.step(x))
     fast()
-    with pytest.raises(ChangedError, match="kind of WGANGP's step was 'critic' and is 'both'"):
+    with pytest.raises(ChangedError, match="phase of WGANGP's step was 'critic' and is 'both'"):
         fast()
     model.step(x)
     fast()

@@ -518,8 +518,8 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
     for option, default in due.items():
         assert f"(default: {default})" in rows[option]
     assert "(default: their own" in rows["--size"] and "middle square" in rows["--size"]
-    assert all(f"{size} with the preset {preset}" in rows["--size"]
-               for preset, size in model.sizes.items())
+    assert all(f"{height} with the preset {preset}" in rows["--size"]
+               for preset, (height, _, _) in model.shapes.items())
     others = {"usage:", "--overwrite", "--size", "--capture", "--quiet"}
     assert rows.keys() - due.keys() == others
     assert "OUT.old" in rows["--overwrite"]

@@ -9,8 +9,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from model_tools import (LARGE, LIGHT, PRESETS, batch, build, check_gradients, count, in_float64,
-                         inputs, sample, train)
+from model_tools import (LARGE, LIGHT, PRESETS, SLOW, batch, build, check_gradients, count,
+                         in_float64, inputs, sample, train)
 from stand_in import counted
 
 import minigan as mg
@@ -20,7 +20,7 @@ from minigan.models.catalog import find, names
 pytestmark = pytest.mark.rounding
 
 EACH = pytest.mark.parametrize("name, preset", [
-    pytest.param(*row, id=":".join(row), marks=[pytest.mark.slow] if row[1].endswith("64") else [])
+    pytest.param(*row, id=":".join(row), marks=[pytest.mark.slow] if row in SLOW else [])
     for row in PRESETS])
 EACH_LIGHT = pytest.mark.parametrize("name, preset", LIGHT, ids=[":".join(row) for row in LIGHT])
 

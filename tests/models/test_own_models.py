@@ -19,10 +19,13 @@ import minigan as mg
 from minigan import losses
 from minigan.cli import main
 from minigan.engine import grad
-from minigan.models import catalog
-from minigan.models.catalog import find, rebuild, source_crc
+from minigan.models import catalog, identity
+from minigan.models.catalog import find
 from minigan.models.gan import GAN
-from minigan.models.model import Model, setting
+from minigan.models.identity import source_crc
+from minigan.models.model import Model
+from minigan.models.rebuilding import rebuild
+from minigan.models.settings import setting
 from minigan.training import Trainer, evaluate, load, make_report
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -262,7 +265,7 @@ def test_changed_source_is_told(few, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Trainer.resume("run", few)
-    monkeypatch.setattr(catalog.inspect, "getsource", lambda kind: "class OwnGAN:\n    other = 1\n")
+    monkeypatch.setattr(identity.inspect, "getsource", lambda cls: "class OwnGAN:\n    other = 1\n")
     with pytest.warns(UserWarning, match="OwnGAN, whose source text has changed since"):
         resumed = Trainer.resume("run", few)
     resumed.fit(1)
@@ -274,7 +277,7 @@ def test_changed_source_is_told(few, monkeypatch):
 
 def test_the_sum_of_a_source(monkeypatch):
     def of(text):
-        monkeypatch.setattr(catalog.inspect, "getsource", lambda kind: text)
+        monkeypatch.setattr(identity.inspect, "getsource", lambda kind: text)
         return source_crc(OwnGAN)
     code = 'class A(B):\n    """Words."""\n    def step(self):\n        return 1\n'
     assert of(code) == of(code.replace("Words", "Others")) == of(code.replace("1", "1  # one"))
@@ -284,7 +287,7 @@ def test_the_sum_of_a_source(monkeypatch):
 
     def none(kind):
         raise OSError("source code not available")
-    monkeypatch.setattr(catalog.inspect, "getsource", none)
+    monkeypatch.setattr(identity.inspect, "getsource", none)
     assert source_crc(OwnGAN) is None
 
 
@@ -348,7 +351,7 @@ def broken(few, **changes):
     (lambda few: 3, TypeError, "an instance of a class derived from Model, got int"),
     (lambda few: broken(few, generator=None), TypeError, "Bare has no generator; its __init__ mus"),
     (lambda few: broken(few, optimizers=None), TypeError, "Bare has no optimizers"),
-    (lambda few: broken(few, preset="mine"), ValueError, "preset 'mine' of this bare is none of"),
+    (lambda few: broken(few, preset="mine"), ValueError, "'mine' of this bare is not one of"),
     (lambda few: without(Bare, name="a/b")(shape=few.shape), ValueError, "the name of Made, 'a/b'"),
     (lambda few: without(Bare, name="")(shape=few.shape), ValueError, "the name of Made, ''"),
     (lambda few: without(Bare, name="..")(shape=few.shape), ValueError, "the name of Made, '..'"),
@@ -375,6 +378,12 @@ def math_nan():
     return float("nan")
 
 
+def test_names_of_earlier_versions_are_refused_when_a_class_is_made():
+    for old, new in (("kind", "phase"), ("sizes", "shapes")):
+        with pytest.raises(TypeError, match=f"Made defines {old}, .*: rename {old} to {new}"):
+            type("Made", (Bare,), {old: lambda self: "both"})
+
+
 def test_a_model_without_latent_size_says_so(few):
     @dataclasses.dataclass(frozen=True)
     class Empty:
@@ -387,5 +396,5 @@ def test_a_model_without_latent_size_says_so(few):
 def test_every_model_of_the_package_is_found_by_its_class():
     for name in catalog.names():
         model = find(name)
-        assert catalog.qualified(model).startswith("minigan.models.")
-        assert not catalog.is_own({"class": catalog.qualified(model), "model": name})
+        assert identity.qualified(model).startswith("minigan.models.")
+        assert not identity.is_own({"class": identity.qualified(model), "model": name})

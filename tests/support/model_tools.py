@@ -11,24 +11,26 @@ import pytest
 import minigan as mg
 from minigan.backend import default
 from minigan.models.catalog import find, names
-from minigan.models.model import Model, Shape
+from minigan.models.model import Model
+from minigan.models.sizes import Shape
 from minigan.optim import Optimizer
 from minigan.streams import Stream
 
 PRESETS = [(name, preset) for name in names() for preset in find(name).presets]
-LARGE = {row for row in PRESETS if row[1].startswith("paper") or row[1].endswith("64")}
+SLOW = {row for row in PRESETS if find(row[0]).natural_shape(row[1])[0] > 28}
+LARGE = SLOW | {row for row in PRESETS if row[1].startswith("paper")}
 LIGHT = [row for row in PRESETS if row not in LARGE]  # 3 million parameters at most
 
 
 def build(name: str, preset: str, seed: int = 0, every_step: bool = False,
           shape: Shape | None = None, **settings: Any) -> Model:
-    """A preset for images of its own size: 64x64x3 where its name ends in 64, else 28x28x1.
+    """A preset for the images that it is made for.
 
     every_step: update G in every step, also where it would wait for several of the critic.
     """
     if every_step and hasattr(find(name).Settings, "n_critic"):
         settings["n_critic"] = 1
-    shape = shape or ((64, 64, 3) if preset.endswith("64") else (28, 28, 1))
+    shape = shape or find(name).natural_shape(preset)
     return find(name)(preset, shape, seed, **settings)
 
 

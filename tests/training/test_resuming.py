@@ -496,8 +496,8 @@ few = data.Images(whole.images[::114][:44], whole.labels[::114][:44], "few", n_c
 noise = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), "uint8")
 Pictures.draw_samples = lambda self, step, keep=True: noise
 Pictures.draw_summary = lambda self, numbers: None
-shape = (64, 64, 3) if preset.endswith("64") else (28, 28, 1)
-Trainer(find(name)(preset, shape), few, 8, "killed", threads=1).fit(100_000)
+model = find(name)
+Trainer(model(preset, model.natural_shape(preset)), few, 8, "killed", threads=1).fit(100_000)
 """
 
 
