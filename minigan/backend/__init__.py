@@ -1,11 +1,12 @@
 """Devices: NumPy and CuPy behind one small object.
 
-Read in this order: `base` (what a device offers), `recording` (the contract of a recorded step),
-`registry` (the switch), `cpu` (NumPy), `gpu` (CuPy). The stranger things are in `cpu/capture`: a
-recorded step, and what makes it fast.
+Read in this order: `base` (the contract of a device), `recording` (that of a recorded step),
+`registry` (the switch), `cpu` (NumPy), `gpu` (CuPy). `long_sums` keeps sums exact on all of them.
+The stranger things are in `cpu/capture`: a recorded step, and what makes it fast.
 """
 
-from minigan.backend.base import Array, Backend, BackendError
+from minigan.backend.base import (NO_OUT, NOT_OVER_INPUTS, OVER_EITHER, OVER_FIRST, Array, Backend,
+                                  BackendError, Out)
 from minigan.backend.cpu.device import NumpyBackend
 from minigan.backend.gpu.device import CupyBackend
 from minigan.backend.registry import (BY_TYPE, available, backend_of, check_array, default,
@@ -15,5 +16,6 @@ register("numpy", NumpyBackend)
 register("cupy", CupyBackend)
 get_backend("numpy")
 
-__all__ = ["Array", "BY_TYPE", "Backend", "BackendError", "available", "backend_of", "check_array",
-           "default", "get_backend", "register", "use"]
+__all__ = ["Array", "BY_TYPE", "Backend", "BackendError", "NOT_OVER_INPUTS", "NO_OUT",
+           "OVER_EITHER", "OVER_FIRST", "Out", "available", "backend_of", "check_array", "default",
+           "get_backend", "register", "use"]

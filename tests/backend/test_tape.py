@@ -17,7 +17,7 @@ from model_tools import LIGHT, small
 import minigan as mg
 from minigan import errors, nn, ops
 from minigan.backend import get_backend
-from minigan.backend.cpu import passes, winograd
+from minigan.backend.cpu import blocks, winograd
 from minigan.backend.cpu.capture import optimize, schedule, tracer
 from minigan.backend.cpu.capture.tracer import Taping
 from minigan.nn.conditional import one_hot
@@ -188,7 +188,7 @@ def test_gradients_are_computed_where_their_optimizer_keeps_them():
     lambda x, m: x.T.assign(ops.leaky_relu(m, 0.5)),                   # in another order
     lambda x, m: x[0].assign(ops.sum(m @ m, 0))])
 def test_what_is_computed_in_place_is_what_would_be_copied(monkeypatch, step):
-    monkeypatch.setattr(passes, "BLOCK", 1)
+    monkeypatch.setattr(blocks, "BLOCK", 1)
     after = []
     for captured in (False, True):
         x, m = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([[0.5, 1.0], [-1.0, 0.25]])
@@ -211,7 +211,7 @@ OVER = [(op, i) for op in mg.engine.OPS.values() for i in op.out or ()]
 @pytest.mark.parametrize("block", [16, 65_536])
 @pytest.mark.parametrize("slope", [0.0, 0.25])
 def test_ops_give_the_same_bits_over_an_input(monkeypatch, op, position, block, slope):
-    monkeypatch.setattr(passes, "BLOCK", block)
+    monkeypatch.setattr(blocks, "BLOCK", block)
     random = np.random.default_rng(0)
     shape, small = (3, 4, 5, 6), (1, 1, 1, 6)
     shapes = {"mix": [shape, small, shape, small, small], "bias_leaky_relu": [shape, (6,)],
@@ -412,7 +412,7 @@ def filled(xp, x):
 @pytest.mark.parametrize("forgotten", ["advance", "normal"])
 def test_a_change_that_is_not_on_the_tape_would_be_seen(monkeypatch, forgotten):
     eager, _, _ = trained("gan", "seed", False)
-    plain = getattr(tracer.Passes, forgotten)
+    plain = getattr(tracer.BlockedPasses, forgotten)
     monkeypatch.setattr(Taping, forgotten, lambda self, *a, **k: (
         self._tape.constant(plain(self, *a, **k))
         if forgotten == "normal" and self.capturing

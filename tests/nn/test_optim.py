@@ -10,12 +10,12 @@ from stand_in import StandInArray, counted
 
 import minigan as mg
 from minigan import errors, nn, ops, optim
-from minigan.backend.cpu import passes
+from minigan.backend.cpu import blocks
 from minigan.optim import EMA, SGD, Adam, RMSprop, clip_weights
 
 pytestmark = pytest.mark.rounding
 
-SHAPES = [(3, 5), (), (7,), (2, 1, 3), (passes.BLOCK + 321,)]  # the last: several blocks
+SHAPES = [(3, 5), (), (7,), (2, 1, 3), (blocks.BLOCK + 321,)]  # the last: several blocks
 
 
 def random(seed=0):
@@ -83,7 +83,7 @@ def test_many_steps_equal_a_plain_loop(rule, plain, settings):
     optimizer = rule(ours, **settings)
     for grads in steps:
         optimizer.step([mg.Tensor(g) for g in grads])
-    assert optimizer.t == 25 and optimizer.values.size > passes.BLOCK
+    assert optimizer.t == 25 and optimizer.values.size > blocks.BLOCK
     for i, p in enumerate(ours):
         due = plain(start[i], [grads[i] for grads in steps], **settings)
         np.testing.assert_allclose(p.data, due, rtol=1e-12, atol=1e-13)
@@ -93,8 +93,8 @@ def test_many_steps_equal_a_plain_loop(rule, plain, settings):
 @pytest.mark.parametrize("rule, plain, settings", RULES, ids=IDS)
 def test_blocks_change_no_bit(rule, plain, settings, monkeypatch):
     results = []
-    for block in (passes.BLOCK, 16, 10 ** 9):
-        monkeypatch.setattr(passes, "BLOCK", block)
+    for block in (blocks.BLOCK, 16, 10 ** 9):
+        monkeypatch.setattr(blocks, "BLOCK", block)
         ours = parameters([(40, 3), (5,), (101,)], "float32")
         optimizer = rule(ours, **settings)
         for grads in gradients(ours, 4):

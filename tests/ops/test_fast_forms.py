@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from minigan.backend import Backend, get_backend
-from minigan.backend.cpu import passes, winograd
+from minigan.backend.cpu import blocks, winograd
 from minigan.geometry import conv_geometry, pair
 from minigan.system.threads import use_threads
 
@@ -29,7 +29,7 @@ LAYOUTS = {"contiguous": lambda a: a, "transposed": lambda a: np.ascontiguousarr
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
     """So that small arrays have several; and one thread again after each test."""
-    monkeypatch.setattr(passes, "BLOCK", 64)
+    monkeypatch.setattr(blocks, "BLOCK", 64)
     with threadpool_limits(None):
         yield
         use_threads(1)

@@ -16,7 +16,7 @@ import minigan as mg
 from minigan import ops
 from minigan.backend import get_backend
 from minigan.backend.base import Backend
-from minigan.backend.cpu import passes
+from minigan.backend.cpu import blocks as cut
 from minigan.engine import Tensor, grad
 from minigan.streams import Stream
 
@@ -86,7 +86,7 @@ def variable(values: Any, dtype: Any) -> Tensor:
 
 @pytest.fixture(params=[65_536, 2], ids=["one block", "blocks"])
 def blocks(request, monkeypatch):
-    monkeypatch.setattr(passes, "BLOCK", request.param)
+    monkeypatch.setattr(cut, "BLOCK", request.param)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -31,8 +31,8 @@ from typing import Any, Callable, Iterator, Sequence
 import numpy as np
 
 import minigan as mg
-from minigan.backend import base
-from minigan.backend.cpu import passes, winograd
+from minigan.backend import long_sums
+from minigan.backend.cpu import blocks, winograd
 from minigan.engine import Op, Tensor, grad, op_hook
 from minigan.errors import StaleGraphError
 
@@ -243,8 +243,8 @@ def run(number: int, torch: bool = False) -> str:
     return label
 
 
-SHORT = {(passes, "BLOCK"): 16, (passes, "FEW"): 3, (passes, "PLAIN"): 5,
-         (base, "FEW"): 3, (base, "PLAIN"): 5, (winograd, "WORTH_IT"): 1e9,
+SHORT = {(blocks, "BLOCK"): 16, (long_sums, "FEW"): 3, (long_sums, "PLAIN"): 5,
+         (winograd, "WORTH_IT"): 1e9,
          (winograd, "MANY_TILES"): 2, (winograd, "TILES"): 2}
 
 

@@ -31,7 +31,7 @@ from typing import Any, Callable
 import numpy as np
 
 from minigan.backend.base import Array
-from minigan.backend.cpu.passes import BLOCK, SHARED
+from minigan.backend.cpu.blocks import BLOCK, SHARED
 from minigan.geometry import Geometry
 from minigan.system.threads import LARGE_PRODUCT, added_up, in_turn, parallel, threads
 

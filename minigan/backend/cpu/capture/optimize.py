@@ -19,7 +19,7 @@ from typing import Any, Callable, Iterable, NamedTuple, Sequence
 import numpy as np
 
 from minigan.backend.base import Array
-from minigan.backend.cpu.passes import BLOCK
+from minigan.backend.cpu.blocks import BLOCK
 
 
 class Call(NamedTuple):

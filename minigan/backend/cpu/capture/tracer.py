@@ -25,7 +25,7 @@ import numpy as np
 from minigan.backend.base import Array
 from minigan.backend.cpu.capture.optimize import Call, memory_of, placed
 from minigan.backend.cpu.capture.schedule import Lanes
-from minigan.backend.cpu.passes import Passes
+from minigan.backend.cpu.passes import BlockedPasses
 from minigan.reading import EVERYTHING
 from minigan.system.turn import Turn
 
@@ -319,7 +319,7 @@ def _part_of(whole: Array, view: Array) -> Callable[[Array], Array]:
 _recorded: ContextVar[Tape | None] = ContextVar("the tape that is recorded here", default=None)
 
 
-class Taping(Passes):
+class Taping(BlockedPasses):
     """The processor as a device that can capture a step.
 
     A tape records what its own thread or asyncio task computes. The threads of the pool see none:
