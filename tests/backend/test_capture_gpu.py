@@ -9,7 +9,7 @@ from model_tools import check_losses, small
 import minigan as mg
 from minigan import ops
 from minigan.backend import get_backend
-from minigan.backend.gpu.counters import Counting
+from minigan.backend.gpu.recording import GraphCapture
 from minigan.capturing import ChangedError
 from minigan.cli import main
 from minigan.optim import Optimizer
@@ -39,14 +39,14 @@ def test_a_captured_step_asks_the_host_for_nothing():
 @pytest.mark.parametrize("frozen", ["t", "counter", "position"])
 def test_a_number_that_is_frozen_would_be_seen(monkeypatch, frozen):
     """The mistake that capturing invites: a kernel gets the host's number instead of the word."""
-    clock = Counting.clock
+    clock = GraphCapture.clock
 
     def by_value(self, owner, name):
         word, offset = clock(self, owner, name)
         return (self.zero, getattr(owner, name)) if name == frozen else (word, offset)
 
     eager, _, _ = trained("gan", "mlp", False)
-    monkeypatch.setattr(Counting, "clock", by_value)
+    monkeypatch.setattr(GraphCapture, "clock", by_value)
     replayed, _, _ = trained("gan", "mlp", True)
     with pytest.raises(AssertionError):
         same(everything(replayed), everything(eager))
@@ -104,7 +104,7 @@ def test_another_precision_is_seen():
     fast()
 
 
-def test_a_rule_of_ones_own_cannot_be_captured():
+def test_a_rule_without_a_kernel_cannot_be_captured():
     class Sign(Optimizer):
         def rule(self, p, g, *running):
             p -= self.lr * self.xp.sign(g)

@@ -18,7 +18,7 @@ from stand_in import counted
 import minigan as mg
 from minigan.backend import get_backend
 from minigan.backend.base import Backend
-from minigan.backend.gpu.passes import placed
+from minigan.backend.gpu.operands import block_and_width
 from minigan.geometry import conv_geometry
 from minigan.optim import EMA, SGD, Adam, Optimizer, RMSprop
 from minigan.streams import Stream
@@ -87,11 +87,11 @@ def test_passes_with_small_factors(shape):
 def test_what_does_not_fit_a_pass_is_computed_all_the_same():
     gap = here(3, 1, 5, 1), here(1, 4, 1, 2)
     for other in gap:  # kept axes on both sides of a repeated one, and the other way round
-        fits = placed(other.shape, FULL) is not None
+        fits = block_and_width(other.shape, FULL) is not None
         ran = compare("scale_shift", here(*FULL), other, 0)
         assert bool(ran) == fits
-    assert placed((3, 1, 5, 1), FULL) is None and placed((1, 4, 1, 2), FULL) is None
-    assert placed((3,), FULL) is None and placed((1, *FULL), FULL) is None
+    for shape in ((3, 1, 5, 1), (1, 4, 1, 2), (3,), (1, *FULL)):
+        assert block_and_width(shape, FULL) is None
     compare("scale_shift", here(0, 4), here(4), 0, launches=[])
     compare("leaky_relu", np.arange(4), 0, launches=[])
 
@@ -100,7 +100,7 @@ def test_what_does_not_fit_a_pass_is_computed_all_the_same():
                                          for s in itertools.product(*({1, n} for n in f))], ids=str)
 def test_where_a_broadcast_operand_is(shape, full):
     small = np.arange(math.prod(shape)).reshape(shape)
-    place = placed(shape, full)
+    place = block_and_width(shape, full)
     if place is None:
         repeated = [i for i, (s, n) in enumerate(zip(shape, full)) if s != n]
         assert any(shape[i] > 1 for i in range(repeated[0], repeated[-1]))
@@ -330,7 +330,53 @@ def test_optimizers(make, dtype):
                                    1e-12, atol=1e-7 if dtype == "float32" else 1e-14)
 
 
-def test_an_optimizer_of_ones_own():
+def test_only_the_class_that_names_a_kernel_runs_it():
+    class Same(Adam):
+        """Other defaults, the same rule."""
+
+    class Sign(Adam):
+        def rule(self, p, g, *running):
+            p -= self.lr * self.xp.sign(g)
+
+    class Warm(Adam):
+        def prepare(self):
+            super().prepare()
+            self._rate *= min(1, self.t / 100)
+
+    class Mixed(Sign, SGD):
+        pass
+
+    class Told(Sign):
+        kernel = "sgd"
+
+    for rule, kernel in ((Adam, "adam"), (RMSprop, "rmsprop"), (SGD, "sgd"), (Same, "adam"),
+                         (Sign, None), (Warm, None), (Mixed, None), (Told, "sgd"),
+                         (Optimizer, None)):
+        parameters = mg.nn.Dense(2, 1).parameters()
+        assert rule(parameters, 0.5).device_kernel() == kernel
+    patched = Adam(mg.nn.Dense(2, 1).parameters())
+    patched.rule = lambda p, g, *running: None
+    assert patched.device_kernel() is None
+
+
+def test_a_rule_that_overrides_ours_is_the_one_that_runs():
+    class Sign(Adam):
+        def rule(self, p, g, *running):
+            p -= self.lr * self.xp.sign(g)
+
+    with mg.use("emulated"):
+        net = mg.nn.Dense(2, 1, bias=False)
+        before = net.weight.numpy()
+        optimizer = Sign(net.parameters(), 0.5)
+        get_backend("emulated").launched.clear()
+        optimizer.step([mg.tensor(np.full((2, 1), 3, "f4"))])
+        np.testing.assert_allclose(net.weight.numpy(), before - 0.5)
+        assert "adam" not in get_backend("emulated").launched
+        with pytest.raises(mg.CaptureError, match="rule of Sign is not known to the device"):
+            mg.capture(lambda: optimizer.step([mg.Tensor(net.weight.data)]))
+
+
+def test_an_optimizer_without_a_kernel():
     class Sign(Optimizer):
         def rule(self, p, g, *running):
             p -= self.lr * self.xp.sign(g)

@@ -1,4 +1,4 @@
-"""A GPU of one's own: our CUDA kernels, compiled by g++ and run by the processor.
+"""An emulated GPU: our CUDA kernels, compiled by g++ and run by the processor.
 
     from emulated import emulated          # a backend, "emulated", like the stand-in
     with minigan.use("emulated"): ...
@@ -26,8 +26,8 @@ from stand_in import StandInArray, StandInModule, compute, note, taped
 
 from minigan.backend import get_backend, register
 from minigan.backend.gpu import kernels
-from minigan.backend.gpu.counters import Counting
-from minigan.backend.gpu.cublas import Cublas
+from minigan.backend.gpu.cublas import Cublas, Factor
+from minigan.backend.gpu.steps import StepKernels
 
 PRELUDE = """
 #include <barrier>
@@ -172,7 +172,7 @@ class EmulatedArray(StandInArray):
     __slots__ = ()
 
 
-class Emulated(Counting):
+class Emulated(StepKernels):
     """The emulated device."""
 
     threads = tile = 1
@@ -220,13 +220,12 @@ class Emulated(Counting):
             function(blocks, ctypes.c_uint(threads), *values)
         compute(launch, writes)
 
-    def gemm(self, dtype: str, sizes: Any, a: Any, ta: bool, b: Any, tb: bool, c: Any,
-             batch: int = 1, steps: tuple[int, int] = (0, 0)) -> None:
-        pointers = [x._array.ctypes.data for x in (a, b, c)]
+    def gemm(self, dtype: str, sizes: Any, a: Factor, b: Factor, c: Any, batch: int = 1) -> None:
+        left, right = (f._replace(matrix=f.matrix._array.ctypes.data) for f in (a, b))
+        result = c._array.ctypes.data
 
-        def run(_: Any = (a, b, c)) -> None:
-            self.cublas.gemm(dtype, self.precision, sizes, pointers[0], ta, pointers[1], tb,
-                             pointers[2], batch, steps)
+        def run(_: Any = (a, b, c)) -> None:  # arrays live as long as it can be made again
+            self.cublas.gemm(dtype, self.precision, sizes, left, right, result, batch)
         compute(run, writes=[c._array])
 
     @contextmanager

@@ -741,8 +741,8 @@ def test_a_gpu_computes_on_one_stream_in_every_thread():
 
 
 def test_a_gpu_refuses_other_threads_while_a_step_is_recorded():
-    from minigan.backend.gpu.counters import Counting
-    xp = object.__new__(Counting)
+    from minigan.backend.gpu.recording import GraphCapture
+    xp = object.__new__(GraphCapture)
     xp.device, xp._recording, xp._recorder = "gpu", object(), threading.get_ident()
     xp.enter()
     with pytest.raises(RuntimeError, match="another thread records a step on gpu"):

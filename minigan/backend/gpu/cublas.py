@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import Any
+from typing import Any, Callable, NamedTuple
 
 WORKSPACE = 32 << 20  # bytes; what the cuBLAS manual recommends for Hopper (cublasSetWorkspace)
 
@@ -25,21 +25,34 @@ STATUS = {1: "not initialized", 3: "out of device memory", 7: "invalid value",
           14: "internal error", 15: "not supported"}
 
 _POINTER, _INT, _STRIDE = ctypes.c_void_p, ctypes.c_int, ctypes.c_longlong
+_MATRIX = [_POINTER, _INT, _INT]                    # address, type, rows in memory
+_MATRICES = [_POINTER, _INT, _INT, _STRIDE]         # and elements from one matrix to the next
+_HEAD = [_POINTER, _INT, _INT, _INT, _INT, _INT]    # handle, both flags, sizes
 ARGUMENTS = {
     "cublasCreate_v2": [_POINTER],
     "cublasDestroy_v2": [_POINTER],
     "cublasSetStream_v2": [_POINTER, _POINTER],
     "cublasSetWorkspace_v2": [_POINTER, _POINTER, ctypes.c_size_t],
-    "cublasGemmEx": [_POINTER, _INT, _INT, _INT, _INT, _INT, _POINTER, _POINTER, _INT, _INT,
-                     _POINTER, _INT, _INT, _POINTER, _POINTER, _INT, _INT, _INT, _INT],
-    "cublasGemmStridedBatchedEx": [_POINTER, _INT, _INT, _INT, _INT, _INT, _POINTER,
-                                   _POINTER, _INT, _INT, _STRIDE, _POINTER, _INT, _INT, _STRIDE,
-                                   _POINTER, _POINTER, _INT, _INT, _STRIDE, _INT, _INT, _INT],
+    "cublasGemmEx": [*_HEAD, _POINTER, *_MATRIX, *_MATRIX, _POINTER, *_MATRIX, _INT, _INT],
+    "cublasGemmStridedBatchedEx": [*_HEAD, _POINTER, *_MATRICES, *_MATRICES, _POINTER, *_MATRICES,
+                                   _INT, _INT, _INT],
 }
 
 
+class Factor(NamedTuple):
+    """A matrix of a product, or a stack of them, contiguous in memory.
+
+    matrix: the array, or its address. transposed: whether it is to be transposed. step: elements
+    from one matrix of the stack to the next, 0 to use one for all.
+    """
+
+    matrix: Any
+    transposed: bool
+    step: int = 0
+
+
 def load() -> Any:
-    """The cuBLAS that CuPy would load too.
+    """The same cuBLAS that CuPy would load.
 
     Raises:
         OSError, RuntimeError: it is not found.
@@ -49,7 +62,11 @@ def load() -> Any:
 
 
 class Cublas:
-    """One handle on one stream, with a workspace (address and size in bytes)."""
+    """One handle on one stream, with a workspace (address and size in bytes).
+
+    Raises:
+        RuntimeError: cuBLAS refuses; says its status.
+    """
 
     def __init__(self, lib: Any, stream: int, workspace: tuple[int, int]) -> None:
         self.lib = lib
@@ -65,52 +82,61 @@ class Cublas:
         if status:
             raise RuntimeError(f"{name}: {STATUS.get(status, 'failed')} (cuBLAS status {status})")
 
-    def gemm(self, dtype: str, precision: str, sizes: tuple[int, int, int], a: int, ta: bool,
-             b: int, tb: bool, c: int, batch: int = 1, steps: tuple[int, int] = (0, 0)) -> None:
-        """c = op(a) op(b), row by row in memory; op transposes where its flag is set.
+    def gemm(self, dtype: str, precision: str, sizes: tuple[int, int, int], a: Factor, b: Factor,
+             c: int, batch: int = 1) -> None:
+        """c = op(a) op(b), row by row in memory; op transposes where a factor says so.
 
-        sizes: (m, n, k) of (m, k) times (k, n). a, b, c: addresses of contiguous matrices, a of
-        shape (k, m) if ta, b of shape (n, k) if tb. batch: so many products; steps: elements from
-        one a, one b, to the next, 0 to use one for all.
+        dtype: "float32" or "float64". precision: of float32, "fp32" or "tf32".
+        sizes: (m, n, k) of (m, k) times (k, n). a, b: with addresses, a of shape (k, m) and b of
+        shape (n, k) where transposed. c: the result's address. batch: how many products.
 
-        cuBLAS goes column by column, and what is (m, k) by rows is (k, m) by columns: so it is
+        cuBLAS goes column by column, and what is (m, k) by rows is (k, m) by columns. So it is
         asked for op(b)^T op(a)^T = c^T, which is b first, and no transpose that was not wanted.
+
+        Raises:
+            RuntimeError: cuBLAS refuses; says its status.
         """
-        (m, n, k), kind = sizes, TYPES[dtype]
+        m, n, k = sizes
+        kind = TYPES[dtype]
         number = ctypes.c_double if dtype == "float64" else ctypes.c_float
-        one, zero = ctypes.byref(number(1)), ctypes.byref(number(0))
-        flags = [TRANSPOSED if t else AS_IT_IS for t in (tb, ta)]
-        start = [self.handle, *flags, n, m, k, one]
-        end = [COMPUTE[dtype, precision], DEFAULT_ALGORITHM]
-        wide_a, wide_b = (m if ta else k), (k if tb else n)
+        one = ctypes.byref(number(1))
+        zero = ctypes.byref(number(0))
+        head = [self.handle, _flag(b), _flag(a), n, m, k, one]
+        tail = [COMPUTE[dtype, precision], DEFAULT_ALGORITHM]
+        first = [b.matrix, kind, k if b.transposed else n]
+        second = [a.matrix, kind, m if a.transposed else k]
+        result = [c, kind, n]
         if batch == 1:
-            self._call("cublasGemmEx", *start, b, kind, wide_b, a, kind, wide_a, zero, c, kind, n,
-                       *end)
+            self._call("cublasGemmEx", *head, *first, *second, zero, *result, *tail)
         else:
-            self._call("cublasGemmStridedBatchedEx", *start, b, kind, wide_b, steps[1], a, kind,
-                       wide_a, steps[0], zero, c, kind, n, m * n, batch, *end)
+            self._call("cublasGemmStridedBatchedEx", *head, *first, b.step, *second, a.step,
+                       zero, *result, m * n, batch, *tail)
 
 
-def layout(matrix: Any) -> tuple[Any, bool]:
-    """A matrix, or stack of them, as (contiguous array, whether it is to be transposed).
+def _flag(factor: Factor) -> int:
+    return TRANSPOSED if factor.transposed else AS_IT_IS
 
-    A transposed view costs no copy.
+
+def stacked(matrix: Any, batch: tuple[int, ...], broadcast: Callable[..., Any]) -> Factor:
+    """A matrix, or a stack of them, as a factor; a transposed view costs no copy.
+
+    batch: the shape that the stack should have; a single matrix serves all with a step of 0.
+    broadcast: the array module's `broadcast_to`.
     """
+    lead = matrix.shape[:-2]
+    single = math.prod(lead) == 1
+    if lead != batch and not single:
+        matrix = broadcast(matrix, batch + matrix.shape[-2:])
+    array, transposed = _contiguous(matrix)
+    step = 0 if single else array.shape[-1] * array.shape[-2]
+    return Factor(array, transposed, step)
+
+
+def _contiguous(matrix: Any) -> tuple[Any, bool]:
+    """(the matrix as a contiguous array, whether that is its transpose)."""
     if matrix.flags.c_contiguous:
         return matrix, False
     swapped = matrix.swapaxes(-1, -2)
     if swapped.flags.c_contiguous:
         return swapped, True
     return matrix.copy(order="C"), False
-
-
-def stacked(matrix: Any, batch: tuple[int, ...], broadcast: Any) -> tuple[Any, bool, int]:
-    """A stack of matrices as `layout` gives it, and elements from one matrix to the next.
-
-    batch: the stack's due shape; a single matrix serves all with steps of 0.
-    """
-    lead = matrix.shape[:-2]
-    if lead != batch and math.prod(lead) != 1:
-        matrix = broadcast(matrix, batch + matrix.shape[-2:])
-    array, transposed = layout(matrix)
-    return array, transposed, 0 if math.prod(lead) == 1 else array.shape[-1] * array.shape[-2]

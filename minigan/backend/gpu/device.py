@@ -12,20 +12,21 @@ import numpy as np
 
 from minigan.backend.base import Array
 from minigan.backend.gpu import cublas, installation, kernels
-from minigan.backend.gpu.counters import Counting
+from minigan.backend.gpu.cublas import Factor
+from minigan.backend.gpu.steps import StepKernels
 
 SCALARS = {"int": np.int32, "word": np.uint64, "double": np.float64}
 
 
-class CupyBackend(Counting):
+class CupyBackend(StepKernels):
     """CuPy arrays, computed by an NVIDIA GPU, all on one stream.
 
     precision: of float32 matrix products, convolutions included: "fp32" (the default) or "tf32",
     which rounds their factors to 10 bits and lets tensor cores multiply.
 
     Raises:
-        BackendError: cupy is not installed, or something that it needs is missing; one sentence
-            that says what, what to do about it, and how to do without.
+        BackendError: cupy is not installed, or something that it needs is missing; the sentence
+            says what, what to do about it, and how to do without.
     """
 
     def __init__(self) -> None:
@@ -50,9 +51,12 @@ class CupyBackend(Counting):
             raise installation.missing_library("cuBLAS", error) from None
 
     def enter(self) -> None:
-        """Before anything is asked for: make our stream CuPy's in this thread, too.
+        """Call this before anything is asked for: it makes our stream CuPy's in this thread, too.
 
-        CuPy has a present stream for each thread, and streams do not wait for one another.
+        CuPy has a current stream for each thread, and streams do not wait for one another.
+
+        Raises:
+            RuntimeError: another thread is recording a step.
         """
         super().enter()
         if not hasattr(self._threads, "entered"):
@@ -63,7 +67,7 @@ class CupyBackend(Counting):
         if name.startswith("_"):
             raise AttributeError(name)
         self.enter()
-        return getattr(self.module, name)  # not kept on the object: every thread has to enter
+        return getattr(self.module, name)  # not kept on the object: every thread must enter
 
     def describe(self) -> str:
         runtime = self.cupy.cuda.runtime
@@ -75,10 +79,10 @@ class CupyBackend(Counting):
         folder = Path(os.environ.get("CUPY_CACHE_DIR") or "~/.cupy/kernel_cache").expanduser()
         if folder.is_dir() and any(folder.iterdir()):
             return ""
-        return ("compiling kernels for this GPU during the first steps, some seconds; they are "
-                "kept for the next time")
+        return ("compiling kernels for this GPU during the first steps, which takes some seconds; "
+                "they are kept for the next time")
 
-    # CuPy may copy on the default stream, which does not wait for ours: so every copy names it.
+    # CuPy may copy on the default stream, which does not wait for ours, so every copy names ours.
 
     def from_host(self, array: np.ndarray) -> Array:
         self.enter()
@@ -100,14 +104,19 @@ class CupyBackend(Counting):
 
     def run(self, kernel: str, dtype: Any, grid: tuple[int, int, int], threads: int,
             arguments: Sequence[Any]) -> None:
+        """Launch a kernel; arguments are contiguous arrays, numbers, and None for no array.
+
+        Raises:
+            TypeError: the kernel takes another number of arguments.
+        """
         self.enter()
-        kinds = kernels.signatures()[kernel]
-        if len(kinds) != len(arguments):
-            raise TypeError(f"kernel {kernel} takes {len(kinds)} arguments, got {len(arguments)}")
+        types = kernels.signatures()[kernel]
+        if len(types) != len(arguments):
+            raise TypeError(f"kernel {kernel} takes {len(types)} arguments, got {len(arguments)}")
         real = np.dtype(dtype).type
-        values = tuple(np.uint64(0) if value is None else value if "*" in kind else
-                       SCALARS.get(kind, real)(value) for kind, value in zip(kinds, arguments))
-        self._module(str(np.dtype(dtype))).get_function(kernel)(grid, (threads, 1, 1), values)
+        values = tuple(_as_type(value, of_type, real) for of_type, value in zip(types, arguments))
+        function = self._module(str(np.dtype(dtype))).get_function(kernel)
+        function(grid, (threads, 1, 1), values)
 
     def _module(self, dtype: str) -> Any:
         """All kernels for one float type; compiled once, and kept by CuPy on disk."""
@@ -116,15 +125,15 @@ class CupyBackend(Counting):
                 code=kernels.source(), options=(*kernels.OPTIONS, f"-DREAL={kernels.REALS[dtype]}"))
         return self.compiled[dtype]
 
-    def gemm(self, dtype: str, sizes: tuple[int, int, int], a: Array, ta: bool, b: Array, tb: bool,
-             c: Array, batch: int = 1, steps: tuple[int, int] = (0, 0)) -> None:
+    def gemm(self, dtype: str, sizes: tuple[int, int, int], a: Factor, b: Factor, c: Array,
+             batch: int = 1) -> None:
         self.enter()
-        self.cublas.gemm(dtype, self.precision, sizes, a.data.ptr, ta, b.data.ptr, tb, c.data.ptr,
-                         batch, steps)
+        left, right = _addressed(a), _addressed(b)
+        self.cublas.gemm(dtype, self.precision, sizes, left, right, c.data.ptr, batch)
 
     @contextmanager
     def captured(self) -> Iterator[Graph]:
-        """Its memory comes from a pool of its own, from which nothing else is ever taken.
+        """Record what is launched inside; its memory comes from a pool that nothing else uses.
 
         CuPy's common pool would hand out again what was freed during the capture, and each replay
         would write over it.
@@ -141,8 +150,9 @@ class CupyBackend(Counting):
         graph.stream = self.stream
 
     def _abandon(self) -> None:
+        """Leave the capturing mode; what CUDA says about it does not matter."""
         try:
-            self.stream.end_capture()  # leaves the capturing mode, whatever it says
+            self.stream.end_capture()
         except Exception:
             pass
 
@@ -159,3 +169,17 @@ class Graph:
     def launch(self) -> None:
         """Ask the device to run it; does not wait."""
         self.recorded.launch(self.stream)
+
+
+def _as_type(value: Any, of_type: str, real: type) -> Any:
+    """An argument as a kernel's signature names it; None is a null pointer."""
+    if value is None:
+        return np.uint64(0)
+    if "*" in of_type:
+        return value
+    return SCALARS.get(of_type, real)(value)
+
+
+def _addressed(factor: Factor) -> Factor:
+    """The same factor with its array's address."""
+    return factor._replace(matrix=factor.matrix.data.ptr)

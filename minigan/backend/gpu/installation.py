@@ -1,4 +1,4 @@
-"""What can be wrong with CuPy on a machine: one sentence each, and what to do about it."""
+"""What can be wrong with CuPy on a machine: one sentence for each, with what to do about it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ OLDEST_DRIVERS = {11: 450, 12: 525, 13: 580}  # CUDA Toolkit release notes, "min
 
 
 def problem(what: str) -> BackendError:
-    """The error that says so."""
+    """The error that says so, and how to do without a GPU."""
     return BackendError(f'backend "cupy": {" ".join(what.split())}, {WAY_OUT}')
 
 
 def cannot_import(error: ImportError) -> BackendError:
-    """CuPy is not installed, or not whole."""
+    """The error of a CuPy that is not installed, or not completely."""
     return problem(f"the package cupy cannot be imported ({error}); install it with {INSTALL}")
 
 
 def missing_library(name: str, error: BaseException) -> BackendError:
-    """A part of the CUDA toolkit is not there: the bare wheels of CuPy bring none."""
+    """The error of a missing part of the CUDA toolkit: CuPy's bare wheels contain none of it."""
     text = " ".join(str(error).split())[:200]
     return problem(f"{name}, a library of the CUDA toolkit, cannot be used ({text}); {INSTALL} "
-                   f"brings the libraries along, mind the [ctk]")
+                   f"brings the libraries along (note the [ctk])")
 
 
 def installed() -> list[str]:
@@ -41,10 +41,11 @@ def installed() -> list[str]:
 
 
 def check_packages() -> None:
-    """Before cupy is imported: a system that it cannot run on, or two packages in one place.
+    """Check what can be checked before cupy is imported.
 
     Raises:
-        BackendError: says which.
+        BackendError: the system is one that CuPy does not run on, or two packages of it are
+            installed in one place; says which.
     """
     if sys.platform == "darwin":
         raise problem("macOS has no CUDA, so CuPy does not run there; use a machine with an NVIDIA "
@@ -57,10 +58,10 @@ def check_packages() -> None:
 
 
 def check(cupy: Any) -> None:
-    """After it: version, maker of the GPU, driver, devices, toolkit.
+    """Check the imported cupy: its version, the GPU's maker, driver, devices and toolkit.
 
     Raises:
-        BackendError: says what is missing.
+        BackendError: something is missing or too old; says what.
     """
     if int(cupy.__version__.split(".")[0]) < OLDEST:
         raise problem(f"CuPy {cupy.__version__} is too old, {OLDEST} or newer is needed; upgrade "
@@ -68,7 +69,7 @@ def check(cupy: Any) -> None:
     runtime = cupy.cuda.runtime
     if runtime.is_hip:
         raise problem("this CuPy is built for AMD GPUs (ROCm), and minigan's kernels are for "
-                      "NVIDIA's; use a machine with an NVIDIA GPU")
+                      "NVIDIA GPUs; use a machine with an NVIDIA GPU")
     _check_driver(cupy, runtime)
     try:
         count = runtime.getDeviceCount()
@@ -84,7 +85,7 @@ def check(cupy: Any) -> None:
     built = runtime.runtimeGetVersion() // 1000
     if compiler != built:
         raise problem(f"CuPy is built for CUDA {built} and finds the libraries of CUDA {compiler}; "
-                      f"install the package that fits them, {INSTALL}")
+                      f"install the package that matches them: {INSTALL}")
 
 
 def _check_driver(cupy: Any, runtime: Any) -> None:

@@ -24,6 +24,12 @@ def signatures() -> dict[str, tuple[str, ...]]:
 
     A pointer that is not const is where the kernel writes to.
     """
-    return {name: tuple(re.sub(r"\s*\w+$", "", " ".join(parameter.split()))
-                        for parameter in text.split(","))
-            for name, text in re.findall(r"KERNEL (\w+)\(([^)]*)\)", source())}
+    found = re.findall(r"KERNEL (\w+)\(([^)]*)\)", source())
+    return {name: tuple(_type_of(parameter) for parameter in parameters.split(","))
+            for name, parameters in found}
+
+
+def _type_of(parameter: str) -> str:
+    """ "const REAL *x", perhaps over two lines, without the x."""
+    on_one_line = " ".join(parameter.split())
+    return re.sub(r"\s*\w+$", "", on_one_line)
