@@ -8,7 +8,10 @@ import pytest
 
 import minigan as mg
 from minigan import graph, ops, plot
-from minigan.graph import nodes as drawing
+from minigan.graph.coordinates import fit
+from minigan.graph.layers import Rows
+from minigan.graph.ordering import crossings as counted
+from minigan.graph.text import escaped
 
 
 def tensor(shape, name="", seed=0):
@@ -251,16 +254,17 @@ def test_counting_crossings_agrees_with_the_definition():
         below = [[] for _ in range(16)]
         for a, b in ends:
             below[a].append(8 + b)
-        place = [float(i % 8) for i in range(16)]
+        position = [float(i % 8) for i in range(16)]
         rows = [list(range(8)), list(range(8, 16))]
-        assert drawing._crossings(rows, below, place) == crossings(ends.tolist())
+        slots = Rows(rows, [], below, [], 16)
+        assert counted(slots, position) == crossings(ends.tolist())
 
 
 def test_the_fit_is_the_least_squares_one():
     random = np.random.default_rng(3)
     for _ in range(50):
         wishes, weights = random.normal(size=6), random.uniform(0.5, 3, size=6)
-        fitted = np.array(drawing._fit(wishes.tolist(), weights.tolist()))
+        fitted = np.array(fit(wishes.tolist(), weights.tolist()))
         assert (np.diff(fitted) >= -1e-12).all()
         cost = (weights * (fitted - wishes) ** 2).sum()
         for _ in range(20):  # no other non-decreasing sequence is nearer
@@ -353,7 +357,7 @@ def test_mermaid_text():
     text = graph.to_mermaid(y)
     assert text.splitlines()[:4] == ["graph TD", '  n0["x<br>(3,)"]:::leaf',
                                      '  n1["#42; 2<br>(3,)"]:::op',
-                                     f'  n2["sum<br>{drawing._escaped(f"{y.item():.4g}")}"]:::op']
+                                     f'  n2["sum<br>{escaped(f"{y.item():.4g}")}"]:::op']
     assert "  n0 --> n1" in text and "  n1 --> n2" in text and text.count("classDef") == 2
     gx = mg.grad(ops.sum(ops.tanh(x)), x, create_graph=True)
     assert ":::gradient" in graph.to_mermaid(gx) and graph.to_mermaid(gx).isascii()

@@ -32,9 +32,10 @@ ROOMS = [  # level by level: a room imports from earlier levels only
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 ONE_PLACE = {"cupy": "backend/gpu/device.py", "cupyx": "backend/gpu/device.py",
              "cupy_backends": "backend/gpu/device.py",
-             "matplotlib": "plot/charts.py", "pooch": "data/download.py",
+             "matplotlib": {f"plot/{name}.py" for name in (
+                 "settings", "saving", "style", "graphs")}, "pooch": "data/download.py",
              "requests": {"data/download.py", "data/transfer.py"},
-             "PIL": {"data/pictures.py", "runs/animation.py"},
+             "PIL": {"data/pictures.py", "plot/raster.py", "runs/animation.py"},
              "torch": None, "tensorflow": None, "jax": None, "autograd": None}
 TEXT = {".py", ".md", ".cfg", ".toml", ".txt", ".json", ".csv", ".sh", ".yml", ".yaml", ".ipynb"}
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from minigan import plot
-from minigan.plot import charts
+from minigan.system import files
 
 
 def digits(count, channels=1, height=4, width=3):
@@ -140,7 +140,7 @@ def test_a_failed_write_leaves_the_old_picture_and_no_other_file(tmp_path, monke
 
     def full(source, target):
         raise OSError(28, "No space left on device")
-    monkeypatch.setattr(charts.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         plot.save(new, path)
     monkeypatch.undo()
@@ -277,7 +277,6 @@ def test_nothing_touches_pyplot_or_the_settings():
 DRAW = """
 import os, sys
 from minigan import plot
-from minigan.plot import charts
 figure = plot.lines({'a': ([0, 1], [1, 1000])}, log=True, title='t', caption='c', x_label='x')
 plot.save(figure, sys.argv[1])
 print(os.environ.get('MPLBACKEND'))
