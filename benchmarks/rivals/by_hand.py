@@ -1,48 +1,55 @@
 """gan:seed written by hand in NumPy: the floor under minigan's engine.
 
-The same array operations as minigan's step, derivatives worked out on paper, with no tensor, no
-graph and no dispatch between them; Adam over one flat buffer per network, as minigan packs it. What
-minigan takes longer is what its engine costs.
+The same array operations as minigan's step, with derivatives worked out on paper, and no tensor,
+graph or dispatch between them; Adam over one flat buffer per network, as minigan packs it. The time
+that minigan takes longer is what its engine costs.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 from typing import Any, Callable
 
 import numpy as np
 
-SLOPE, BLOCK = 0.01, 65_536
+SLOPE = 0.01    # of the leaky ReLU
+BLOCK = 65_536  # weights that Adam updates at a time
 
 
 def start(form: str, threads: int) -> dict[str, str]:
-    """Threads are BLAS's, set in the environment of this process; the version."""
+    """The version; the number of threads is BLAS's, set in this process's environment."""
     return {"numpy": np.__version__}
 
 
 def value(loss: float) -> float:
-    """A loss as a number, which it is."""
+    """A loss as a number, which it is already."""
     return loss
 
 
 class Adam:
     """Adam over a flat buffer that holds all weights of a network."""
 
-    def __init__(self, weights: list[np.ndarray], load: dict[str, Any]) -> None:
-        self.rate, self.betas, self.eps = load["learning_rate"], load["betas"], load["eps"]
+    def __init__(self, weights: list[np.ndarray], workload: Any) -> None:
+        self.rate = workload.learning_rate
+        self.betas = workload.betas
+        self.eps = workload.eps
         self.flat = np.concatenate([w.ravel() for w in weights])
         self.gradient = np.zeros_like(self.flat)
-        self.m, self.v, self.t = np.zeros_like(self.flat), np.zeros_like(self.flat), 0
-        ends = np.cumsum([w.size for w in weights])
-        self.weights, self.slots = [[buffer[end - w.size:end].reshape(w.shape)
-                                     for w, end in zip(weights, ends)]
-                                    for buffer in (self.flat, self.gradient)]
+        self.m = np.zeros_like(self.flat)
+        self.v = np.zeros_like(self.flat)
+        self.t = 0
+        shapes = [w.shape for w in weights]
+        self.weights = views(self.flat, shapes)
+        self.slots = views(self.gradient, shapes)
 
     def step(self) -> None:
+        """Update all weights by the gradients in their slots."""
         self.t += 1
         beta1, beta2 = self.betas
         root = (1 - beta2 ** self.t) ** 0.5
-        rate, eps = self.rate * root / (1 - beta1 ** self.t), self.eps * root
+        rate = self.rate * root / (1 - beta1 ** self.t)
+        eps = self.eps * root
         for start in range(0, self.flat.size, BLOCK):
             p, g, m, v = (buffer[start:start + BLOCK]
                           for buffer in (self.flat, self.gradient, self.m, self.v))
@@ -59,20 +66,40 @@ class Adam:
             p -= s
 
 
+def views(buffer: np.ndarray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """Arrays of these shapes, one after another in a flat buffer."""
+    found = []
+    start = 0
+    for shape in shapes:
+        end = start + math.prod(shape)
+        found.append(buffer[start:end].reshape(shape))
+        start = end
+    return found
+
+
 def keep_freed_memory() -> None:
-    """The two calls of glibc's mallopt that minigan makes too: see its `backend/allocator.py`."""
+    """The two calls of glibc's mallopt that minigan makes too: see its `system/allocator.py`."""
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(-3, 1 << 30), mallopt(-1, 2**31 - 1)
+        mallopt(-3, 1 << 30)
+        mallopt(-1, 2**31 - 1)
     except (OSError, AttributeError):
         pass  # another C library
 
 
+def weights_of(layers: list[Any]) -> list[np.ndarray]:
+    """Weights and biases of the dense layers, in turn."""
+    dense = [layer for layer in layers if layer.kind == "Dense"]
+    return [array for layer in dense for array in (layer.weight, layer.bias)]
+
+
 def leaky(x: np.ndarray) -> np.ndarray:
+    """Leaky ReLU."""
     return np.maximum(x, x * SLOPE)
 
 
 def gate(g: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The gradient of leaky(x), given that of its result."""
     slope = (x > 0).astype(g.dtype)
     np.maximum(slope, SLOPE, out=slope)
     slope *= g
@@ -80,23 +107,28 @@ def gate(g: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
+    """log(1 + e^x), without overflow."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^-x), without overflow."""
     return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
 
-def build(load: dict[str, Any], form: str) -> Callable[[int], tuple[float, float]]:
+def build(workload: Any, form: str) -> Callable[[int], tuple[float, float]]:
     """One training step as a function of its number; it returns the two losses."""
-    if load["name"] != "gan:seed":
+    if workload.name != "gan:seed":
         raise NotImplementedError("only gan:seed is written by hand")
     keep_freed_memory()
-    G, D = (Adam([layer[name] for layer in load[net] if layer["kind"] == "Dense"
-                  for name in ("weight", "bias")], load) for net in ("generator", "discriminator"))
-    images = [x.reshape(len(x), -1) for x in load["images"]]
-    random, shape = np.random.Generator(np.random.Philox(0)), (load["batch"], load["latent"])
-    (w1, b1, w2, b2), (v1, c1, v2, c2) = G.weights, D.weights
+    G = Adam(weights_of(workload.generator), workload)
+    D = Adam(weights_of(workload.discriminator), workload)
+    images = [x.reshape(len(x), -1) for x in workload.images]
+    first = workload.noise
+    random = np.random.Generator(np.random.Philox(0))
+    shape = (workload.batch, workload.latent)
+    w1, b1, w2, b2 = G.weights
+    v1, c1, v2, c2 = D.weights
     ones = np.ones(len(images[0]), w1.dtype)
     n = len(ones)
 
@@ -110,7 +142,7 @@ def build(load: dict[str, Any], form: str) -> Callable[[int], tuple[float, float
 
     def step(i: int) -> tuple[float, float]:
         x = images[i % len(images)]
-        z = load["noise"][i] if i < len(load["noise"]) else random.standard_normal(shape, "float32")
+        z = first[i] if i < len(first) else random.standard_normal(shape, "float32")
         a = z @ w1
         a += b1
         h = leaky(a)
@@ -118,7 +150,8 @@ def build(load: dict[str, Any], form: str) -> Callable[[int], tuple[float, float
         fake += b2
         fake = np.tanh(fake)
 
-        losses, gradients = [], []
+        losses = []
+        gradients = []
         for batch, sign in ((x, -1), (fake, 1)):
             ad, hd, logit = discriminate(batch)
             losses.append(softplus(sign * logit).mean())

@@ -1,4 +1,4 @@
-"""HIPS/autograd: NumPy functions traced and differentiated, on the dense networks."""
+"""HIPS/autograd: NumPy functions that are traced and differentiated, on the dense networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Weights = list[tuple[Any, Any]]
 
 
 def start(form: str, threads: int) -> dict[str, str]:
-    """Threads are set in the environment of this process; the version."""
+    """The version; the number of threads is set in this process's environment."""
     return {"autograd": version("autograd")}
 
 
@@ -21,18 +21,23 @@ def value(loss: Any) -> float:
     return float(loss)
 
 
-def apply(layers: list[dict[str, Any]], weights: Weights, x: Any) -> Any:
+def apply(layers: list[Any], weights: Weights, x: Any) -> Any:
     """A network's output."""
     dense = iter(weights)
     for layer in layers:
-        if layer["kind"] == "Dense":
+        if layer.kind == "Dense":
             w, b = next(dense)
             x = np.dot(x, w) + b
-        elif layer["kind"] == "LeakyReLU":
-            x = np.maximum(x, x * np.float32(layer["slope"]))
-        elif layer["kind"] == "Tanh":
+        elif layer.kind == "LeakyReLU":
+            x = np.maximum(x, x * np.float32(layer.slope))
+        elif layer.kind == "Tanh":
             x = np.tanh(x)
     return x
+
+
+def weights_of(layers: list[Any]) -> Weights:
+    """Weight and bias of each dense layer."""
+    return [(layer.weight, layer.bias) for layer in layers if layer.kind == "Dense"]
 
 
 def softplus(x: Any) -> Any:
@@ -43,13 +48,15 @@ def softplus(x: Any) -> Any:
 class Adam:
     """The textbook form, weight by weight."""
 
-    def __init__(self, weights: Weights, load: dict[str, Any]) -> None:
-        self.rate, (self.b1, self.b2), self.eps = (load["learning_rate"], load["betas"],
-                                                   load["eps"])
-        self.t, self.state = 0, [[(np.zeros_like(p), np.zeros_like(p)) for p in layer]
-                                 for layer in weights]
+    def __init__(self, weights: Weights, workload: Any) -> None:
+        self.rate = workload.learning_rate
+        self.b1, self.b2 = workload.betas
+        self.eps = workload.eps
+        self.t = 0
+        self.state = [[(np.zeros_like(p), np.zeros_like(p)) for p in layer] for layer in weights]
 
     def step(self, weights: Weights, gradients: Any) -> Weights:
+        """The updated weights."""
         self.t += 1
         updated = []
         for layer, slopes, states in zip(weights, gradients, self.state):
@@ -65,23 +72,28 @@ class Adam:
         return updated
 
 
-def build(load: dict[str, Any], form: str) -> Callable[[int], Any]:
+def build(workload: Any, form: str) -> Callable[[int], Any]:
     """One step as a function of its number; it returns its results."""
-    if load["task"] == "op":
+    if workload.task == "op":
         raise NotImplementedError("HIPS/autograd is measured on whole steps")
-    kinds = {layer["kind"] for name in ("generator", "discriminator") for layer in load[name]}
+    kinds = {layer.kind for layer in [*workload.generator, *workload.discriminator]}
     if not kinds <= {"Dense", "LeakyReLU", "Tanh", "Flatten", "Reshape"}:
         raise NotImplementedError("HIPS/autograd has no fast convolution: dense networks only")
-    G, D = load["generator"], load["discriminator"]
-    g, d = ([(layer["weight"], layer["bias"]) for layer in net if layer["kind"] == "Dense"]
-            for net in (G, D))
-    g_adam, d_adam = Adam(g, load), Adam(d, load)
-    images = [x.reshape(len(x), -1) for x in load["images"]]
+    G = workload.generator
+    D = workload.discriminator
+    g = weights_of(G)
+    d = weights_of(D)
+    g_adam = Adam(g, workload)
+    d_adam = Adam(d, workload)
+    images = [x.reshape(len(x), -1) for x in workload.images]
     random = np.random.default_rng(0)
-    size, checked = (load["batch"], load["latent"]), len(load["noise"])
+    size = (workload.batch, workload.latent)
+    checked = len(workload.noise)
 
     def noise(i: int) -> Any:
-        return load["noise"][i] if i < checked else random.standard_normal(size, "float32")
+        if i < checked:
+            return workload.noise[i]
+        return random.standard_normal(size, "float32")
 
     def d_loss(d: Weights, x: Any, fake: Any) -> Any:
         return np.mean(softplus(-apply(D, d, x))) + np.mean(softplus(apply(D, d, fake)))
@@ -98,25 +110,29 @@ def build(load: dict[str, Any], form: str) -> Callable[[int], Any]:
         g = g_adam.step(g, gradients)
         return loss_d, loss_g
 
-    last: list[Any] = []  # distance and penalty of the pass before, which the loss leaves here
+    last: list[Any] = []  # distance and penalty of the latest pass, left here by the loss
 
     def critic_loss(d: Weights, x: Any, fake: Any, x_hat: Any) -> Any:
         distance = np.mean(apply(D, d, x)) - np.mean(apply(D, d, fake))
         last[:] = [distance]
-        if not load["penalty"]:
+        if not workload.penalty:
             return -distance
         slopes = value_and_grad(lambda at: np.sum(apply(D, d, at)))(x_hat)[1]
         penalty = np.mean((np.sqrt(np.sum(slopes ** 2, axis=1)) - 1) ** 2)
         last.append(penalty)
-        return -distance + np.float32(load["penalty"]) * penalty
+        return -distance + np.float32(workload.penalty) * penalty
 
     def critic(i: int) -> Any:
         nonlocal d
-        x, fake = images[i % len(images)], apply(G, g, noise(i))
-        epsilon = (load["epsilon"][i].reshape(-1, 1) if i < checked
-                   else random.random((len(x), 1), "float32"))
-        _, gradients = value_and_grad(critic_loss)(d, x, fake, epsilon * x + (1 - epsilon) * fake)
+        x = images[i % len(images)]
+        fake = apply(G, g, noise(i))
+        if i < checked:
+            epsilon = workload.epsilon[i].reshape(-1, 1)
+        else:
+            epsilon = random.random((len(x), 1), "float32")
+        x_hat = epsilon * x + (1 - epsilon) * fake
+        _, gradients = value_and_grad(critic_loss)(d, x, fake, x_hat)
         d = d_adam.step(d, gradients)
         return [getattr(value, "_value", value) for value in last]
 
-    return {"gan": gan, "critic": critic}[load["task"]]
+    return {"gan": gan, "critic": critic}[workload.task]

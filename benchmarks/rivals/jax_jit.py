@@ -1,11 +1,11 @@
 """JAX: the whole step, noise and both Adams included, as one function under jax.jit.
 
-Images are (N, H, W, C), as ours. On a processor JAX takes as many threads as it has cores, so the
-process is held to as many cores as it may have threads.
+Images are (N, H, W, C), as ours. On a processor JAX uses a thread for each core, so the process is
+bound to as many cores as it may have threads.
 
-Activations are jax.nn's: the derivative of jnp.maximum compares its result with its inputs, and in
-a fused kernel that computes x a second time these differ by rounding, so that some gradients are 0
-or half of what they should be (seen with JAX 0.10.2).
+Activations are those of jax.nn. The derivative of jnp.maximum compares its result with its inputs;
+in a fused kernel that computes x a second time, the two differ by rounding, and some gradients are
+0 or half of what they should be (seen with JAX 0.10.2).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Weights = list[dict[str, Any]]
 
 
 def start(form: str, threads: int) -> dict[str, str]:
-    """Compute on so many cores; the version."""
+    """Compute on so many cores; returns the version."""
     global jax, jnp
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
@@ -35,92 +35,109 @@ def value(loss: Any) -> float:
 
 # ---------------------------------------------------------------- layers
 
-def network(layers: list[dict[str, Any]]) -> tuple[Callable[..., Any], Weights]:
+def network(layers: list[Any]) -> tuple[Callable[..., Any], Weights]:
     """apply(weights, x, masks) -> y and the new running statistics; and the first weights."""
-    trained = [{name: jnp.asarray(layer[name]) for name in ("weight", "bias", "gamma", "beta")
-                if layer.get(name) is not None} for layer in layers]
-    shapes = [{name: layer[name] for name in layer if name not in trained[i]}
-              for i, layer in enumerate(layers)]
+    trained = [_trained(layer) for layer in layers]
 
     def apply(weights: Weights, x: Any, masks: Any = ()) -> Any:
-        masks, moments = iter(masks), []
-        for w, layer in zip(weights, shapes):
+        masks = iter(masks)
+        moments: list[Any] = []
+        for w, layer in zip(weights, layers):
             x = _layer(layer, w, x, masks, moments)
         return x, moments
 
     return apply, trained
 
 
-def convolution(x: Any, w: Any, layer: dict[str, Any]) -> Any:
+def _trained(layer: Any) -> dict[str, Any]:
+    """A layer's weights, by name."""
+    arrays = {name: getattr(layer, name) for name in ("weight", "bias", "gamma", "beta")}
+    return {name: jnp.asarray(array) for name, array in arrays.items() if array is not None}
+
+
+def convolution(x: Any, w: Any, layer: Any) -> Any:
     """Images (N, H, W, C) with kernels (KH, KW, C_in, C_out)."""
-    return jax.lax.conv_general_dilated(x, w, layer["stride"], layer["pads"],
+    return jax.lax.conv_general_dilated(x, w, layer.stride, layer.pads,
                                         dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
-def _layer(layer: dict[str, Any], w: dict[str, Any], x: Any, masks: Any, moments: list[Any]) -> Any:
-    kind = layer["kind"]
+def _layer(layer: Any, w: dict[str, Any], x: Any, masks: Any, moments: list[Any]) -> Any:
+    kind = layer.kind
     if kind == "Dense":
         y = x @ w["weight"]
     elif kind == "Conv2d":
         y = convolution(x, w["weight"], layer)
     elif kind == "ConvTranspose2d":
-        images = jax.ShapeDtypeStruct((len(x), *layer["size"], w["weight"].shape[2]), x.dtype)
+        images = jax.ShapeDtypeStruct((len(x), *layer.out_size, w["weight"].shape[2]), x.dtype)
         y, = jax.linear_transpose(lambda at: convolution(at, w["weight"], layer), images)(x)
     elif kind in ("BatchNorm", "LayerNorm"):
         axes = tuple(range(x.ndim - 1)) if kind == "BatchNorm" else (1, 2, 3)
-        mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+        mean = x.mean(axes, keepdims=True)
+        var = x.var(axes, keepdims=True)
         if kind == "BatchNorm":
-            moments.append((mean.ravel(), var.ravel() * (x.size / x.shape[-1])
-                            / (x.size / x.shape[-1] - 1)))
-        return (x - mean) * (w["gamma"] * jax.lax.rsqrt(var + layer["eps"])) + w["beta"]
+            n = x.size / x.shape[-1]
+            moments.append((mean.ravel(), var.ravel() * n / (n - 1)))
+        return (x - mean) * (w["gamma"] * jax.lax.rsqrt(var + layer.eps)) + w["beta"]
     elif kind == "Dropout":
-        return x * next(masks) / (1 - layer["rate"])
+        return x * next(masks) / (1 - layer.rate)
+    elif kind == "ReLU":
+        return jax.nn.relu(x)
+    elif kind == "LeakyReLU":
+        return jax.nn.leaky_relu(x, layer.slope)
+    elif kind == "Tanh":
+        return jnp.tanh(x)
+    elif kind == "Flatten":
+        return x.reshape(len(x), -1)
+    elif kind == "Reshape":
+        return x.reshape(len(x), *layer.to)
+    elif kind == "Upsample":
+        return x.repeat(layer.scale, 1).repeat(layer.scale, 2)
+    elif kind == "AvgPool2d":
+        n, height, width, _ = x.shape
+        size = layer.size
+        return x.reshape(n, height // size, size, width // size, size, -1).mean((2, 4))
     else:
-        return {
-            "ReLU": lambda: jax.nn.relu(x), "Tanh": lambda: jnp.tanh(x),
-            "LeakyReLU": lambda: jax.nn.leaky_relu(x, layer["slope"]),
-            "Flatten": lambda: x.reshape(len(x), -1),
-            "Reshape": lambda: x.reshape(len(x), *layer["to"]),
-            "Upsample": lambda: x.repeat(layer["scale"], 1).repeat(layer["scale"], 2),
-            "AvgPool2d": lambda: x.reshape(
-                len(x), x.shape[1] // layer["size"], layer["size"], x.shape[2] // layer["size"],
-                layer["size"], -1).mean((2, 4))}[kind]()
+        raise NotImplementedError(f"the layer {kind}")
     return y + w["bias"] if "bias" in w else y
 
 
 # ---------------------------------------------------------------- steps
 
-def build(load: dict[str, Any], form: str) -> Step:
+def build(workload: Any, form: str) -> Step:
     """One step as a function of its number; it returns its results."""
-    if load["task"] == "op":
+    if workload.task == "op":
         raise NotImplementedError("JAX is measured on whole steps")
-    G, g_weights = network(load["generator"])
-    D, d_weights = network(load["discriminator"])
-    rates = [layer["rate"] for layer in load["discriminator"] if layer["kind"] == "Dropout"]
-    shapes = [layer["shape"] for layer in load["discriminator"] if layer["kind"] == "Dropout"]
-    batch, (b1, b2) = load["batch"], load["betas"]
-    images = [jnp.asarray(x) for x in load["images"]]
-    norms = [[len(layer["gamma"]) for layer in load[name] if layer["kind"] == "BatchNorm"]
-             for name in ("generator", "discriminator")]
+    G, g_weights = network(workload.generator)
+    D, d_weights = network(workload.discriminator)
+    dropouts = [layer for layer in workload.discriminator if layer.kind == "Dropout"]
+    rates = [layer.rate for layer in dropouts]
+    shapes = [layer.shape for layer in dropouts]
+    batch = workload.batch
+    b1, b2 = workload.betas
+    images = [jnp.asarray(x) for x in workload.images]
     momentum = 0.1
+
+    def by_pass(kept: list[Any]) -> list[list[Any]]:
+        """Masks of a step, for each of D's three passes."""
+        n = len(rates)
+        return [kept[j * n:(j + 1) * n] for j in range(3)]
 
     def draw(key: Any) -> dict[str, Any]:
         """The random numbers of a step."""
         z, e, *m = jax.random.split(key, 2 + 3 * len(rates))
-        kept = [jax.random.uniform(k, (batch, *shape)) >= rate for k, rate, shape
-                in zip(m, rates * 3, shapes * 3)]
-        return {"noise": jax.random.normal(z, (batch, load["latent"])),
+        kept = [jax.random.uniform(k, (batch, *shape)) >= rate
+                for k, rate, shape in zip(m, rates * 3, shapes * 3)]
+        return {"noise": jax.random.normal(z, (batch, workload.latent)),
                 "epsilon": jax.random.uniform(e, (batch, 1, 1, 1)),
-                "kept": [kept[i:i + len(rates)] for i in range(0, len(kept), len(rates) or 1)]
-                or [[]] * 3}
+                "kept": by_pass(kept)}
 
     def given(i: int) -> dict[str, Any]:
-        """The same of the first steps."""
+        """The same of the first steps, which the workload gives."""
         n = 3 * len(rates)
-        kept = load["kept"][i * n:(i + 1) * n]
-        return {"noise": jnp.asarray(load["noise"][i]),
-                "epsilon": jnp.asarray(load["epsilon"][i]) if load["epsilon"] else jnp.zeros(()),
-                "kept": [kept[j:j + len(rates)] for j in range(0, n, len(rates) or 1)] or [[]] * 3}
+        epsilon = workload.epsilon[i] if workload.epsilon else 0.0
+        return {"noise": jnp.asarray(workload.noise[i]),
+                "epsilon": jnp.asarray(epsilon),
+                "kept": by_pass(workload.kept[i * n:(i + 1) * n])}
 
     def adam(weights: Any, gradients: Any, state: Any) -> Any:
         m, v, t = state
@@ -128,8 +145,8 @@ def build(load: dict[str, Any], form: str) -> Step:
         m = jax.tree.map(lambda a, g: b1 * a + (1 - b1) * g, m, gradients)
         v = jax.tree.map(lambda a, g: b2 * a + (1 - b2) * g * g, v, gradients)
         weights = jax.tree.map(
-            lambda w, a, b: w - load["learning_rate"] * (a / (1 - b1 ** t))
-            / (jnp.sqrt(b / (1 - b2 ** t)) + load["eps"]), weights, m, v)
+            lambda w, a, b: w - workload.learning_rate * (a / (1 - b1 ** t))
+            / (jnp.sqrt(b / (1 - b2 ** t)) + workload.eps), weights, m, v)
         return weights, (m, v, t)
 
     def running(statistics: Any, *passes: Any) -> Any:
@@ -167,18 +184,18 @@ def build(load: dict[str, Any], form: str) -> Step:
 
         def loss(d: Any) -> Any:
             distance = D(d, x)[0].mean() - D(d, fake)[0].mean()
-            if not load["penalty"]:
+            if not workload.penalty:
                 return -distance, (distance,)
             slopes = jax.grad(lambda at: D(d, at)[0].sum())(x_hat)
             norms = jnp.sqrt((slopes ** 2).sum((1, 2, 3)))
             penalty = ((norms - 1) ** 2).mean()
-            return -distance + load["penalty"] * penalty, (distance, penalty)
+            return -distance + workload.penalty * penalty, (distance, penalty)
 
         (_, losses), gradients = jax.value_and_grad(loss, has_aux=True)(d)
         d, d_adam = adam(d, gradients, d_adam)
         return (g, d, g_adam, d_adam, running(g_running, of_g), d_running), losses
 
-    one = {"gan": gan, "critic": critic}[load["task"]]
+    one = {"gan": gan, "critic": critic}[workload.task]
     with_given = jax.jit(one, donate_argnums=0)
 
     def drawing(state: Any, key: Any, x: Any) -> Any:
@@ -192,10 +209,14 @@ def build(load: dict[str, Any], form: str) -> Step:
         return (jax.tree.map(jnp.zeros_like, weights), jax.tree.map(jnp.zeros_like, weights),
                 jnp.zeros(()))
 
+    def running_start(layers: list[Any]) -> list[Any]:
+        sizes = [len(layer.gamma) for layer in layers if layer.kind == "BatchNorm"]
+        return [(jnp.zeros(n), jnp.ones(n)) for n in sizes]
+
     state = (g_weights, d_weights, zeros(g_weights), zeros(d_weights),
-             *([(jnp.zeros(n), jnp.ones(n)) for n in sizes] for sizes in norms))
+             running_start(workload.generator), running_start(workload.discriminator))
     key = jax.random.key(0)
-    checked = len(load["noise"])
+    checked = len(workload.noise)
 
     def step(i: int) -> Any:
         nonlocal state, key

@@ -2,7 +2,7 @@
 
 plain: eager, nn.Sequential, zero_grad, backward, two Adams. tuned: the discriminator is frozen in
 the generator's step (no gradients of weights that nobody uses), Adam is fused, and convolutional
-nets are timed in both memory formats, the faster of which is kept. compiled: the tuned step with
+networks are timed in both memory formats and keep the faster one. compiled: the tuned step with
 both networks compiled.
 """
 
@@ -20,29 +20,31 @@ Step = Callable[[int], Any]
 
 
 def start(form: str, threads: int) -> dict[str, str]:
-    """Compute with so many threads; the version."""
+    """Compute with so many threads; returns the version."""
     torch.set_num_threads(threads)
     return {"torch": torch.__version__}
 
 
 def value(result: torch.Tensor) -> float:
-    """A loss as a number, of an array the mean of its squares."""
-    return float(result.item() if result.numel() == 1 else result.square().mean().item())
+    """A loss as a number, or the mean square of an array."""
+    if result.numel() == 1:
+        return float(result.item())
+    return float(result.square().mean().item())
 
 
-def build(load: dict[str, Any], form: str) -> Step:
+def build(workload: Any, form: str) -> Step:
     """One step as a function of its number; it returns its results."""
-    if load["task"] == "op":
-        return build_op(load, form)
-    if form == "compiled" and load["penalty"]:
+    if workload.task == "op":
+        return build_op(workload, form)
+    if form == "compiled" and workload.penalty:
         raise NotImplementedError("torch.compile has no double backward, which the penalty needs")
-    images = any(layer["kind"] == "Conv2d" for layer in load["discriminator"])
-    make = {"gan": gan, "critic": critic}[load["task"]]
+    images = any(layer.kind == "Conv2d" for layer in workload.discriminator)
+    make = {"gan": gan, "critic": critic}[workload.task]
     if form != "tuned" or not images:
-        return make(load, form, torch.contiguous_format)
+        return make(workload, form, torch.contiguous_format)
     formats = (torch.contiguous_format, torch.channels_last)
-    faster = min(formats, key=lambda memory: trial(make(load, form, memory)))
-    return make(load, form, faster)
+    faster = min(formats, key=lambda memory: trial(make(workload, form, memory)))
+    return make(workload, form, faster)
 
 
 def trial(step: Step) -> float:
@@ -62,70 +64,76 @@ class Crop(nn.Module):
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
-        self.height, self.width = height, width
+        self.height = height
+        self.width = width
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, :, :self.height, :self.width]
 
 
 class Dropout(nn.Dropout):
-    """nn.Dropout, whose first masks are given."""
+    """nn.Dropout whose first masks are given."""
 
     def __init__(self, rate: float, kept: list[torch.Tensor]) -> None:
         super().__init__(rate)
         self.kept = kept
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.kept:
             return super().forward(x)
         return x * self.kept.pop(0) / (1 - self.p)
 
 
-def network(layers: list[dict[str, Any]], kept: list[torch.Tensor]) -> nn.Sequential:
-    """nn.Sequential with the load's weights. kept: masks of its dropouts, in the order of calls."""
+def network(layers: list[Any], kept: list[torch.Tensor]) -> nn.Sequential:
+    """nn.Sequential with the layers' weights. kept: masks of its dropouts, in the order of calls.
+    """
     made: list[nn.Module] = []
     for layer in channels_first(layers):
         made += _layer(layer, kept)
     return nn.Sequential(*made)
 
 
-def _layer(layer: dict[str, Any], kept: list[torch.Tensor]) -> list[nn.Module]:
-    kind, channels = layer["kind"], layer["shape"][-1]
+def _layer(layer: Any, kept: list[torch.Tensor]) -> list[nn.Module]:
+    kind = layer.kind
+    channels = layer.shape[-1]
     if kind == "Dense":
-        n_in, n_out = layer["weight"].shape
-        return [_filled(nn.Linear(n_in, n_out, layer["bias"] is not None), layer["weight"].T,
-                        layer["bias"])]
+        n_in, n_out = layer.weight.shape
+        linear = nn.Linear(n_in, n_out, layer.bias is not None)
+        return [_filled(linear, layer.weight.T, layer.bias)]
     if kind == "Conv2d":
-        (top, bottom), (left, right) = layer["pads"]
-        n_out, n_in, kh, kw = layer["weight"].shape
+        (top, bottom), (left, right) = layer.pads
+        n_out, n_in, kh, kw = layer.weight.shape
         even = (top, left) == (bottom, right)
-        conv = nn.Conv2d(n_in, n_out, (kh, kw), layer["stride"], (top, left) if even else 0,
-                         bias=layer["bias"] is not None)
-        return [*([] if even else [nn.ZeroPad2d((left, right, top, bottom))]),
-                _filled(conv, layer["weight"], layer["bias"])]
+        conv = nn.Conv2d(n_in, n_out, (kh, kw), layer.stride, (top, left) if even else 0,
+                         bias=layer.bias is not None)
+        _filled(conv, layer.weight, layer.bias)
+        return [conv] if even else [nn.ZeroPad2d((left, right, top, bottom)), conv]
     if kind == "ConvTranspose2d":
-        (top, bottom), (left, right) = layer["pads"]
-        n_in, n_out, kh, kw = layer["weight"].shape
-        conv = nn.ConvTranspose2d(n_in, n_out, (kh, kw), layer["stride"], (top, left),
-                                  bias=layer["bias"] is not None)
+        (top, bottom), (left, right) = layer.pads
+        n_in, n_out, kh, kw = layer.weight.shape
+        conv = nn.ConvTranspose2d(n_in, n_out, (kh, kw), layer.stride, (top, left),
+                                  bias=layer.bias is not None)
+        _filled(conv, layer.weight, layer.bias)
         even = (top, left) == (bottom, right)
-        return [_filled(conv, layer["weight"], layer["bias"]),
-                *([] if even else [Crop(*layer["size"])])]
+        return [conv] if even else [conv, Crop(*layer.out_size)]
     if kind == "BatchNorm":
-        norm = (nn.BatchNorm2d if len(layer["shape"]) == 3 else nn.BatchNorm1d)(
-            channels, layer["eps"], layer["momentum"])
-        return [_filled(norm, layer["gamma"], layer["beta"])]
+        make = nn.BatchNorm2d if len(layer.shape) == 3 else nn.BatchNorm1d
+        norm = make(channels, layer.eps, layer.momentum)
+        return [_filled(norm, layer.gamma, layer.beta)]
     if kind == "LayerNorm":
-        return [_filled(nn.GroupNorm(1, channels, layer["eps"]), layer["gamma"], layer["beta"])]
+        return [_filled(nn.GroupNorm(1, channels, layer.eps), layer.gamma, layer.beta)]
     if kind == "Dropout":
-        return [Dropout(layer["rate"], kept)]
+        return [Dropout(layer.rate, kept)]
     if kind == "Reshape":
-        h, w, c = layer["to"]
+        h, w, c = layer.to
         return [nn.Unflatten(1, (c, h, w))]
-    return [{"ReLU": lambda: nn.ReLU(), "Tanh": lambda: nn.Tanh(), "Flatten": lambda: nn.Flatten(),
-             "LeakyReLU": lambda: nn.LeakyReLU(layer["slope"]),
-             "Upsample": lambda: nn.Upsample(scale_factor=layer["scale"]),
-             "AvgPool2d": lambda: nn.AvgPool2d(layer["size"])}[kind]()]
+    if kind == "LeakyReLU":
+        return [nn.LeakyReLU(layer.slope)]
+    if kind == "Upsample":
+        return [nn.Upsample(scale_factor=layer.scale)]
+    if kind == "AvgPool2d":
+        return [nn.AvgPool2d(layer.size)]
+    return [{"ReLU": nn.ReLU, "Tanh": nn.Tanh, "Flatten": nn.Flatten}[kind]()]
 
 
 def _filled(module: nn.Module, weight: Any, bias: Any) -> nn.Module:
@@ -139,23 +147,22 @@ def _filled(module: nn.Module, weight: Any, bias: Any) -> nn.Module:
 # ---------------------------------------------------------------- steps
 
 class Parts:
-    """Networks, optimizers and data of a load."""
+    """Networks, optimizers and data of a workload."""
 
-    def __init__(self, load: dict[str, Any], form: str, memory: torch.memory_format) -> None:
-        kept = [torch.from_numpy(mask).movedim(-1, 1).contiguous() for mask in load["kept"]]
-        self.G, self.D = (network(load[name], kept).to(memory_format=memory)
-                          for name in ("generator", "discriminator"))
-        fused = {} if form == "plain" else {"fused": True}
-        self.g_optimizer, self.d_optimizer = (
-            torch.optim.Adam(net.parameters(), load["learning_rate"], load["betas"], load["eps"],
-                             **fused) for net in (self.G, self.D))
+    def __init__(self, workload: Any, form: str, memory: torch.memory_format) -> None:
+        kept = [torch.from_numpy(mask).movedim(-1, 1).contiguous() for mask in workload.kept]
+        self.G = network(workload.generator, kept).to(memory_format=memory)
+        self.D = network(workload.discriminator, kept).to(memory_format=memory)
+        self.g_optimizer = adam(self.G, workload, fused=form != "plain")
+        self.d_optimizer = adam(self.D, workload, fused=form != "plain")
         self.weights = list(self.D.parameters())
         if form == "compiled":
-            self.G, self.D = torch.compile(self.G), torch.compile(self.D)
+            self.G = torch.compile(self.G)
+            self.D = torch.compile(self.D)
         self.images = [torch.from_numpy(x).movedim(-1, 1).contiguous(memory_format=memory)
-                       for x in load["images"]]
-        self.first = [torch.from_numpy(z) for z in load["noise"]]
-        self.size = (load["batch"], load["latent"])
+                       for x in workload.images]
+        self.first = [torch.from_numpy(z) for z in workload.noise]
+        self.size = (workload.batch, workload.latent)
 
     def real(self, i: int) -> torch.Tensor:
         return self.images[i % len(self.images)]
@@ -164,11 +171,19 @@ class Parts:
         return self.first[i] if i < len(self.first) else torch.randn(self.size)
 
 
-def gan(load: dict[str, Any], form: str, memory: torch.memory_format) -> Step:
+def adam(network: nn.Module, workload: Any, fused: bool) -> torch.optim.Adam:
+    """A network's optimizer; not fused, it is PyTorch's default form."""
+    more = {"fused": True} if fused else {}
+    return torch.optim.Adam(network.parameters(), workload.learning_rate, workload.betas,
+                            workload.eps, **more)
+
+
+def gan(workload: Any, form: str, memory: torch.memory_format) -> Step:
     """A discriminator's and a generator's update."""
-    p = Parts(load, form, memory)
+    p = Parts(workload, form, memory)
     bce = nn.BCEWithLogitsLoss()
-    ones, zeros = torch.ones(load["batch"], 1), torch.zeros(load["batch"], 1)
+    ones = torch.ones(workload.batch, 1)
+    zeros = torch.zeros(workload.batch, 1)
     freeze = form != "plain"
 
     def step(i: int) -> Any:
@@ -193,10 +208,10 @@ def gan(load: dict[str, Any], form: str, memory: torch.memory_format) -> Step:
     return step
 
 
-def critic(load: dict[str, Any], form: str, memory: torch.memory_format) -> Step:
+def critic(workload: Any, form: str, memory: torch.memory_format) -> Step:
     """A critic's update, with the gradient penalty unless its weight is 0."""
-    p = Parts(load, form, memory)
-    first = [torch.from_numpy(epsilon) for epsilon in load["epsilon"]]
+    p = Parts(workload, form, memory)
+    first = [torch.from_numpy(epsilon) for epsilon in workload.epsilon]
 
     def step(i: int) -> Any:
         x = p.real(i)
@@ -204,7 +219,7 @@ def critic(load: dict[str, Any], form: str, memory: torch.memory_format) -> Step
             fake = p.G(p.noise(i))
         distance = p.D(x).mean() - p.D(fake).mean()
         p.d_optimizer.zero_grad()
-        if not load["penalty"]:
+        if not workload.penalty:
             (-distance).backward()
             p.d_optimizer.step()
             return (distance.detach(),)
@@ -213,7 +228,7 @@ def critic(load: dict[str, Any], form: str, memory: torch.memory_format) -> Step
         scores = p.D(x_hat)
         gradient, = torch.autograd.grad(scores, x_hat, torch.ones_like(scores), create_graph=True)
         penalty = (gradient.flatten(1).norm(2, dim=1) - 1).square().mean()
-        (-distance + load["penalty"] * penalty).backward()
+        (-distance + workload.penalty * penalty).backward()
         p.d_optimizer.step()
         return distance.detach(), penalty.detach()
 
@@ -222,7 +237,7 @@ def critic(load: dict[str, Any], form: str, memory: torch.memory_format) -> Step
 
 # ---------------------------------------------------------------- single ops
 
-def build_op(load: dict[str, Any], form: str) -> Step:
+def build_op(workload: Any, form: str) -> Step:
     """One op: forward, with gradients, or with the gradients of a gradient."""
     if form == "compiled":
         raise NotImplementedError("torch.compile is measured on whole steps")
@@ -235,17 +250,21 @@ def build_op(load: dict[str, Any], form: str) -> Step:
             tensor = tensor.contiguous(memory_format=memory)
         return tensor
 
-    settings, name = load["settings"], load["op"]
-    stride, padding = settings.get("stride", 1), settings.get("padding", 0)
+    stride = workload.settings.get("stride", 1)
+    padding = workload.settings.get("padding", 0)
     function = {
         "affine": lambda x, w, b: torch.addmm(b, x, w),
         "conv2d": lambda x, w: F.conv2d(x, w, None, stride, padding),
         "conv_transpose2d": lambda y, w: F.conv_transpose2d(y, w, None, stride, padding),
         "batch_norm": lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True),
-        "layer_norm": lambda x, g, b: F.group_norm(x, 1, g, b)}[name]
-    inputs = [to_torch(x, weight=i > 0).requires_grad_(True) for i, x in enumerate(load["inputs"])]
-    c = to_torch(load["cotangent"]).requires_grad_(True)
-    direction, zero = to_torch(load["direction"]), torch.zeros(1)
+        "layer_norm": lambda x, g, b: F.group_norm(x, 1, g, b)}[workload.op]
+    x, *weights = workload.inputs
+    inputs = [to_torch(x), *[to_torch(w, weight=True) for w in weights]]
+    for tensor in inputs:
+        tensor.requires_grad_(True)
+    c = to_torch(workload.cotangent).requires_grad_(True)
+    direction = to_torch(workload.direction)
+    zero = torch.zeros(1)
 
     def forward(i: int) -> Any:
         with torch.no_grad():
@@ -259,4 +278,4 @@ def build_op(load: dict[str, Any], form: str) -> Step:
         found = torch.autograd.grad(gx, [*inputs, c], direction, allow_unused=True)
         return [zero if g is None else g for g in found]
 
-    return {"forward": forward, "backward": backward, "double": double}[load["pass"]]
+    return {"forward": forward, "backward": backward, "double": double}[workload.which]

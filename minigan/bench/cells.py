@@ -1,4 +1,4 @@
-"""A cell of the table: one side of one workload, in a process of its own."""
+"""A cell of the table: one side of one workload, in its own process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import minigan
 from minigan.bench import worker
-from minigan.bench.sides import SIDES, is_rival, place
+from minigan.bench.records import Floor, Memory, Operation, Workload
+from minigan.bench.sides import SIDES, is_rival, module_of
 from minigan.bench.workloads import CHECKED
 
 LIMITS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS")
@@ -24,38 +26,38 @@ class Missing(Exception):
 
 
 class Cell:
-    """A process that runs steps on request: `with Cell("torch", load, 2) as cell: ...`.
+    """A process that runs steps on request: `with Cell("torch", workload, 2) as cell: ...`.
 
-    load: of `workloads.prepare`. After that, `losses` holds those of the first steps, `versions`
-    what was imported, `level` the bytes of memory after the import.
+    losses: of the first steps. versions: of what was imported. level: bytes of memory after the
+    import.
 
     Raises:
         Missing: a package is not installed, a rival has no such workload, or its process failed.
     """
 
-    def __init__(self, side: str, load: dict[str, Any], threads: int,
+    def __init__(self, side: str, workload: Workload | Operation, threads: int,
                  rivals: Path | None = None) -> None:
-        self.side, self.name = side, load["name"]
-        if load.get("unknown") and is_rival(side):
-            raise Missing(load["unknown"])
+        self.side = side
+        self.name = workload.name
+        unknown = getattr(workload, "unknown", None)
+        if unknown and is_rival(side):
+            raise Missing(unknown)
         try:
-            module = place(side, rivals)
+            module = module_of(side, rivals)
         except FileNotFoundError as error:
             raise Missing(str(error)) from None
+
         self._folder = tempfile.TemporaryDirectory(prefix="minigan-bench-")
-        file = Path(self._folder.name, "load")
-        file.write_bytes(pickle.dumps(load))
-        order = {"module": module, "form": SIDES[side].form, "load": str(file),
-                 "threads": threads, "checked": CHECKED}
-        root = str(Path(minigan.__file__).resolve().parents[1])
-        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-        limits = {name: str(threads) for name in LIMITS}
+        file = Path(self._folder.name, "workload")
+        file.write_bytes(pickle.dumps(for_rivals(workload) if is_rival(side) else workload))
         self._errors = open(Path(self._folder.name, "errors"), "w+", encoding="utf-8",
                             errors="replace")
+        request = {"module": module, "form": SIDES[side].form, "workload": str(file),
+                   "threads": threads, "checked": CHECKED}
         self.process = subprocess.Popen(
-            [sys.executable, worker.__file__, json.dumps(order)], stdin=subprocess.PIPE,
+            [sys.executable, worker.__file__, json.dumps(request)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env={**os.environ, **limits, "PYTHONPATH": path, "TORCHINDUCTOR_COMPILE_THREADS": "1"})
+            env={**environment(threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"})
         try:
             begun = self._answer()
             if "missing" in begun:
@@ -75,31 +77,28 @@ class Cell:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process's id."""
         return self.process.pid
-
-    def ask(self, order: str) -> Any:
-        """Send one of the worker's orders; its answer."""
-        assert self.process.stdin is not None
-        try:
-            print(order, file=self.process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # the answer says why
-        return self._answer()
 
     def seconds(self, steps: int) -> float:
         """Seconds that so many steps take."""
-        return float(self.ask(f"steps {steps}"))
+        return float(self._ask(f"steps {steps}"))
 
-    def memory(self) -> dict[str, float]:
-        """Megabytes: peak since the first steps, the same above the level after import, device."""
-        found = self.ask("memory")
-        megabytes = {"peak_mb": found["peak"] / 1e6,
-                     "above_mb": max(0, found["peak"] - self.level) / 1e6}
-        return {**megabytes, **({"device_mb": found["device"] / 1e6} if found["device"] else {})}
+    def memory(self) -> Memory:
+        """Megabytes of the process, and of its device if it has one."""
+        found = self._ask("memory")
+        return Memory(
+            peak_mb=found["peak"] / 1e6,
+            above_mb=max(0, found["peak"] - self.level) / 1e6,
+            device_mb=found["device"] / 1e6 if found["device"] else None)
+
+    def floor(self) -> Floor | None:
+        """The step's matrix products alone; None for rivals and GPUs."""
+        found = self._ask("floor")
+        return Floor(**found) if found else None
 
     def close(self) -> None:
-        """End the process and forget its files."""
+        """End the process and delete its files."""
         assert self.process.stdin is not None and self.process.stdout is not None
         try:
             self.process.stdin.close()  # which ends it, unless it is in the middle of something
@@ -114,6 +113,15 @@ class Cell:
         self._errors.close()
         self._folder.cleanup()
 
+    def _ask(self, request: str) -> Any:
+        """Send one of the worker's requests; returns its answer."""
+        assert self.process.stdin is not None
+        try:
+            print(request, file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            pass  # the answer says why
+        return self._answer()
+
     def _answer(self) -> Any:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -122,5 +130,23 @@ class Cell:
         status = self.process.wait()
         self._errors.flush()
         self._errors.seek(0)
-        said = [text.strip() for text in self._errors.read().splitlines() if text.strip()]
-        raise Missing(f"its process ended with status {status}" + f": {said[-1]}" * bool(said))
+        printed = [text.strip() for text in self._errors if text.strip()]
+        last_words = f": {printed[-1]}" if printed else ""
+        raise Missing(f"its process ended with status {status}{last_words}")
+
+
+def for_rivals(workload: Workload | Operation) -> SimpleNamespace:
+    """The same fields in a plain namespace, which a process without minigan can read."""
+    plain = SimpleNamespace(**vars(workload))
+    if isinstance(workload, Workload):
+        plain.generator = [SimpleNamespace(**vars(layer)) for layer in workload.generator]
+        plain.discriminator = [SimpleNamespace(**vars(layer)) for layer in workload.discriminator]
+    return plain
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Variables of a process that measures: this minigan is found, BLAS has so many threads."""
+    root = str(Path(minigan.__file__).resolve().parents[1])
+    paths = [root, os.environ.get("PYTHONPATH", "")]
+    limits = {name: str(threads) for name in LIMITS}
+    return {**os.environ, **limits, "PYTHONPATH": os.pathsep.join(filter(None, paths))}

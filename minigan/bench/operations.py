@@ -7,53 +7,73 @@ gradients of that with respect to everything.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
 from minigan import ops
 from minigan.backend import default
+from minigan.bench.records import Operation
 from minigan.engine import Tensor, grad, no_grad
 
 PASSES = ("forward", "backward", "double")
-STRIDED = {"stride": 2, "padding": 1}
-# name -> op, shapes of its inputs without the batch (weights have none), settings
-CASES: dict[str, tuple[str, list[tuple[int, ...]], dict[str, Any]]] = {
-    "dense 784 to 128": ("affine", [(784,), (784, 128), (128,)], {}),
-    "dense 100 to 6272": ("affine", [(100,), (100, 6272), (6272,)], {}),
-    "conv 4x4/2 28x28x1 to 64": ("conv2d", [(28, 28, 1), (4, 4, 1, 64)], STRIDED),
-    "conv 4x4/2 14x14x64 to 128": ("conv2d", [(14, 14, 64), (4, 4, 64, 128)], STRIDED),
-    "conv 4x4/2 32x32x64 to 128": ("conv2d", [(32, 32, 64), (4, 4, 64, 128)], STRIDED),
-    "conv 3x3 14x14x48 to 48": ("conv2d", [(14, 14, 48), (3, 3, 48, 48)], {"padding": 1}),
-    "transposed 4x4/2 7x7x128 to 64": ("conv_transpose2d", [(7, 7, 128), (4, 4, 64, 128)], STRIDED),
-    "transposed 4x4/2 16x16x128 to 64": ("conv_transpose2d", [(16, 16, 128), (4, 4, 64, 128)],
-                                         STRIDED),
-    "transposed 4x4/2 14x14x64 to 1": ("conv_transpose2d", [(14, 14, 64), (4, 4, 1, 64)], STRIDED),
-    "batch norm 14x14x64": ("batch_norm", [(14, 14, 64), (64,), (64,)], {}),
-    "layer norm 7x7x128": ("layer_norm", [(7, 7, 128), (128,), (128,)], {"axes": (1, 2, 3)}),
+
+
+class Case(NamedTuple):
+    """An op and the shapes of its inputs; the first is without the batch, weights have none."""
+
+    op: str
+    shapes: list[tuple[int, ...]]
+    settings: dict[str, Any] = {}
+
+
+HALVED = {"stride": 2, "padding": 1}
+CASES = {
+    "dense 784 to 128": Case("affine", [(784,), (784, 128), (128,)]),
+    "dense 100 to 6272": Case("affine", [(100,), (100, 6272), (6272,)]),
+    "conv 4x4/2 28x28x1 to 64": Case("conv2d", [(28, 28, 1), (4, 4, 1, 64)], HALVED),
+    "conv 4x4/2 14x14x64 to 128": Case("conv2d", [(14, 14, 64), (4, 4, 64, 128)], HALVED),
+    "conv 4x4/2 32x32x64 to 128": Case("conv2d", [(32, 32, 64), (4, 4, 64, 128)], HALVED),
+    "conv 3x3 14x14x48 to 48": Case("conv2d", [(14, 14, 48), (3, 3, 48, 48)], {"padding": 1}),
+    "transposed 4x4/2 7x7x128 to 64": Case(
+        "conv_transpose2d", [(7, 7, 128), (4, 4, 64, 128)], HALVED),
+    "transposed 4x4/2 16x16x128 to 64": Case(
+        "conv_transpose2d", [(16, 16, 128), (4, 4, 64, 128)], HALVED),
+    "transposed 4x4/2 14x14x64 to 1": Case(
+        "conv_transpose2d", [(14, 14, 64), (4, 4, 1, 64)], HALVED),
+    "batch norm 14x14x64": Case("batch_norm", [(14, 14, 64), (64,), (64,)]),
+    "layer norm 7x7x128": Case("layer_norm", [(7, 7, 128), (128,), (128,)], {"axes": (1, 2, 3)}),
 }
 
 
-def prepare(case: str, which: str, batch: int) -> dict[str, Any]:
-    """The load of a case and a pass: inputs and cotangents, normal numbers."""
-    op, shapes, settings = CASES[case]
-    random = np.random.Generator(np.random.Philox(2014))
-    draw = random.standard_normal
-    inputs = [draw((batch, *shape) if i == 0 else shape).astype("float32")
-              for i, shape in enumerate(shapes)]
+def prepare(name: str, which: str, batch: int) -> Operation:
+    """A case's op and pass, with inputs and cotangents of normal numbers."""
+    case = CASES[name]
+    draw = np.random.Generator(np.random.Philox(2014)).standard_normal
+    first, *weights = case.shapes
+    shapes = [(batch, *first), *weights]
+    inputs = [draw(shape).astype("float32") for shape in shapes]
     with no_grad():
-        y = getattr(ops, op)(*map(Tensor, inputs), **settings)
-    return {"name": f"{case}, {which}", "task": "op", "op": op, "pass": which, "batch": batch,
-            "inputs": inputs, "settings": settings, "cotangent": draw(y.shape).astype("float32"),
-            "direction": draw(inputs[0].shape).astype("float32")}
+        y = getattr(ops, case.op)(*map(Tensor, inputs), **case.settings)
+    return Operation(
+        name=f"{name}, {which}",
+        op=case.op,
+        which=which,
+        batch=batch,
+        inputs=inputs,
+        settings=case.settings,
+        cotangent=draw(y.shape).astype("float32"),
+        direction=draw(inputs[0].shape).astype("float32"))
 
 
-def build(load: dict[str, Any]) -> Callable[[int], Any]:
-    """One pass as a function of its number, which plays no part; it returns its results."""
-    xp, function, settings = default(), getattr(ops, load["op"]), load["settings"]
-    inputs = [Tensor(xp.from_host(x), requires_grad=True) for x in load["inputs"]]
-    c = Tensor(xp.from_host(load["cotangent"]), requires_grad=True)
-    direction = Tensor(xp.from_host(load["direction"]))
+def build(operation: Operation) -> Callable[[int], tuple[Tensor, ...]]:
+    """One pass as a function of its number, which it ignores; it returns its results."""
+    xp = default()
+    function = getattr(ops, operation.op)
+    settings = operation.settings
+    inputs = [Tensor(xp.from_host(x), requires_grad=True) for x in operation.inputs]
+    c = Tensor(xp.from_host(operation.cotangent), requires_grad=True)
+    direction = Tensor(xp.from_host(operation.direction))
 
     def forward(i: int) -> tuple[Tensor, ...]:
         with no_grad():
@@ -68,4 +88,4 @@ def build(load: dict[str, Any]) -> Callable[[int], Any]:
         found: tuple[Tensor, ...] = grad(gx, [*inputs, c], direction, unreached="zeros")
         return found
 
-    return {"forward": forward, "backward": backward, "double": double}[load["pass"]]
+    return {"forward": forward, "backward": backward, "double": double}[operation.which]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from dataclasses import asdict
 from typing import Any, Callable
 
 import numpy as np
@@ -12,6 +13,7 @@ import minigan
 from minigan import losses
 from minigan.backend import Backend, default
 from minigan.bench import floor, operations
+from minigan.bench.records import Floor, Operation, Workload
 from minigan.bench.workloads import build as build_model
 from minigan.capturing import Captured, Results, capture
 from minigan.engine import Tensor, grad, no_grad
@@ -20,51 +22,54 @@ from minigan.system.allocator import keep_freed_memory
 
 
 def start(form: str, threads: int) -> dict[str, str]:
-    """Compute on a backend from now on; the versions that count.
+    """Compute on a backend from now on; returns the versions of what computes.
 
-    form: the backend's name, "captured" behind it where steps are captured.
+    form: the backend's name, with " captured" behind it where steps are captured.
     """
     backend = form.partition(" ")[0]
     keep_freed_memory()
     minigan.use_threads(threads)
     minigan.use(backend)
     versions = {"minigan": minigan.__version__, "numpy": np.__version__}
-    return versions if backend == "numpy" else {**versions, backend: default().describe()}
+    if backend != "numpy":
+        versions[backend] = default().describe()
+    return versions
 
 
-def build(load: dict[str, Any], form: str) -> Callable[[int], Any]:
-    """One training step, as a function of its number; it returns its losses."""
-    if load["task"] == "op":
-        return operations.build(load)
-    return Step(load, form.endswith("captured"))
+def build(workload: Workload | Operation, form: str) -> Callable[[int], tuple[Tensor, ...]]:
+    """One training step, or pass of an op, as a function of its number; it returns its results."""
+    if isinstance(workload, Operation):
+        return operations.build(workload)
+    return Step(workload, form.endswith("captured"))
 
 
 class Step:
-    """A model's training step on the images of a load, in turn.
+    """A model's training step on a workload's images, in turn.
 
-    captured: the first runs op by op, from the second on each is a replay, as in `minigan train`.
+    captured: the first step runs op by op, each later one is a replay, as in `minigan train`.
     """
 
-    def __init__(self, load: dict[str, Any], captured: bool) -> None:
-        self.model = model = build_model(load["name"])
-        self.images = [default().from_host(x) for x in load["images"]]
+    def __init__(self, workload: Workload, captured: bool) -> None:
+        self.model = model = build_model(workload.name)
+        self.images = [default().from_host(x) for x in workload.images]
         self.x = Tensor(default().array(self.images[0], copy=True))
         self.captured = captured
         self.fast: Captured | None = None
         self.step: Callable[[Tensor], Results] = model.step
-        if load["task"] == "critic":
+        if workload.task == "critic":
             assert isinstance(model, WGANGP)
-            self.step = model.critic_step if load["penalty"] else functools.partial(
-                plain_critic_step, model)
+            plain = functools.partial(plain_critic_step, model)
+            self.step = model.critic_step if workload.penalty else plain
 
     def __call__(self, i: int) -> tuple[Tensor, ...]:
         self.x.assign(self.images[i % len(self.images)])
         if i and self.captured and self.fast is None:
             self.fast = capture(self.eager, [*self.model.tensors(), self.x])
-        return tuple((self.fast or self.eager)().values())
+        step = self.fast or self.eager
+        return tuple(step().values())
 
     def eager(self) -> Results:
-        """A step op by op, whatever the others are."""
+        """A step op by op, also where others are replays."""
         return self.step(self.x)
 
 
@@ -79,22 +84,25 @@ def plain_critic_step(model: WGANGP, x: Tensor) -> dict[str, Tensor]:
 
 
 def value(result: Tensor) -> float:
-    """A loss as a number, of an array the mean of its squares; waits for it."""
-    return float(result.item() if result.size == 1 else np.square(result.numpy()).mean())
+    """A loss as a number, or the mean square of an array; waits for it."""
+    if result.size == 1:
+        return float(result.item())
+    return float(np.square(result.numpy()).mean())
 
 
 def seconds(job: Callable[[], Any]) -> float:
-    """Run a job: how long the default device needs for it."""
+    """Run a job; returns how long the default device needed for it."""
     return device_seconds(default(), job)
 
 
 def device_seconds(xp: Backend, job: Callable[[], Any]) -> float:
-    """By the clock on the processor, by CUDA events before and after on a GPU."""
+    """Seconds of a job: wall clock on a processor, CUDA events before and after on a GPU."""
     if xp.device == "numpy":
         began = time.perf_counter()
         job()
         return time.perf_counter() - began
-    before, after = xp.cuda.Event(), xp.cuda.Event()
+    before = xp.cuda.Event()
+    after = xp.cuda.Event()
     before.record()
     job()
     after.record()
@@ -105,11 +113,16 @@ def device_seconds(xp: Backend, job: Callable[[], Any]) -> float:
 def device_memory() -> int | None:
     """Bytes that the device's pool holds, which never shrinks; None where there is no pool."""
     xp = default()
-    return None if xp.device == "numpy" else int(xp.get_default_memory_pool().total_bytes())
+    if xp.device == "numpy":
+        return None
+    return int(xp.get_default_memory_pool().total_bytes())
 
 
-def floor_of(step: Any, threads: int) -> dict[str, float] | None:
-    """How fast this machine multiplies the matrices of a step, and one large square pair."""
+def floor_of(step: Callable[[int], tuple[Tensor, ...]], threads: int) -> dict[str, float] | None:
+    """The fields of a `Floor`: how fast this machine multiplies a step's matrices; None on a GPU.
+    """
     if default().device != "numpy":
         return None
-    return floor.measure(floor.products(getattr(step, "eager", lambda: step(0))), threads)
+    once = step.eager if isinstance(step, Step) else functools.partial(step, 0)
+    found: Floor = floor.measure(floor.products(once), threads)
+    return asdict(found)

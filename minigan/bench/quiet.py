@@ -15,18 +15,15 @@ QUIET = 0.1  # cores that other processes may use during a measurement
 
 @dataclass(frozen=True)
 class Reading:
-    """Seconds: by the clock, of processor time by everybody, and by the processes that are ours.
-
-    everybody is None where the system does not tell.
-    """
+    """Seconds: wall clock, processor time of all processes, processor time of ours."""
 
     clock: float
-    everybody: float | None
+    everybody: float | None  # None where the system does not tell
     ours: float
 
 
 def read(pids: Sequence[int] = ()) -> Reading:
-    """Read the clock and the accounts of this process and of those with these numbers."""
+    """Read the clock, and the processor time of this process and of those with these ids."""
     try:
         everybody: float | None = machine.all_busy_seconds()
     except OSError:
@@ -36,14 +33,15 @@ def read(pids: Sequence[int] = ()) -> Reading:
 
 
 def of_process(pid: int) -> float:
-    """Processor seconds of a process and of its children that have ended; 0 if it is not known.
+    """Processor seconds of a process and of its children that have ended; 0 if not known.
 
     Source: proc(5), /proc/PID/stat, fields 14 to 17, counted after the name in brackets.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
         return 0.0
+    fields = status.rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -51,5 +49,7 @@ def cores_of_others(before: Reading, after: Reading) -> float | None:
     """How many cores others used between two readings; None where that is unknown."""
     if before.everybody is None or after.everybody is None:
         return None
-    busy = after.everybody - before.everybody - (after.ours - before.ours)
-    return max(0.0, busy / max(after.clock - before.clock, 1e-9))
+    of_all = after.everybody - before.everybody
+    of_ours = after.ours - before.ours
+    seconds = after.clock - before.clock
+    return max(0.0, (of_all - of_ours) / max(seconds, 1e-9))

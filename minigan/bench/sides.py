@@ -13,7 +13,11 @@ RIVALS = Path(minigan.__file__).resolve().parents[1] / "benchmarks" / "rivals"
 
 @dataclass(frozen=True)
 class Side:
-    """module: ours by name, a rival's by file in RIVALS; form: which of its forms; about: words."""
+    """Who computes a workload.
+
+    module: a module of minigan, or the name of a rival's file in RIVALS. form: which of the
+    module's forms. about: what it is, for the help.
+    """
 
     module: str
     form: str
@@ -21,24 +25,30 @@ class Side:
 
 
 SIDES = {
-    "minigan": Side("minigan.bench.ours", "numpy captured", "on NumPy, as minigan train does it"),
+    "minigan": Side("minigan.bench.ours", "numpy captured",
+                    "on NumPy, as minigan train does it"),
     "minigan-eager": Side("minigan.bench.ours", "numpy", "the same op by op"),
     "minigan-cupy": Side("minigan.bench.ours", "cupy", "on CuPy, timed with device events"),
     "by-hand": Side("by_hand.py", "numpy", "gan:seed written by hand in NumPy, no engine"),
     "torch": Side("pytorch.py", "plain", "PyTorch as the tutorials write it"),
-    "torch-tuned": Side("pytorch.py", "tuned", "PyTorch with the discriminator frozen in the "
-                        "generator's step, fused Adam, and channels_last where that is faster"),
+    "torch-tuned": Side("pytorch.py", "tuned",
+                        "PyTorch with the discriminator frozen in the generator's step, fused "
+                        "Adam, and channels_last where that is faster"),
     "torch-compiled": Side("pytorch.py", "compiled", "the tuned step through torch.compile"),
     "jax": Side("jax_jit.py", "jit", "the whole step under jax.jit"),
     "autograd": Side("hips_autograd.py", "plain", "HIPS/autograd, dense networks only"),
 }
 
-# What minigan's sides were called once, in results that are kept.
+# Names that minigan's sides had before, in results that are kept.
 EARLIER = {"numpy": "minigan", "numpy-eager": "minigan-eager", "cupy": "minigan-cupy"}
 
 
 def check(names: list[str]) -> None:
-    """Raise a ValueError unless all names are known, and none comes twice."""
+    """Accept a list of one or more sides.
+
+    Raises:
+        ValueError: a name is unknown or comes twice, or there is none.
+    """
     for name in names:
         if name not in SIDES:
             raise ValueError(f"--on: {name!r} is unknown; known are {', '.join(SIDES)}")
@@ -46,24 +56,24 @@ def check(names: list[str]) -> None:
         raise ValueError(f"--on must name one side or more, each once, got {','.join(names)!r}")
 
 
-def present(name: str | None) -> str | None:
-    """The present name of a side, also with an ending as in "numpy+plain"; None stays None."""
-    if name is None:
-        return None
+def current_name(name: str) -> str:
+    """Today's name of a side, also with an ending as in "numpy+plain"."""
     side, plus, ending = name.partition("+")
     return EARLIER.get(side, side) + plus + ending
 
 
 def is_rival(name: str) -> bool:
-    """Whether a side is not minigan's own; it then comes from a file of its own."""
+    """Whether a side is not minigan's own; a rival's code is a file of its own."""
     return SIDES[name].module.endswith(".py")
 
 
-def place(name: str, folder: Path | None = None) -> str:
-    """The module of a side, or its file.
+def module_of(name: str, folder: Path | None = None) -> str:
+    """The module of a side of ours, or the path of a rival's file.
+
+    folder: where the rivals are; None: in this clone.
 
     Raises:
-        FileNotFoundError: its file is not there; says where rivals are.
+        FileNotFoundError: the rival's file is not there; says where rivals are.
     """
     side = SIDES[name]
     if not is_rival(name):

@@ -1,4 +1,4 @@
-"""Two questions about time that no ratio answers: how soon it begins, and whether it stays flat."""
+"""Two questions that no ratio answers: how soon does it begin, and does it stay as fast?"""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import statistics
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any, Iterator
+from dataclasses import replace
+from typing import Iterator
 
-import minigan
 from minigan.bench import workloads
-from minigan.bench.cells import LIMITS, Cell, Missing
+from minigan.bench.cells import Cell, Missing, environment
 from minigan.bench.pairs import measure
-from minigan.bench.quiet import read
+from minigan.bench.quiet import Reading, read
+from minigan.bench.records import LongRun, Row, Start
 from minigan.bench.suite import Plan, facts
 
 BLOCKS = 20  # measurements of a long run
@@ -35,75 +35,81 @@ print(after_numpy - began, after_import - began, time.perf_counter() - began)
 """
 
 
-def start(names: list[str], batch: int, plan: Plan) -> Iterator[dict[str, Any]]:
-    """Seconds from the first line of a new process to the import and to the first step's end.
+def start(names: list[str], batch: int, plan: Plan) -> Iterator[Row]:
+    """Time from the first line of a new process to its imports and to its first step's end.
 
-    NumPy's own import is in it, and told apart.
+    Raises:
+        ValueError: there is no such workload.
+        RuntimeError: a process failed.
     """
     for name in names:
         workloads.split(name)
+        row = Row(name, batch, "minigan", facts=facts(plan))
         code = CODE.format(threads=plan.threads, name=name, batch=batch)
-        splits: list[list[float]] = []
+        seconds: list[list[float]] = []  # of NumPy's import, of all imports, of the first step
 
         def turn() -> float:
-            splits.append(_run(code, plan.threads))
-            return splits[-1][2] * 1e3
+            seconds.append(_run(code, plan.threads))
+            return seconds[-1][2] * 1e3
 
         turn()  # compiles what was not compiled, reads the files into memory
-        row = {"workload": name, "batch": batch, "side": "minigan", "rival": None}
+        seconds.clear()
         try:
-            found = measure([turn], plan.pairs, _with_children, plan.keep_busy).summary()
+            timing = measure([turn], plan.pairs, _with_children, plan.keep_busy).summary()
         except ValueError as busy:
-            yield {**row, "missing": str(busy), **facts(plan)}
+            yield replace(row, missing=str(busy))
             continue
-        numpy_ms, import_ms = (statistics.median(s[i] for s in splits[1:]) * 1e3 for i in (0, 1))
-        yield {**row, "numpy_import_ms": numpy_ms, "import_ms": import_ms,
-               "first_step_ms": found.pop("ms"), **found, **facts(plan)}
+        numpy_ms = statistics.median(each[0] for each in seconds) * 1e3
+        import_ms = statistics.median(each[1] for each in seconds) * 1e3
+        yield replace(row, timing=timing, start=Start(numpy_ms, import_ms))
 
 
-def _with_children() -> Any:
+def _with_children() -> Reading:
     """A reading that counts the processes that were started here and have ended."""
-    reading, times = read(), os.times()
-    return type(reading)(reading.clock, reading.everybody,
-                         reading.ours + times.children_user + times.children_system)
+    times = os.times()
+    reading = read()
+    return replace(reading, ours=reading.ours + times.children_user + times.children_system)
 
 
 def _run(code: str, threads: int) -> list[float]:
-    root = str(Path(minigan.__file__).resolve().parents[1])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={
-        **os.environ, **{name: str(threads) for name in LIMITS}, "PYTHONPATH": path,
-        "PYTHONDONTWRITEBYTECODE": ""})  # modules are compiled once, as an installation does
+    """The numbers that a new process prints."""
+    variables = environment(threads)
+    variables["PYTHONDONTWRITEBYTECODE"] = ""  # compiled once, as an installation does
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env=variables)
     if done.returncode:
         raise RuntimeError(f"a new process failed: {done.stderr.strip().splitlines()[-1]}")
     return [float(number) for number in done.stdout.split()]
 
 
-def flat(names: list[str], batch: int, side: str, steps: int, plan: Plan
-         ) -> Iterator[dict[str, Any]]:
-    """Milliseconds and memory over a long run, in blocks, and how the last quarter compares.
-
-    time_growth: median of the last quarter of blocks over that of the second (the first warms up);
-    memory_growth: megabytes of the peak gained since the end of the first quarter.
-    """
+def flat(names: list[str], batch: int, side: str, steps: int, plan: Plan) -> Iterator[Row]:
+    """Time and memory over a long run, in blocks."""
     for name in names:
-        row = {"workload": name, "batch": batch, "side": side, "rival": None, "steps": steps}
+        row = Row(name, batch, side, steps=steps, facts=facts(plan))
         try:
             with Cell(side, workloads.prepare(name, batch), plan.threads, plan.rivals) as cell:
-                block = max(1, steps // BLOCKS)
-                at, ms, mb, others = [], [], [], []
-                for i in range(BLOCKS):
-                    found = measure([lambda: cell.seconds(block) / block * 1e3], 1,
-                                    lambda: read([cell.pid]), keep_busy=True)
-                    at.append((i + 1) * block)
-                    ms.append(found.kept[0][0])
-                    others.append(round(found.others[0], 3))
-                    mb.append(cell.memory()["peak_mb"])
+                yield replace(row, long_run=long_run(cell, steps))
         except Missing as reason:
-            yield {**row, "missing": str(reason), **facts(plan)}
-            continue
-        quarter = BLOCKS // 4
-        yield {**row, "at": at, "ms_of_blocks": ms, "mb_of_blocks": mb, "others_of_blocks": others,
-               "time_growth": (statistics.median(ms[-quarter:])
-                               / statistics.median(ms[quarter:2 * quarter])),
-               "memory_growth_mb": mb[-1] - mb[quarter - 1], **facts(plan)}
+            yield replace(row, missing=str(reason))
+
+
+def long_run(cell: Cell, steps: int) -> LongRun:
+    """BLOCKS blocks of steps, one after another."""
+    block = max(1, steps // BLOCKS)
+    at = []
+    ms = []
+    mb = []
+    others = []
+    for i in range(BLOCKS):
+        found = measure([lambda: cell.seconds(block) / block * 1e3], 1, lambda: read([cell.pid]),
+                        keep_busy=True)
+        at.append((i + 1) * block)
+        ms.append(found.kept[0][0])
+        mb.append(cell.memory().peak_mb or 0.0)
+        others.append(round(found.others[0], 3))
+
+    quarter = BLOCKS // 4  # the first one warms up
+    second = statistics.median(ms[quarter:2 * quarter])
+    last = statistics.median(ms[-quarter:])
+    return LongRun(at, ms, mb, others, time_growth=last / second,
+                   memory_growth_mb=mb[-1] - mb[quarter - 1])

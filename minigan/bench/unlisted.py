@@ -1,10 +1,11 @@
-"""A DCGAN that is no preset: 3x3 kernels of stride 1, width 48.
+"""A DCGAN that is not a preset: 3x3 kernels of stride 1, width 48.
 
-Speed code is written with the listed workloads in view; this one says what everybody else gets.
+Speed code is written with the listed workloads in view; this one shows what other networks get.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigan.models.dcgan import DCGAN, Settings
@@ -20,17 +21,31 @@ class Unlisted(DCGAN):
     presets = {"width48": Settings(width=48, latent_size=100, learning_rate=2e-4)}
 
     def build(self) -> None:
-        s, (h, w, c), rng = self.settings, self.shape, self.streams["init"]
+        s = self.settings
+        height, width, channels = self.shape
+        half = (height // 2, width // 2, s.width)
+        rng = self.streams["init"]
         conv: dict[str, Any] = {"kernel_size": 3, "padding": 1, "rng": rng}
         self.generator = Sequential(
-            Dense(s.latent_size, h // 2 * (w // 2) * s.width, rng=rng),
-            Reshape(h // 2, w // 2, s.width), BatchNorm(s.width), ReLU(),
-            Conv2d(s.width, s.width, **conv), BatchNorm(s.width), ReLU(), Upsample(2),
-            Conv2d(s.width, c, **conv), Tanh())
+            Dense(s.latent_size, math.prod(half), rng=rng),
+            Reshape(*half),
+            BatchNorm(s.width),
+            ReLU(),
+            Conv2d(s.width, s.width, **conv),
+            BatchNorm(s.width),
+            ReLU(),
+            Upsample(2),
+            Conv2d(s.width, channels, **conv),
+            Tanh())
         self.discriminator = Sequential(
-            Conv2d(c, s.width, **conv), LeakyReLU(0.2), Conv2d(s.width, s.width, **conv),
-            BatchNorm(s.width), LeakyReLU(0.2), AvgPool2d(2), Flatten(),
-            Dense(h // 2 * (w // 2) * s.width, 1, rng=rng))
+            Conv2d(channels, s.width, **conv),
+            LeakyReLU(0.2),
+            Conv2d(s.width, s.width, **conv),
+            BatchNorm(s.width),
+            LeakyReLU(0.2),
+            AvgPool2d(2),
+            Flatten(),
+            Dense(math.prod(half), 1, rng=rng))
         betas = (s.beta1, s.beta2)
         self.g_optimizer = Adam(self.generator.parameters(), s.learning_rate, betas)
         self.d_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)

@@ -1,8 +1,8 @@
-"""A cell's process: builds one side of one workload, then runs steps when it is told to.
+"""A cell's process: it builds one side of one workload, then runs steps on request.
 
-It is started as a file, not as a module, and imports nothing but NumPy before its side: a rival's
-process holds no minigan. Orders come as lines on standard input, answers go as JSON lines to
-standard output:
+It is started as a file, not as a module, and imports nothing but NumPy before its side, so that a
+rival's process holds no minigan. Its argument is the first request, in JSON; further ones come as
+lines on standard input. Answers are JSON lines on standard output:
 
     steps N -> seconds;   memory -> bytes;   floor -> the floor's numbers, or null
 """
@@ -20,45 +20,53 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np  # noqa: F401 every side needs it, so it is part of the level after import
+import numpy as np  # noqa: F401 every side needs it, so it is part of the memory after import
 
 
-def main(order: dict[str, Any]) -> None:
-    """Serve one cell. order: side's module or file, its form, the load's file, threads."""
-    out, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
+def main(request: dict[str, Any]) -> None:
+    """Serve one cell.
+
+    request: module (of the side, or its file), form, workload (the file that holds it), threads,
+    and checked, the number of first steps whose losses are wanted.
+    """
+    out = sys.stdout
+    sys.stdout = sys.stderr  # keep a library's prints out of the answers
 
     def answer(value: Any) -> None:
         print(json.dumps(value), file=out, flush=True)
 
     try:
-        side = load_module(order["module"])
-        versions = side.start(order["form"], order["threads"])
+        side = load_module(request["module"])
+        versions = side.start(request["form"], request["threads"])
         level = resident()
-        with open(order["load"], "rb") as file:
-            load = pickle.load(file)
-        step = side.build(load, order["form"])
-        first = [[side.value(loss) for loss in step(i)] for i in range(order["checked"])]
-    except Exception as error:  # whatever it is, it belongs into the table
+        with open(request["workload"], "rb") as file:
+            workload = pickle.load(file)
+        step = side.build(workload, request["form"])
+        first = [[side.value(loss) for loss in step(i)] for i in range(request["checked"])]
+    except Exception as error:  # any error becomes the table's entry
         return answer({"missing": reason(error)})
-    del load
+
+    del workload
     gc.collect()
     forget_peak()
     answer({"losses": first, "versions": versions, "level": level})
-    number = order["checked"]
+    done = request["checked"]
     for line in sys.stdin:
-        what, *counts = line.split()
-        if what == "steps":
+        wanted, *counts = line.split()
+        if wanted == "steps":
             n = int(counts[0])
-            answer(run(side, step, number, n))
-            number += n
-        elif what == "memory":
-            answer({"peak": peak(), "device": getattr(side, "device_memory", lambda: None)()})
-        elif what == "floor":
-            answer(side.floor_of(step, order["threads"]) if hasattr(side, "floor_of") else None)
+            answer(seconds_of(side, step, done, n))
+            done += n
+        elif wanted == "memory":
+            on_device = side.device_memory() if hasattr(side, "device_memory") else None
+            answer({"peak": peak(), "device": on_device})
+        elif wanted == "floor":
+            has_floor = hasattr(side, "floor_of")
+            answer(side.floor_of(step, request["threads"]) if has_floor else None)
 
 
 def reason(error: Exception) -> str:
-    """Why a cell is empty, in one line; what was to be expected needs no name."""
+    """Why a cell is empty, in one line; an error that was to be expected needs no class name."""
     text = " ".join(str(error).split())[:300]
     expected = isinstance(error, (ImportError, NotImplementedError))
     return text if expected and text else f"{type(error).__name__}: {text}"
@@ -72,8 +80,8 @@ def load_module(name: str) -> Any:
     return importlib.import_module(Path(name).stem)
 
 
-def run(side: Any, step: Any, start: int, n: int) -> float:
-    """Seconds of n steps, the last of which is waited for."""
+def seconds_of(side: Any, step: Any, start: int, n: int) -> float:
+    """Seconds of n steps, numbered from `start`; the last one is waited for."""
     def job() -> None:
         for i in range(start, start + n):
             losses = step(i)
@@ -93,12 +101,12 @@ def resident() -> int:
 
 
 def peak() -> int:
-    """Bytes that it has held at most since `forget_peak`; 0 where the system does not tell."""
+    """The most bytes it has held since `forget_peak`; 0 where the system does not tell."""
     return _status("VmHWM")
 
 
 def forget_peak() -> None:
-    """Let the peak start anew, where the system can do that (Linux)."""
+    """Reset the peak, where the system can do that (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -110,7 +118,10 @@ def _status(name: str) -> int:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), 0)
+    for line in lines:
+        if line.startswith(name):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ import pytest
 import minigan as mg
 from minigan import engine, nn, plot
 from minigan.backend import get_backend
-from minigan.bench import (cells, floor, operations, ours, pairs, quiet, report, sides, steady,
-                           suite, worker, workloads)
+from minigan.bench import (cells, floor, operations, ours, pairs, quiet, rows, sides, steady, suite,
+                           worker, workloads)
 from minigan.bench.pairs import PATIENCE, Pairs, measure
+from minigan.bench.picture import picture
 from minigan.bench.quiet import Reading, cores_of_others
+from minigan.bench.records import Floor, Timing, Versus
+from minigan.bench.table import table
 from minigan.cli import main
 from minigan.commands import bench
 from minigan.streams import Stream
@@ -76,14 +79,14 @@ def test_it_gives_up_when_it_never_gets_quiet():
 
 def test_where_the_system_does_not_tell_all_pairs_count():
     found = measure([lambda: 1.0], 2, lambda: Reading(0.0, None, 0.0))
-    assert len(found.kept) == 2 and found.summary()["others"] is None
+    assert len(found.kept) == 2 and found.summary().others is None
 
 
 def test_the_summary_is_medians_and_the_range_of_ratios():
     found = Pairs([(1.0, 2.0), (3.0, 4.0), (9.0, 3.0)], [0.0, 0.05, 0.02], discarded=4)
-    assert found.summary() == {"pairs": 3, "discarded": 4, "busy": 0, "others": 0.02, "ms": 3.0,
-                               "rival_ms": 3.0, "ratio": 0.75, "low": 0.5, "high": 3.0}
-    assert "ratio" not in Pairs([(1.0,)], [0.0]).summary()
+    assert found.summary() == Timing(pairs=3, ms=3.0, discarded=4, busy=0, others=0.02,
+                                     versus=Versus(rival_ms=3.0, ratio=0.75, low=0.5, high=3.0))
+    assert Pairs([(1.0,)], [0.0]).summary().versus is None
 
 
 def test_a_process_is_charged_for_what_it_computes():
@@ -108,40 +111,40 @@ def test_unknown_workloads_are_refused(name, words):
         workloads.split(name)
 
 
-def test_a_load_holds_the_random_numbers_of_the_first_steps():
-    load = workloads.prepare("dcgan:keras28", 3)
+def test_a_workload_holds_the_random_numbers_of_the_first_steps():
+    workload = workloads.prepare("dcgan:keras28", 3)
     model = workloads.build("dcgan:keras28")
-    np.testing.assert_array_equal(model.latent(3).numpy(), load["noise"][0])
-    np.testing.assert_array_equal(model.latent(3).numpy(), load["noise"][1])
-    assert len(load["kept"]) == workloads.CHECKED * 3 * 2 and load["epsilon"] == []
+    np.testing.assert_array_equal(model.latent(3).numpy(), workload.noise[0])
+    np.testing.assert_array_equal(model.latent(3).numpy(), workload.noise[1])
+    assert len(workload.kept) == workloads.CHECKED * 3 * 2 and workload.epsilon == []
     first = Stream(workloads.SEED, "dropout").uniform((3, 14, 14, 64)) >= 0.3
-    np.testing.assert_array_equal(load["kept"][0], first)
-    assert load["images"].shape == (workloads.BATCHES, 3, 28, 28, 1)
-    weights = [layer["weight"] for layer in load["generator"] if "weight" in layer]
+    np.testing.assert_array_equal(workload.kept[0], first)
+    assert workload.images.shape == (workloads.BATCHES, 3, 28, 28, 1)
+    weights = [layer.weight for layer in workload.generator if layer.weight is not None]
     ours = [p.numpy() for p in model.generator.parameters() if p.role == "weight"]
     assert all((a == b).all() for a, b in zip(weights, ours, strict=True))
 
 
-def test_a_load_describes_the_geometry():
-    load = workloads.prepare("dcgan:keras28", 2)
-    transposed = [x for x in load["generator"] if x["kind"] == "ConvTranspose2d"]
-    assert [t["pads"] for t in transposed] == [((2, 2), (2, 2))] + 2 * [((1, 2), (1, 2))]
-    assert [t["size"] for t in transposed] == [(7, 7), (14, 14), (28, 28)]
-    assert workloads.prepare("wgan-gp:seed", 2)["penalty"] == 10
-    assert workloads.prepare("wgan-gp:seed+plain", 2)["penalty"] == 0
+def test_a_workload_describes_the_geometry():
+    workload = workloads.prepare("dcgan:keras28", 2)
+    transposed = [x for x in workload.generator if x.kind == "ConvTranspose2d"]
+    assert [t.pads for t in transposed] == [((2, 2), (2, 2))] + 2 * [((1, 2), (1, 2))]
+    assert [t.out_size for t in transposed] == [(7, 7), (14, 14), (28, 28)]
+    assert workloads.prepare("wgan-gp:seed", 2).penalty == 10
+    assert workloads.prepare("wgan-gp:seed+plain", 2).penalty == 0
 
 
 def test_layers_that_no_rival_knows_are_refused():
     with pytest.raises(ValueError, match="does not know the layer Sigmoid"):
         workloads.describe(nn.Sequential(nn.Sigmoid()), mg.tensor([[1.0]]))
-    assert "does not know the layer" in workloads.prepare("gan:paper", 2)["unknown"]
-    assert workloads.prepare("gan:seed", 2)["unknown"] is None
+    assert "does not know the layer" in workloads.prepare("gan:paper", 2).unknown
+    assert workloads.prepare("gan:seed", 2).unknown is None
 
 
 def test_our_side_is_timed_where_no_rival_knows_a_layer():
     plan = suite.Plan(1, pairs=1, turn=0.001, keep_busy=True)
     own, rival = suite.steps(["gan:paper"], [2], ["minigan", "torch"], plan)
-    assert own["ms"] > 0 and "a rival does not know the layer" in rival["missing"]
+    assert own.timing.ms > 0 and "a rival does not know the layer" in rival.missing
 
 
 def products_of(name, batch):
@@ -184,8 +187,8 @@ def test_the_products_of_batched_and_transposed_factors():
 def test_the_floor_is_the_sum_of_its_products(monkeypatch):
     monkeypatch.setattr(floor, "time_of", lambda product: {64: 0.5, 2048: 2.0}[product[0]])
     found = floor.measure(Counter({(64, 10, 10): 3}), 1)
-    assert found == {"floor_ms": 1500, "floor_gflops": 2 * 64 * 100 * 3 / 1.5 / 1e9,
-                     "square_gflops": 2 * 2048 ** 3 / 2 / 1e9}
+    assert found == Floor(floor_ms=1500, floor_gflops=2 * 64 * 100 * 3 / 1.5 / 1e9,
+                          square_gflops=2 * 2048 ** 3 / 2 / 1e9)
 
 
 def test_a_product_is_timed_by_the_median(monkeypatch):
@@ -205,8 +208,8 @@ def test_a_penalty_can_be_left_out():
 
 @pytest.mark.parametrize("name", ["gan:seed", "wgan-gp:seed", "wgan-gp:seed+plain"])
 def test_captured_steps_have_the_losses_of_eager_ones(name):
-    load = workloads.prepare(name, 4)
-    eager, captured = (ours.build(load, form) for form in ("numpy", "numpy captured"))
+    workload = workloads.prepare(name, 4)
+    eager, captured = (ours.build(workload, form) for form in ("numpy", "numpy captured"))
     losses = [[[ours.value(loss) for loss in step(i)] for i in range(6)]
               for step in (eager, captured)]
     assert losses[0] == losses[1] and captured.fast and not eager.fast
@@ -217,12 +220,12 @@ def test_captured_steps_have_the_losses_of_eager_ones(name):
 @pytest.mark.parametrize("case", ["dense 784 to 128", "conv 3x3 14x14x48 to 48",
                                   "layer norm 7x7x128"])
 def test_single_ops_make_what_their_pass_says(case, which):
-    load = operations.prepare(case, which, 2)
-    found = ours.build(load, "numpy")(0)
-    inputs = [x.shape for x in load["inputs"]]
+    workload = operations.prepare(case, which, 2)
+    found = ours.build(workload, "numpy")(0)
+    inputs = [x.shape for x in workload.inputs]
     assert [y.shape for y in found] == {
-        "forward": [load["cotangent"].shape], "backward": inputs,
-        "double": [*inputs, load["cotangent"].shape]}[which]
+        "forward": [workload.cotangent.shape], "backward": inputs,
+        "double": [*inputs, workload.cotangent.shape]}[which]
     assert ours.value(found[-1]) > 0
 
 
@@ -270,19 +273,19 @@ class Fake:
     def start(self, form, threads):
         return {"fake": f"{form} {threads}"}
 
-    def build(self, load, form):
-        return lambda i: self.made.append(i) or (i, load["name"] == "load")
+    def build(self, workload, form):
+        return lambda i: self.made.append(i) or (i, workload == "what is pickled")
 
 
-def serve(monkeypatch, capsys, tmp_path, orders, side):
+def serve(monkeypatch, capsys, tmp_path, requests, side):
     import io
     import pickle
-    (tmp_path / "load").write_bytes(pickle.dumps({"name": "load"}))
+    (tmp_path / "workload").write_bytes(pickle.dumps("what is pickled"))
     monkeypatch.setattr(worker, "load_module", lambda name: side)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(orders)))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(requests)))
     out = sys.stdout
-    worker.main({"module": "fake", "form": "f", "load": str(tmp_path / "load"), "threads": 2,
-                 "checked": 3})
+    worker.main({"module": "fake", "form": "f", "workload": str(tmp_path / "workload"),
+                 "threads": 2, "checked": 3})
     monkeypatch.setattr(sys, "stdout", out)
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -331,7 +334,7 @@ def rivals(tmp_path):
 
 def cell(folder, body):
     (folder / "by_hand.py").write_text(RIVAL + body)
-    return cells.Cell("by-hand", {"name": "load"}, 1, folder)
+    return cells.Cell("by-hand", workloads.prepare("gan:seed", 2), 1, folder)
 
 
 def test_a_cell_is_a_process_that_runs_steps(rivals):
@@ -342,7 +345,7 @@ def test_a_cell_is_a_process_that_runs_steps(rivals):
                       "    print('chatter')\n"
                       "    return lambda i: (i,)") as found:
         assert found.losses == [[0], [1], [2], [3], [4]] and found.versions == {"rival": "1"}
-        assert found.seconds(3) > 0 and set(found.memory()) == {"peak_mb", "above_mb"}
+        assert found.seconds(3) > 0 and found.memory().device_mb is None
         assert found.pid != os.getpid()
     assert found.process.returncode == 0
 
@@ -359,7 +362,7 @@ def test_a_missing_rival_has_a_reason(rivals, body, words):
 
 def test_rivals_that_are_not_there_are_said_to_be_in_a_clone(rivals):
     with pytest.raises(cells.Missing, match="clone minigan .* --rivals"):
-        cells.Cell("torch", {"name": "load"}, 1, rivals)
+        cells.Cell("torch", workloads.prepare("gan:seed", 2), 1, rivals)
 
 
 def test_rivals_are_where_a_clone_has_them():
@@ -400,8 +403,8 @@ def test_pytorch_computes_the_same(name, form, monkeypatch):
     monkeypatch.syspath_prepend(str(sides.RIVALS))
     import pytorch
     pytorch.start(form, 1)
-    load = workloads.prepare(name, 2)
-    mine, theirs = ours.build(load, "numpy"), pytorch.build(load, form)
+    workload = workloads.prepare(name, 2)
+    mine, theirs = ours.build(workload, "numpy"), pytorch.build(cells.for_rivals(workload), form)
     found = [told(*[[side.value(loss) for loss in step(i)] for i in range(workloads.CHECKED)])
              for side, step in ((ours, mine), (pytorch, theirs))]
     assert suite.check_losses(*found) < 0.01  # and step by step
@@ -416,8 +419,9 @@ def test_pytorch_computes_the_same_ops(which, monkeypatch):
     monkeypatch.syspath_prepend(str(sides.RIVALS))
     import pytorch
     for case in operations.CASES:
-        load = operations.prepare(case, which, 2)
-        found = [[side.value(y) for y in side.build(load, "plain")(0)] for side in (ours, pytorch)]
+        workload = operations.prepare(case, which, 2)
+        built = [ours.build(workload, "plain"), pytorch.build(cells.for_rivals(workload), "plain")]
+        found = [[side.value(y) for y in step(0)] for side, step in zip((ours, pytorch), built)]
         assert found[0] == pytest.approx(found[1], rel=1e-3), case
 
 
@@ -429,9 +433,10 @@ def test_other_rivals_compute_the_same(name, monkeypatch):
         pytest.importorskip("autograd")
     monkeypatch.syspath_prepend(str(sides.RIVALS))
     rival = __import__(sides.SIDES[name].module.removesuffix(".py"))
-    for workload in ("gan:seed", "wgan-gp:seed")[:2 if name == "autograd" else 1]:
-        load = workloads.prepare(workload, 4)
-        mine, theirs = ours.build(load, "numpy"), rival.build(load, "plain")
+    for known in ("gan:seed", "wgan-gp:seed")[:2 if name == "autograd" else 1]:
+        workload = workloads.prepare(known, 4)
+        mine = ours.build(workload, "numpy")
+        theirs = rival.build(cells.for_rivals(workload), "plain")
         for i in range(workloads.CHECKED):
             assert [float(x) for x in theirs(i)] == pytest.approx(
                 [ours.value(x) for x in mine(i)], abs=1e-5)
@@ -439,7 +444,8 @@ def test_other_rivals_compute_the_same(name, monkeypatch):
 
 # Reports.
 
-def result(rival=None, workload="gan:seed", **more):
+def flat(rival=None, workload="gan:seed", **more):
+    """A row as it is written."""
     base = {"workload": workload, "batch": 64, "side": "minigan", "rival": rival, "processor": "P",
             "threads": 2, "blas": "B", "python": "3", "pairs": 21, "discarded": 1, "busy": 0,
             "others": 0.02, "ms": 2.0}
@@ -451,80 +457,113 @@ def result(rival=None, workload="gan:seed", **more):
     return {**base, **more}
 
 
+def result(*names, **more):
+    """The same as a record."""
+    return rows.from_json(flat(*names, **more))
+
+
+def unmeasured(missing, *names, **more):
+    """A row of what could not be measured."""
+    row = flat(*names, **more)
+    gone = ("ms", "pairs", "discarded", "busy", "others", "ratio", "low", "high", "rival_ms",
+            "rival_above_mb")
+    return rows.from_json({**{key: row[key] for key in row if key not in gone},
+                           "missing": missing})
+
+
 def test_rows_are_added_line_by_line_and_read_again(tmp_path):
     path = tmp_path / "new" / "rows.jsonl"
     for row in (result(), result("torch")):
-        report.add(row, path)
-    assert report.load(path) == [result(), result("torch")]
+        rows.append(row, path)
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [flat(), flat("torch")]
+    assert rows.read(path) == [result(), result("torch")]
     path.write_text(path.read_text() + "half a row {\n")
-    with pytest.raises(ValueError, match="line 3, is no row"):
-        report.load(path)
+    with pytest.raises(ValueError, match="line 3 is not a row written by `minigan bench`"):
+        rows.read(path)
+
+
+def test_rows_of_every_kind_are_written_as_they_were_read():
+    kinds = [flat(), flat("torch", device_mb=3.0), flat("torch", rival_device_mb=3.0),
+             flat(first_step_ms=812.0, import_ms=420.0, numpy_import_ms=90.0), dict(LONG_RUN)]
+    kinds[3].pop("ms")
+    for kind in kinds:
+        assert rows.to_json(rows.from_json(kind)) == kind
+
+
+def test_committed_results_are_read_and_written_with_their_keys():
+    if not sides.RIVALS.is_dir():
+        pytest.skip("an installed copy has no benchmarks")
+    for name in ("steps", "batches", "unlisted", "ops", "overhead", "start", "flat"):
+        path = sides.RIVALS.parent / "results" / f"{name}.jsonl"
+        written = [json.loads(line) for line in path.read_text().splitlines()]
+        again = [rows.to_json(row) for row in rows.read(path)]
+        names = {"side", "rival"}  # which have today's words
+        for before, after in zip(written, again, strict=True):
+            assert {k: v for k, v in before.items() if k not in names} == {
+                k: v for k, v in after.items() if k not in names}
 
 
 def test_the_table_has_a_row_a_workload_and_reasons_under_it():
-    rows = [result(), result("torch"), {**result(workload="gan:seed"), "rival": "jax",
-                                        "missing": "no such package"},
-            result(workload="dcgan:wide28", busy=3), result("torch", "dcgan:wide28", ratio=1.25)]
-    lines = report.table(rows).splitlines()
+    found = [result(), result("torch"), unmeasured("no such package", "jax"),
+             result(workload="dcgan:wide28", busy=3), result("torch", "dcgan:wide28", ratio=1.25)]
+    lines = table(found).splitlines()
     assert lines[0] == ("| workload | batch | minigan, ms | floor, ms | minigan / torch | "
                         "minigan / jax | MB above import |")
     assert lines[2] == ("| gan:seed | 64 | 2 | 1 (50%) | 0.80 (0.70 to 0.90) | - | "
                         "8, torch 100 |")
     assert lines[3].startswith("| dcgan:wide28 | 64 | 2* | 1 (50%) | 1.25 (0.70 to 0.90) |  |")
     text = "\n".join(lines)
-    for words in ("-: jax: no such package", "threads: 2", "torch 9.9", "21 pairs", "5 pairs disc",
+    for words in ("-: jax: no such package", "threads: 2", "torch 9.9", "21 pairs", "4 pairs disc",
                   "150 GFLOP/s", "*: measured while"):
         assert words in text
 
 
 def test_a_later_row_replaces_an_earlier_one():
-    assert "0.66" in report.table([result(), result("torch"), result("torch", ratio=0.66)])
-    assert len(report.latest([result("torch"), result("torch"), result("torch", batch=16)])) == 2
+    assert "0.66" in table([result(), result("torch"), result("torch", ratio=0.66)])
+    assert len(rows.latest([result("torch"), result("torch"), result("torch", batch=16)])) == 2
 
 
 def test_results_of_before_are_read_under_present_names(tmp_path):
     """minigan's sides were named after their backends once."""
     path = tmp_path / "old.jsonl"
-    for row in (result(), result("torch"), result("numpy+plain"), result("numpy-eager")):
-        report.add({**row, "side": "numpy"}, path)
-    rows = report.load(path)
-    assert {row["side"] for row in rows} == {"minigan"}
-    assert [row["rival"] for row in rows] == [None, "torch", "minigan+plain", "minigan-eager"]
+    before = (flat(), flat("torch"), flat("numpy+plain"), flat("numpy-eager"))
+    path.write_text("".join(json.dumps({**row, "side": "numpy"}) + "\n" for row in before))
+    found = rows.read(path)
+    assert {row.side for row in found} == {"minigan"}
+    assert [row.rival for row in found] == [None, "torch", "minigan+plain", "minigan-eager"]
     if sides.RIVALS.is_dir():
-        kept = report.load(sides.RIVALS.parent / "results" / "steps.jsonl")
-        assert {row["side"] for row in kept} == {"minigan"}
+        kept = rows.read(sides.RIVALS.parent / "results" / "steps.jsonl")
+        assert {row.side for row in kept} == {"minigan"}
 
 
 def test_a_reason_is_said_once_for_all_whom_it_concerns():
-    gone = {"missing": "No module named 'torch'"}
-    rows = [row for load in ("gan:seed", "dcgan:wide28") for row in (
-        result(workload=load), {**result("torch", load), **gone},
-        {**result("torch-tuned", load), **gone})]
-    for row in rows:
-        row.pop("ratio", None)
-    notes = [line for line in report.table(rows).splitlines() if line.startswith("-:")]
+    gone = "No module named 'torch'"
+    found = [row for name in ("gan:seed", "dcgan:wide28") for row in (
+        result(workload=name), unmeasured(gone, "torch", name),
+        unmeasured(gone, "torch-tuned", name))]
+    notes = [line for line in table(found).splitlines() if line.startswith("-:")]
     assert notes == ["-: torch, torch-tuned: No module named 'torch'"]
 
 
 def test_the_picture_shows_every_ratio():
-    rows = [result(), result("torch"), result("jax", ratio=1.9, low=1.5, high=2.0)]
-    figure = report.picture(rows)
+    figure = picture([result(), result("torch"), result("jax", ratio=1.9, low=1.5, high=2.0)])
     assert (plot.pixels(figure) < 250).any(axis=2).sum() > 3000
     dots = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert dots == [0.8, 1.9] and report.picture([result()]) is None
+    assert dots == [0.8, 1.9] and picture([result()]) is None
 
 
-def long_run():
-    return result(at=[1, 2], ms_of_blocks=[1.0, 1.1], mb_of_blocks=[50.0, 50.0], steps=2,
-                  time_growth=1.1, memory_growth_mb=0.0)
+LONG_RUN = {"workload": "gan:seed", "batch": 64, "side": "minigan", "rival": None, "steps": 2,
+            "at": [1, 2], "ms_of_blocks": [1.0, 1.1], "mb_of_blocks": [50.0, 50.0],
+            "others_of_blocks": [0.0, 0.0], "time_growth": 1.1, "memory_growth_mb": 0.0}
 
 
 def test_long_runs_and_starts_have_tables_of_their_own():
-    assert "| gan:seed | 2 | 1.1 | 1.100 | 0.0 |" in report.table([long_run()])
-    axes = report.picture([long_run()]).axes
+    run = rows.from_json(LONG_RUN)
+    assert "| gan:seed | 2 | 1.1 | 1.100 | 0.0 |" in table([run])
+    axes = picture([run]).axes
     assert [len(ax.lines) for ax in axes] == [1, 1] and {ax.get_ylim()[0] for ax in axes} == {0}
     start = result(first_step_ms=812.0, import_ms=420.0, numpy_import_ms=90.0)
-    assert "| gan:seed | 90 | 420 | 812 |" in report.table([start])
+    assert "| gan:seed | 90 | 420 | 812 |" in table([start])
 
 
 # Modes, with tiny budgets.
@@ -534,29 +573,30 @@ def test_a_suite_of_two_sides(rivals):
                                        "    return lambda i: (1.0, 2.0)")
     plan = suite.Plan(1, pairs=1, turn=0.001, keep_busy=True, rivals=rivals)
     first, wrong, absent = suite.steps(["gan:seed"], [2], ["minigan", "by-hand", "torch"], plan)
-    assert first["ms"] > 0 and first["above_mb"] >= 0 and 0 < first["floor_ms"]
-    assert first["versions"]["numpy"] == np.__version__ and first["threads"] == 1
-    assert "something else than minigan" in wrong["missing"] and "clone" in absent["missing"]
+    assert first.timing.ms > 0 and first.memory.above_mb >= 0 and 0 < first.floor.floor_ms
+    assert first.versions["numpy"] == np.__version__ and first.facts.threads == 1
+    assert "something else than minigan" in wrong.missing and "clone" in absent.missing
 
 
 def test_the_overhead_of_a_penalty():
     plan = suite.Plan(1, pairs=1, turn=0.001, keep_busy=True)
     row, = suite.overhead(["wgan-gp:seed"], 2, ["minigan"], plan)
-    assert row["rival"] == "minigan+plain" and row["ratio"] > 0
-    assert "minigan: penalty / plain" in report.table([row])
+    assert row.rival == "minigan+plain" and row.versus.ratio > 0
+    assert "minigan: penalty / plain" in table([row])
 
 
 def test_a_long_run_in_blocks(monkeypatch):
     monkeypatch.setattr(steady, "BLOCKS", 4)
     row, = steady.flat(["gan:seed"], 2, "minigan", 8, suite.Plan(1, pairs=1))
-    assert row["at"] == [2, 4, 6, 8] and min(row["ms_of_blocks"]) > 0
-    assert row["time_growth"] == row["ms_of_blocks"][3] / row["ms_of_blocks"][1]
-    assert row["memory_growth_mb"] == row["mb_of_blocks"][3] - row["mb_of_blocks"][0] >= 0
+    run = row.long_run
+    assert run.at == [2, 4, 6, 8] and min(run.ms_of_blocks) > 0
+    assert run.time_growth == run.ms_of_blocks[3] / run.ms_of_blocks[1]
+    assert run.memory_growth_mb == run.mb_of_blocks[3] - run.mb_of_blocks[0] >= 0
 
 
 def test_a_start_is_timed_from_a_new_process():
     row, = steady.start(["gan:seed"], 2, suite.Plan(1, pairs=1, keep_busy=True))
-    assert 0 < row["numpy_import_ms"] < row["import_ms"] < row["first_step_ms"]
+    assert 0 < row.start.numpy_import_ms < row.start.import_ms < row.timing.ms
 
 
 # The command.
@@ -567,7 +607,7 @@ def test_the_command_measures_prints_and_draws(tmp_path, capsys):
                  "--pairs", "1", "--turn", "0.001", "--keep-busy", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "1 thread each, 1 pair a cell" in said and "| gan:seed | 2 |" in said
-    assert [row["workload"] for row in report.load(tmp_path / "found.jsonl")] == ["gan:seed"]
+    assert [row.workload for row in rows.read(tmp_path / "found.jsonl")] == ["gan:seed"]
 
 
 def test_rivals_that_are_missing_are_said_once(tmp_path, capsys):
@@ -591,7 +631,7 @@ def test_a_quiet_command_prints_the_table_only(tmp_path, capsys):
 
 def test_the_command_shows_a_file(tmp_path, capsys):
     path = tmp_path / "rows.jsonl"
-    report.add(result("torch"), path)
+    rows.append(result("torch"), path)
     assert main(["bench", "--show", str(path)]) == 0
     assert "0.80 (0.70 to 0.90)" in capsys.readouterr().out and (tmp_path / "rows.png").exists()
 
@@ -605,7 +645,7 @@ def test_the_command_shows_a_file(tmp_path, capsys):
     (["--rivals", "nowhere"], "--rivals must be a folder"),
     (["--overhead", "gan:seed"], "gan has no penalty"),
     (["--ops", "dense", "gan:seed"], "unrecognized|--ops"),
-    (["--batch-size", "2,4", "--start"], "several of them only for steps"),
+    (["--batch-size", "2,4", "--start"], "only training steps take several"),
     (["--show", "nowhere.jsonl"], "nowhere.jsonl: no such file")])
 def test_bad_input_is_one_sentence_and_nothing_is_written(arguments, words, tmp_path, capsys,
                                                           monkeypatch):
@@ -624,7 +664,8 @@ def test_a_row_as_a_line():
     assert bench.progress(result("torch")) == (
         "gan:seed, batch 64, minigan / torch: 0.800 (0.70 to 0.90), 2 / 2.5 ms (21 pairs, "
         "1 discarded)")
-    assert bench.progress({**result("jax"), "missing": "why"}).endswith("jax: - (why)")
+    assert bench.progress(unmeasured("why", "jax")).endswith("jax: - (why)")
+    assert bench.progress(result()).endswith("2 ms, floor 1 ms, 8 MB (21 pairs, 1 discarded)")
 
 
 def test_profile_prints_a_table_and_draws(tmp_path, capsys, monkeypatch):
