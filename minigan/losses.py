@@ -1,36 +1,52 @@
-"""Losses of GANs, from logits: finite for every finite logit, because log(sigmoid) never appears.
+"""Losses of GANs. Each takes the logits of D, of any shape, and returns a scalar tensor.
 
-D(x) below is a probability, sigmoid of the logit; log D(x) = -softplus(-logit) and
-log(1 - D(x)) = -softplus(logit).
+D's last layer gives a logit s, and the papers' probability is D(x) = sigmoid(s). The logarithms of
+the papers are written with softplus(s) = log(1 + e^s), which is finite for every finite logit:
+
+    log D(x) = -softplus(-s)
+    log(1 - D(x)) = -softplus(s)
+
+Every loss is to be minimised, so a game that maximises stands here with the other sign. `real`
+holds D's logits of real images, `fake` those of generated ones G(z). A critic f (of WGAN, say) has
+no sigmoid: its output is the score itself.
+
+All functions raise a TypeError for what is not a tensor; `tensor(...)` makes one of an array.
 """
 
 from __future__ import annotations
 
-from minigan.engine import Tensor, negative
+from minigan.engine import Tensor
 from minigan.errors import check_tensors
-from minigan.ops import mean, relu, softplus, square
+from minigan.ops import mean, negative, relu, softplus, square
+
+# ---------------------------------------------------------------- the game of 2014
 
 
 def discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """-(mean log D(x) + mean log(1 - D(G(z)))): what D minimises.
+    """-(mean log D(x) + mean log(1 - D(G(z)))).
 
-    Source: Goodfellow et al. 2014, eq. 1 and algorithm 1. real, fake: logits of any shape.
+    Source: Goodfellow et al. 2014, "Generative adversarial nets", eq. 1 and algorithm 1, where D
+    maximises the bracket. At D = 1/2 everywhere the loss is 2 log 2 = 1.386.
     """
     check_tensors("discriminator", real=real, fake=fake)
     return mean(softplus(negative(real))) + mean(softplus(fake))
 
 
 def generator(fake: Tensor) -> Tensor:
-    """-mean log D(G(z)): the non-saturating loss of G (Goodfellow et al. 2014, end of section 3).
+    """-mean log D(G(z)): the non-saturating loss.
 
-    It has the same fixed point as the minimax loss and strong gradients early on.
+    Source: Goodfellow et al. 2014, end of section 3. It has the fixed point of `generator_minimax`,
+    and a strong gradient early on, when D rejects every generated image.
     """
     check_tensors("generator", fake=fake)
     return mean(softplus(negative(fake)))
 
 
 def generator_minimax(fake: Tensor) -> Tensor:
-    """mean log(1 - D(G(z))): the loss of G in algorithm 1 (Goodfellow et al. 2014, eq. 1)."""
+    """mean log(1 - D(G(z))): the loss of G as algorithm 1 has it.
+
+    Source: Goodfellow et al. 2014, eq. 1. Its gradient vanishes where D rejects with certainty.
+    """
     check_tensors("generator_minimax", fake=fake)
     return negative(mean(softplus(fake)))
 
@@ -38,52 +54,84 @@ def generator_minimax(fake: Tensor) -> Tensor:
 # ---------------------------------------------------------------- other games, same networks
 
 def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """mean (D(x) - 1)^2 / 2 + mean D(G(z))^2 / 2 (LSGAN, Mao et al. 2017, eq. 9)."""
+    """mean (D(x) - 1)^2 / 2 + mean D(G(z))^2 / 2, D being the score itself, without a sigmoid.
+
+    Source: LSGAN, Mao et al. 2017, "Least squares generative adversarial networks", eq. 9.
+    """
     check_tensors("least_squares_discriminator", real=real, fake=fake)
     return (mean(square(real - 1)) + mean(square(fake))) / 2
 
 
 def least_squares_generator(fake: Tensor) -> Tensor:
-    """mean (D(G(z)) - 1)^2 / 2 (LSGAN, Mao et al. 2017, eq. 9)."""
+    """mean (D(G(z)) - 1)^2 / 2.
+
+    Source: LSGAN, Mao et al. 2017, eq. 9.
+    """
     check_tensors("least_squares_generator", fake=fake)
     return mean(square(fake - 1)) / 2
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))) (Lim and Ye 2017; Miyato et al. 2018)."""
+    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))), D being the score itself.
+
+    Source: Lim and Ye 2017, "Geometric GAN"; Miyato et al. 2018, "Spectral normalization for
+    generative adversarial networks", eq. 16. Scores beyond the margin of 1 cost nothing.
+    """
     check_tensors("hinge_discriminator", real=real, fake=fake)
     return mean(relu(1 - real)) + mean(relu(1 + fake))
 
 
 def hinge_generator(fake: Tensor) -> Tensor:
-    """-mean D(G(z)): the generator's side of the hinge loss."""
+    """-mean D(G(z)): the generator's side of the hinge loss.
+
+    Source: Miyato et al. 2018, eq. 17.
+    """
     check_tensors("hinge_generator", fake=fake)
     return negative(mean(fake))
 
 
 def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """mean f(G(z)) - mean f(x): its negative estimates W (Arjovsky et al. 2017, eq. 3).
+    """mean f(G(z)) - mean f(x): its negative estimates the Wasserstein distance W.
 
-    Only with a critic that is held 1-Lipschitz, by clipped weights or by a gradient penalty.
+    Source: WGAN, Arjovsky et al. 2017, "Wasserstein GAN", eq. 3 and algorithm 1, line 5. It means
+    that only for a critic that is held 1-Lipschitz, by clipped weights or a gradient penalty.
     """
     check_tensors("wasserstein_critic", real=real, fake=fake)
     return mean(fake) - mean(real)
 
 
 def wasserstein_generator(fake: Tensor) -> Tensor:
-    """-mean f(G(z)) (Arjovsky et al. 2017, algorithm 1, line 10)."""
+    """-mean f(G(z)).
+
+    Source: WGAN, Arjovsky et al. 2017, algorithm 1, line 10.
+    """
     check_tensors("wasserstein_generator", fake=fake)
     return negative(mean(fake))
 
 
+# ---------------------------------------------------------------- games of pairs
+
 def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """mean softplus(D(G(z)) - D(x)), pair by pair (RpGAN, Jolicoeur-Martineau 2019)."""
+    """mean softplus(s(G(z)) - s(x)), pair by pair: real images should get the larger logits s.
+
+    Source: RpGAN, Jolicoeur-Martineau 2019, "The relativistic discriminator". real, fake: of one
+    shape.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
     _check_pairs("relativistic_discriminator", real, fake)
     return mean(softplus(fake - real))
 
 
 def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """mean softplus(D(x) - D(G(z))), pair by pair: the same game from the other side."""
+    """mean softplus(s(x) - s(G(z))), pair by pair: the same game from the other side.
+
+    Source: RpGAN, Jolicoeur-Martineau 2019. real, fake: of one shape.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
     _check_pairs("relativistic_generator", real, fake)
     return mean(softplus(real - fake))
 

@@ -1,8 +1,17 @@
 """Gradient penalties: terms of a critic's loss that contain the critic's own gradient.
 
-The inner gradient, with respect to images, is recorded (`create_graph=True`), so the outer one,
-with respect to weights, goes through it: real double backprop, for any critic. Only the path from
-the output to the images is walked, so the inner pass computes no weight gradients.
+The inner gradient, with respect to the images, is recorded (`create_graph=True`). So the outer one,
+with respect to the weights, goes through it: double backpropagation, right for any critic. Only the
+path from the critic's output to the images is walked, so the inner pass computes no gradients of
+weights.
+
+Each penalty comes without its weight (lambda or gamma), which the model multiplies it by:
+
+    c_loss = losses.wasserstein_critic(C(x), C(fake)) + 10 * gradient_penalty(C, x, fake, rng)
+
+Images are (N, ...), of float32 or float64; the critic is a network or a function of such a tensor,
+and returns a number, or several, for each of the N images. "||.||" is the Euclidean norm over all
+axes but the first; where the gradient is 0 the norm has the gradient 0, so every penalty is finite.
 """
 
 from __future__ import annotations
@@ -11,8 +20,8 @@ from typing import Any, Callable
 
 from minigan import errors
 from minigan.backend import backend_of
-from minigan.engine import Tensor, grad, sum
-from minigan.ops import mean, norm, relu, square
+from minigan.engine import Tensor, grad
+from minigan.ops import mean, norm, relu, square, sum
 from minigan.streams import Stream
 
 Critic = Callable[[Tensor], Tensor]
@@ -20,85 +29,127 @@ Critic = Callable[[Tensor], Tensor]
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
                      one_sided: bool = False, target: float = 1.0) -> Tensor:
-    """mean (||grad of f at x_hat||_2 - 1)^2, without its weight lambda.
+    """mean (||grad f(x_hat)|| - 1)^2 at points between real and generated images.
 
-    Source: WGAN-GP, Gulrajani et al. 2017, eq. 3 and algorithm 1, lines 4 to 7:
-    x_hat = epsilon x + (1 - epsilon) x_tilde, with one epsilon ~ U[0, 1] per sample; the norm is
-    taken over all axes but the first; where the gradient is 0 the penalty is finite, with gradient
-    0. real, fake: (N, ...) of one shape.
-    one_sided: only slopes above the target are punished (section 5, "Two-sided penalty").
+    x_hat = epsilon x + (1 - epsilon) x_tilde, with one epsilon from U[0, 1] for each sample
+
+    Source: WGAN-GP, Gulrajani et al. 2017, "Improved training of Wasserstein GANs", eq. 3 and
+    algorithm 1, lines 4 to 7. real, fake: (N, ...) of one shape. rng: the stream that draws the
+    epsilons. one_sided: punish only slopes above the target (section 4, "Two-sided penalty").
+    target: the slope, which the paper has at 1.
 
     Raises:
-        ValueError: the shapes differ, or the critic mixes the samples of a batch (batch norm):
-            then its gradient at one sample depends on the others, and the penalty has no meaning.
+        TypeError: real or fake is not a tensor of floats, rng is not a stream, or the critic
+            cannot be called or returns no tensor.
+        ValueError: the shapes differ; the critic mixes the samples of a batch (batch norm), so that
+            its gradient at one sample depends on the others; or its output does not depend on the
+            images.
     """
     _check("gradient_penalty", critic, real=real, fake=fake)
     _check_stream("gradient_penalty", rng)
     if real.shape != fake.shape:
         raise ValueError(f"gradient_penalty: real has shape {real.shape} and fake {fake.shape}")
-    epsilon = Tensor(rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype,
-                                 xp=backend_of(real.data)))
-    x_hat = fake.detach() + epsilon * (real.detach() - fake.detach())
-    excess = _norms(critic, x_hat) - target
-    return mean(square(relu(excess) if one_sided else excess))
+
+    x = real.detach()
+    x_tilde = fake.detach()
+    one_a_sample = (len(x),) + (1,) * (x.ndim - 1)                # (N, 1, ..., 1)
+    epsilon = Tensor(rng.uniform(one_a_sample, dtype=x.dtype, xp=backend_of(x.data)))
+    x_hat = x_tilde + epsilon * (x - x_tilde)                     # (N, ...)
+
+    excess = _norms(critic, x_hat) - target                       # (N,)
+    if one_sided:
+        excess = relu(excess)
+    return mean(square(excess))
 
 
 def dragan(critic: Critic, real: Tensor, rng: Stream, std: float = 0.5, target: float = 1.0
            ) -> Tensor:
-    """mean (||grad of D at x + delta||_2 - k)^2, delta ~ N(0, std^2), without its weight lambda.
+    """mean (||grad D(x + delta)|| - k)^2 with delta from N(0, std^2), one number a pixel.
 
     Source: DRAGAN, Kodali et al. 2017, "On convergence and stability of GANs", section 2.5: slopes
-    are held near k (`target`) around real samples only. The paper leaves std, the square root of
-    its c, to be tuned to the data's range. real: (N, ...).
+    are held near k around real samples only. real: (N, ...). rng: the stream that draws delta. std:
+    above 0, the square root of the paper's c, which it leaves to be tuned to the range of the data.
+    target: the paper's k.
 
     Raises:
-        ValueError: the critic mixes the samples of a batch, or std is not above 0.
+        TypeError: real is not a tensor of floats, rng is not a stream, or the critic cannot be
+            called or returns no tensor.
+        ValueError: std is not above 0, the critic mixes the samples of a batch, or its output does
+            not depend on the images.
     """
     _check("dragan", critic, real=real)
     _check_stream("dragan", rng)
     if not (errors.is_number(std) and std > 0):
         raise ValueError(f"dragan: std must be above 0, got {errors.shown(std)}")
+
     delta = Tensor(rng.normal(real.shape, 0.0, std, dtype=real.dtype, xp=backend_of(real.data)))
-    return mean(square(_norms(critic, real.detach() + delta) - target))
+    around = real.detach() + delta                                # (N, ...)
+    excess = _norms(critic, around) - target                      # (N,)
+    return mean(square(excess))
 
 
 def r1(critic: Critic, real: Tensor) -> Tensor:
-    """mean ||grad of D at real samples||^2 / 2, without its weight gamma.
+    """mean ||grad D(x)||^2 / 2 at real images.
 
     Source: Mescheder et al. 2018, "Which training methods for GANs do actually converge?", eq. 9.
+    real: (N, ...).
+
+    Raises:
+        TypeError: real is not a tensor of floats, or the critic cannot be called or returns no
+            tensor.
+        ValueError: the critic mixes the samples of a batch, or its output does not depend on the
+            images.
     """
     _check("r1", critic, real=real)
     return _squared_slopes(critic, real)
 
 
 def r2(critic: Critic, fake: Tensor) -> Tensor:
-    """mean ||grad of D at generated samples||^2 / 2, without its weight gamma (eq. 10)."""
+    """mean ||grad D(x)||^2 / 2 at generated images.
+
+    Source: Mescheder et al. 2018, eq. 10. fake: (N, ...).
+
+    Raises:
+        TypeError: fake is not a tensor of floats, or the critic cannot be called or returns no
+            tensor.
+        ValueError: the critic mixes the samples of a batch, or its output does not depend on the
+            images.
+    """
     _check("r2", critic, fake=fake)
     return _squared_slopes(critic, fake)
 
 
-def _squared_slopes(critic: Critic, x: Tensor) -> Tensor:
-    """Half the mean of the squared length of that gradient."""
-    return mean(sum(square(_slopes(critic, x)), axis=tuple(range(1, x.ndim)))) / 2
-
+# ---------------------------------------------------------------- the critic's own gradient
 
 def _slopes(critic: Critic, x: Tensor) -> Tensor:
-    """The critic's gradient with respect to each sample of x, recorded: (N, ...)."""
+    """The critic's gradient at each image of x, recorded: (N, ...)."""
     at = x.as_leaf()
-    judged = critic(at)
-    if not isinstance(judged, Tensor):
-        raise TypeError(f"critic: it must return a tensor, got {errors.shown(judged)}")
+    scores = critic(at)
+    if not isinstance(scores, Tensor):
+        raise TypeError(f"critic: it must return a tensor, got {errors.shown(scores)}")
     try:
-        return grad(sum(judged), at, create_graph=True)
+        return grad(sum(scores), at, create_graph=True)
     except errors.UnreachedError as error:
         raise ValueError("critic: what it returns does not depend on the images, so it has no "
                          "gradient there (no_grad? detach?)") from error
 
 
 def _norms(critic: Critic, x: Tensor) -> Tensor:
-    """The length of that gradient at each sample: (N,)."""
-    return norm(_slopes(critic, x), axis=tuple(range(1, x.ndim)))
+    """The length of that gradient at each image: (N,)."""
+    return norm(_slopes(critic, x), axis=_all_but_first(x))
 
+
+def _squared_slopes(critic: Critic, x: Tensor) -> Tensor:
+    """Half the mean of its squared length: a scalar."""
+    squares = square(_slopes(critic, x))                          # (N, ...)
+    return mean(sum(squares, axis=_all_but_first(x))) / 2
+
+
+def _all_but_first(x: Tensor) -> tuple[int, ...]:
+    return tuple(range(1, x.ndim))
+
+
+# ---------------------------------------------------------------- bad input
 
 def _check_stream(penalty: str, rng: Any) -> None:
     if not isinstance(rng, Stream):
@@ -114,10 +165,11 @@ def _check(penalty: str, critic: Any, **images: Tensor) -> None:
     if not callable(critic):
         raise TypeError(f"{penalty}: critic must be a network or a function, got "
                         f"{errors.shown(critic)}")
-    parts = critic.named_modules() if hasattr(critic, "named_modules") else ()
-    for name, part in parts:
-        if part.mixes_batch:
+    if not hasattr(critic, "named_modules"):
+        return
+    for name, module in critic.named_modules():
+        if module.mixes_batch:
             raise ValueError(
-                f"critic: its part {name}, {type(part).__name__}, mixes the samples of a batch; a "
-                f"gradient penalty needs the gradient at each sample alone; use layer norm or no "
+                f"critic: its part {name}, {type(module).__name__}, mixes the samples of a batch; "
+                f"a gradient penalty needs the gradient at each sample alone; use layer norm or no "
                 f"normalisation in the critic")
