@@ -29,12 +29,13 @@ import dataclasses
 import math
 
 from minigan import losses
-from minigan.engine import Tensor, grad, negative, no_grad
+from minigan.engine import Tensor, grad, no_grad
 from minigan.models.model import Model, Panel
 from minigan.models.settings import setting
 from minigan.models.sizes import Shape, halved, halving
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LayerNorm, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
+from minigan.ops import negative
 from minigan.optim import EMA, Adam
 from minigan.penalties import gradient_penalty
 

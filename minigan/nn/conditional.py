@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from minigan.backend import backend_of
-from minigan.engine import Tensor, broadcast_to, getitem, reshape, sum
+from minigan.engine import Tensor
 from minigan.nn import init
 from minigan.nn.layers import Dense, Embedding
 from minigan.nn.module import Module, Sequential
-from minigan.ops import concatenate
+from minigan.ops import broadcast_to, concatenate, getitem, reshape, sum
 from minigan.ops.shape import check_ids
 from minigan.streams import Stream
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from minigan import errors
-from minigan.engine import Tensor, matmul, reshape
+from minigan.engine import Tensor
 from minigan.geometry import check_padding, pair
 from minigan.nn import init
 from minigan.nn.module import Module, Parameter
 from minigan.ops import (affine, bias_leaky_relu, conv2d, conv_transpose2d, embedding, leaky_relu,
-                         max)
+                         matmul, max, reshape)
 from minigan.streams import Stream, stream
 
 

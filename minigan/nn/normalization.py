@@ -6,10 +6,11 @@ import math
 
 from minigan import errors
 from minigan.backend import default
-from minigan.engine import Axis, Tensor, no_grad, reshape
+from minigan.engine import Tensor, no_grad
 from minigan.nn.module import Module, Parameter
-from minigan.ops import instance_norm, layer_norm, moments, normalize
+from minigan.ops import instance_norm, layer_norm, moments, normalize, reshape
 from minigan.ops.normalization import standardize
+from minigan.ops.reductions import Axis
 
 
 class _Norm(Module):

@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from minigan import errors
-from minigan.engine import Tensor, reshape
+from minigan.engine import Tensor
 from minigan.geometry import pair
 from minigan.nn.module import Module
-from minigan.ops import avg_pool2d, dropout, leaky_relu, relu, sigmoid, tanh, upsample_nearest
+from minigan.ops import (avg_pool2d, dropout, leaky_relu, relu, reshape, sigmoid, tanh,
+                         upsample_nearest)
 from minigan.ops.elementwise import check_slope
 from minigan.streams import Stream, stream
 

@@ -1,17 +1,17 @@
 """All differentiable functions, by NumPy's name where NumPy has one."""
 
-from minigan.engine import (add, broadcast_to, divide, getitem, log, matmul, multiply, negative,
-                            power, reshape, scatter_add, subtract, sum, transpose)
+from minigan.ops.arithmetic import (abs, add, divide, exp, log, log1p, multiply, negative, power,
+                                    sqrt, square, subtract)
 from minigan.ops.conv import avg_pool2d, conv2d, conv2d_weight, conv_transpose2d, max_pool2d
 from minigan.ops.criteria import (binary_cross_entropy_with_logits, mean_squared_error,
                                   softmax_cross_entropy)
-from minigan.ops.elementwise import (abs, clip, dropout, exp, leaky_relu, log1p, log_sigmoid,
-                                     maximum, minimum, relu, sigmoid, softplus, sqrt, square, tanh,
-                                     where)
-from minigan.ops.linear import affine, bias_leaky_relu
+from minigan.ops.elementwise import (clip, dropout, leaky_relu, log_sigmoid, maximum, minimum, relu,
+                                     sigmoid, softplus, tanh, where)
+from minigan.ops.linear import affine, bias_leaky_relu, matmul
 from minigan.ops.normalization import batch_norm, instance_norm, layer_norm, moments, normalize
-from minigan.ops.reductions import (log_softmax, logsumexp, max, mean, min, norm, softmax, var)
-from minigan.ops.shape import (concatenate, embedding, expand_dims, pack, pad, squeeze, stack,
+from minigan.ops.reductions import log_softmax, logsumexp, max, mean, min, norm, softmax, sum, var
+from minigan.ops.shape import (broadcast_to, concatenate, embedding, expand_dims, getitem, pack,
+                               pad, reshape, scatter_add, squeeze, stack, transpose,
                                upsample_nearest)
 
 __all__ = [

@@ -17,9 +17,11 @@ from typing import Any
 
 from minigan import errors
 from minigan.backend import backend_of
-from minigan.engine import Tensor, getitem, op, reshape, widened
+from minigan.engine import Tensor, op
 from minigan.geometry import Geometry, conv_geometry, pair, transpose_geometry
+from minigan.ops.arithmetic import widened
 from minigan.ops.reductions import mean
+from minigan.ops.shape import getitem, reshape
 
 
 @op(lambda gy, y, x, w, g: _conv_transpose2d(gy, w, g=g),

@@ -6,10 +6,11 @@ from typing import Any
 
 from minigan import errors
 from minigan.backend import backend_of
-from minigan.engine import Tensor, getitem, negative
-from minigan.ops.elementwise import softplus, square
+from minigan.engine import Tensor
+from minigan.ops.arithmetic import negative, square
+from minigan.ops.elementwise import softplus
 from minigan.ops.reductions import log_softmax, mean
-from minigan.ops.shape import check_ids
+from minigan.ops.shape import check_ids, getitem
 
 
 def _same_shape(name: str, prediction: Tensor, target: Tensor, called: str = "prediction") -> None:

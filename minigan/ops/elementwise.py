@@ -9,38 +9,10 @@ from __future__ import annotations
 
 from minigan import errors
 from minigan.backend import backend_of
-from minigan.engine import Tensor, keep, negative, op
+from minigan.engine import Tensor, op
+from minigan.ops.arithmetic import negative, square
+from minigan.ops.masks import gate, keep, weigh
 from minigan.streams import Stream
-
-
-@op(lambda gy, y, x: gy * y)
-def exp(xp, x):
-    """e to the power of x."""
-    return xp.exp(x)
-
-
-@op(lambda gy, y, x: gy / (x + 1))
-def log1p(xp, x):
-    """log(1 + x), exact for small x."""
-    return xp.log1p(x)
-
-
-@op(lambda gy, y, x: gy / (y * 2))
-def sqrt(xp, x):
-    """Square root; its derivative at 0 is infinite, see `norm` for a safe form."""
-    return xp.sqrt(x)
-
-
-@op(lambda gy, y, x: gy * x * 2)
-def square(xp, x):
-    """x times x."""
-    return xp.multiply(x, x)
-
-
-@op(lambda gy, y, x: weigh(gy, _sign(x)))
-def abs(xp, x):
-    """Absolute value; derivative 0 at 0."""
-    return xp.abs(x)
 
 
 @op(lambda gy, y, x: gy * (1 - square(y)))
@@ -89,18 +61,6 @@ def _leaky_relu(xp, x, slope, **out):
     return xp.leaky_relu(x, slope, **out)
 
 
-@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None, out=(0,))
-def gate(xp, gy, x, slope, **out):
-    """gy where x > 0, else slope * gy: linear in gy, flat in x."""
-    return xp.gate(gy, x, slope, **out)
-
-
-@op(lambda gg, g, gy, share: weigh(gg, share), None)
-def weigh(xp, gy, share):
-    """gy * share, and 0 where share is 0, whatever gy is: linear in gy, flat in share."""
-    return xp.multiply(xp.keep(gy, share), share)
-
-
 @op(lambda gy, y, x, low, high: keep(gy, _inside(x, low=low, high=high)))
 def _clip(xp, x, low, high):
     return xp.clip(x, low, high)
@@ -138,11 +98,6 @@ def _where(xp, condition, a, b):
 def where(condition: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
     """a where condition holds (a boolean tensor), else b, broadcast."""
     return _where(condition, a, b)
-
-
-@op(None)
-def _sign(xp, x):
-    return xp.sign(x)
 
 
 @op(None)

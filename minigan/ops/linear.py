@@ -3,8 +3,60 @@
 from __future__ import annotations
 
 from minigan import errors
-from minigan.engine import Tensor, matmul, op, sum, widened
-from minigan.ops.elementwise import check_slope, gate
+from minigan.backend import Array, Backend
+from minigan.engine import Tensor, core, op
+from minigan.ops.arithmetic import widened
+from minigan.ops.elementwise import check_slope
+from minigan.ops.masks import gate
+from minigan.ops.reductions import sum
+from minigan.ops.shape import reshape
+
+# ---------------------------------------------------------------- matrix products
+
+# Transposes are flags: ta says that a is given as (K, M) and not (M, K), tb that b is (N, K).
+
+
+def _matmul_a_rule(gy: Tensor, y: Tensor, a: Tensor, b: Tensor, ta: bool, tb: bool) -> Tensor:
+    """gy b^T, or b gy^T where a is given transposed."""
+    if ta:
+        return _matmul(b, gy, ta=tb, tb=True)
+    return _matmul(gy, b, ta=False, tb=not tb)
+
+
+def _matmul_b_rule(gy: Tensor, y: Tensor, a: Tensor, b: Tensor, ta: bool, tb: bool) -> Tensor:
+    """a^T gy, or gy^T a where b is given transposed."""
+    if tb:
+        return _matmul(gy, a, ta=True, tb=ta)
+    return _matmul(a, gy, ta=not ta, tb=False)
+
+
+@op(_matmul_a_rule, _matmul_b_rule, broadcasts=True, out=())
+def _matmul(xp: Backend, a: Array, b: Array, ta: bool, tb: bool, **out: Array) -> Array:
+    if ta:
+        a = a.swapaxes(-1, -2)
+    if tb:
+        b = b.swapaxes(-1, -2)
+    return xp.product(a, b, **out)
+
+
+@core
+def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+    """Matrix product (..., M, K) @ (..., K, N) -> (..., M, N); vectors as NumPy treats them.
+
+    transpose_a, transpose_b: take the last two axes of a, of b, in the other order. Of integers the
+    product is int64.
+    """
+    errors.check_matmul(a, b, transpose_a, transpose_b)
+    if a.data.dtype.kind != "f":
+        a, b = widened(a), widened(b)
+    if b.ndim == 1:
+        return matmul(a, reshape(b, (-1, 1)), transpose_a)[..., 0]
+    if a.ndim == 1:
+        return matmul(reshape(a, (1, -1)), b, False, transpose_b)[..., 0, :]
+    return _matmul(a, b, ta=transpose_a, tb=transpose_b)
+
+
+# ---------------------------------------------------------------- with a bias
 
 
 @op(lambda gy, y, x, w, b: matmul(gy, w, transpose_b=True),

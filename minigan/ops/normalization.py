@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 
 from minigan import errors
-from minigan.engine import Axis, Tensor, axes_of, multiply, op, power, sum
-from minigan.ops.elementwise import sqrt
-from minigan.ops.reductions import mean
+from minigan.engine import Tensor, op
+from minigan.ops.arithmetic import multiply, power, sqrt
+from minigan.ops.reductions import Axis, axes_of, mean, sum
 
 
 def _check(op: str, x: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> None:

@@ -4,9 +4,57 @@ from __future__ import annotations
 
 import math
 
+from numpy.lib.array_utils import normalize_axis_tuple
+
 from minigan import errors
-from minigan.engine import Axis, Op, Tensor, axes_of, keep, log, op, reshape, spread, sum
-from minigan.ops.elementwise import exp, sqrt, square, weigh
+from minigan.backend import Array, Backend
+from minigan.engine import Op, Tensor, core, op
+from minigan.ops.arithmetic import exp, log, sqrt, square, widened
+from minigan.ops.masks import keep, weigh
+from minigan.ops.shape import broadcast_to, reshape
+
+Axis = int | tuple[int, ...] | None
+
+
+def axes_of(x: Tensor, axis: Axis, function: str, name: str = "axis") -> tuple[int, ...]:
+    """`axis` (int, tuple or None for all) as a sorted tuple of non-negative axes of x.
+
+    Raises:
+        ValueError: x has no such axis, or it is named twice; names the function and the argument.
+    """
+    if not isinstance(x, Tensor):
+        raise errors.OperandError(function, x)
+    ndim = x.data.ndim
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        return tuple(sorted(normalize_axis_tuple(axis, ndim)))
+    except (TypeError, ValueError):
+        raise errors.bad_axis(function, name, axis, x) from None
+
+
+# ---------------------------------------------------------------- sums and means
+
+def spread(gy: Tensor, x: Tensor, axis: tuple[int, ...]) -> Tensor:
+    """The adjoint of a sum over `axis`: gy repeated along those axes of x."""
+    if axis != tuple(range(len(axis))):  # leading axes broadcast with no place kept for them
+        gy = reshape(gy, _kept(x, axis))
+    return broadcast_to(gy, x.shape)
+
+
+@op(lambda gy, y, x, axis, keepdims: spread(gy, x, axis))
+def _sum(xp: Backend, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    return xp.total(x, axis, keepdims)
+
+
+@core
+def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Sum over `axis` (int, tuple or None for all axes).
+
+    Of booleans and integers it is int64, as in NumPy and PyTorch: `sum(hits)` counts.
+    """
+    axes = axes_of(x, axis, "sum")
+    return _sum(widened(x), axis=axes, keepdims=keepdims)
 
 
 def _kept(x: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:

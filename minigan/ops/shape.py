@@ -5,9 +5,118 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from minigan import errors
-from minigan.backend import backend_of
-from minigan.engine import Tensor, broadcast_to, getitem, op, reshape, scatter_add, transpose
+from minigan.backend import Array, Backend, backend_of
+from minigan.engine import Tensor, core, op
+from minigan.ops.arithmetic import widened
 from minigan.ops.elementwise import where
+
+# ---------------------------------------------------------------- other shapes
+
+
+@op(lambda gy, y, x, shape: gy, broadcasts=True, view=True)
+def _broadcast_to(xp: Backend, x: Array, shape: tuple[int, ...]) -> Array:
+    return xp.broadcast_to(x, shape)
+
+
+def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """x repeated, without copying, to `shape`."""
+    if not isinstance(shape, tuple):
+        errors.check_sizes("broadcast_to: shape", shape)
+    return x if x.data.shape == shape else _broadcast_to(x, shape=tuple(shape))
+
+
+@op(lambda gy, y, x, shape: reshape(gy, x.shape), view=True)
+def _reshape(xp: Backend, x: Array, shape: int | tuple[int, ...]) -> Array:
+    return x.reshape(shape)
+
+
+@core
+def reshape(x: Tensor, shape: int | tuple[int, ...]) -> Tensor:
+    """The same elements, in C order, in another shape; one size may be -1."""
+    if isinstance(x, Tensor) and x.data.shape == shape:
+        return x
+    y = _reshape(x, shape=shape)
+    if y.data.shape != shape:  # a size was left to NumPy, which takes any negative number for that
+        errors.check_sizes("reshape: shape", (shape,) if errors.is_whole(shape) else shape, -1)
+    return y
+
+
+def _transpose_rule(gy: Tensor, y: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Every axis back to where it was."""
+    back = tuple([axes.index(i) for i in range(len(axes))])
+    return _transpose(gy, axes=back)
+
+
+@op(_transpose_rule, view=True)
+def _transpose(xp: Backend, x: Array, axes: tuple[int, ...]) -> Array:
+    return x.transpose(axes)
+
+
+@core
+def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
+    """Axes in another order; reversed if `axes` is left out."""
+    errors.check_tensors("transpose", x=x)
+    if axes is None:
+        return _transpose(x, axes=tuple(range(x.ndim))[::-1])
+    if not isinstance(axes, (tuple, list)) or not all(map(errors.is_whole, axes)):
+        raise TypeError(f"transpose: axes must be a tuple of {x.ndim} ints, got "
+                        f"{errors.shown(axes)}")
+    return _transpose(x, axes=tuple(a + x.ndim if a < 0 else a for a in axes))
+
+
+# ---------------------------------------------------------------- picking, and putting back
+
+# Two ops, one for indices made of slices, one for arrays, as the second may pick an element twice.
+
+def _slice_rule(gy: Tensor, y: Tensor, x: Tensor, index: Any) -> Tensor:
+    return _scatter_add(gy, index=index, shape=x.shape, repeats=False)
+
+
+@op(_slice_rule, view=True, public="getitem")
+def _slice(xp: Backend, x: Array, index: Any) -> Array:
+    return x[index]
+
+
+def _gather_rule(gy: Tensor, y: Tensor, x: Tensor, index: Any) -> Tensor:
+    return _scatter_add(gy, index=index, shape=x.shape, repeats=True)
+
+
+@op(_gather_rule, public="getitem")
+def _gather(xp: Backend, x: Array, index: Any) -> Array:
+    return x[index]
+
+
+def _scatter_add_rule(gy: Tensor, y: Tensor, values: Tensor, index: Any, shape: tuple[int, ...],
+                      repeats: bool) -> Tensor:
+    return _gather(gy, index=index) if repeats else _slice(gy, index=index)
+
+
+@op(_scatter_add_rule)
+def _scatter_add(xp: Backend, values: Array, index: Any, shape: tuple[int, ...], repeats: bool
+                 ) -> Array:
+    return xp.put_add(shape, index, values, repeats)
+
+
+@core
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """x[index] as in NumPy: ints, slices, None, Ellipsis, integer or boolean arrays."""
+    index, arrays = backend_of(x.data).constant_index(index)
+    return _gather(x, index=index) if arrays else _slice(x, index=index)
+
+
+def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
+    """Zeros of `shape` with values added at index, repeats summed: the adjoint of getitem.
+
+    Of booleans and integers the result is int64, as that of `sum`.
+    """
+    errors.check_tensors("scatter_add", values=values)
+    values = widened(values)
+    index, arrays = backend_of(values.data).constant_index(index)
+    errors.check_places(index, shape, values, backend_of(values.data).zeros)
+    return _scatter_add(values, index=index, shape=tuple(shape), repeats=arrays)
+
+
+# ---------------------------------------------------------------- made of those
 
 
 def _one_axis(function: str, axis: Any, ndim: int, x: Tensor) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import engine, nn, plot
+from minigan import blocks, nn, plot
 from minigan.backend import get_backend
 from minigan.bench import (cells, floor, operations, ours, pairs, quiet, rows, sides, steady, suite,
                            worker, workloads)
@@ -675,7 +675,7 @@ def test_profile_prints_a_table_and_draws(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "wgan-gp seed, 4 images of 28x28x1" in said and "affine" in said and "Adam.step" in said
     assert (tmp_path / "runs" / "profile-wgan-gp-seed.png").exists()
-    assert engine._state.get().hooks == ()
+    assert blocks.current.get().hooks == ()
     assert main(["profile", "nothing"]) == 2
     assert "model 'nothing' is unknown" in capsys.readouterr().err
 

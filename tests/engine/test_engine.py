@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import weakref
 from collections import Counter
 
@@ -986,3 +988,25 @@ def test_equal_dtypes_need_not_be_the_same_object():
     y = x + mg.Tensor(np.ones(3, np.float32))
     assert y.dtype == np.float32
     np.testing.assert_array_equal(mg.grad(ops.sum(y * y), x).numpy(), [4, 4, 4])
+
+
+def test_your_own_op_may_have_any_name_and_changes_no_operator(private_ops):
+    def wrong(xp, a, b):
+        return xp.zeros_like(a)
+
+    for name in ("add", "multiply", "sum", "reshape"):
+        wrong.__name__ = name
+        mg.op(None, None)(wrong)
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    y = x + 1
+    assert y.numpy().tolist() == [2, 3]
+    assert mg.grad(ops.sum(y * y), x).numpy().tolist() == [4, 6]
+    scale = mg.tensor(2.0, requires_grad=True)
+    assert mg.grad(ops.sum(x * scale), scale).item() == 3.0  # broadcasting is undone by a sum
+
+
+@pytest.mark.parametrize("module", ["minigan.engine", "minigan.blocks", "minigan.ops.masks"])
+def test_operators_work_whichever_module_is_imported_first(module):
+    code = (f"import {module}; from minigan.engine import tensor as t; x = t([[1.0, 2.0]]); "
+            f"x + x, x - x, x * x, x / x, x ** 2, -x, x @ x.T, x[0], x.astype(float)")
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import engine, ops, plot
+from minigan import blocks, ops, plot
 from minigan.commands.profile import timed_optimizers
 from minigan.profiler import OUTSIDE, Row, folded, profile
 
@@ -98,11 +98,11 @@ def test_the_hook_leaves_after_an_exception_and_the_time_is_there():
     with pytest.raises(ZeroDivisionError), profile() as found:
         ops.exp(mg.tensor([1.0]))
         1 / 0
-    assert engine._state.get().hooks == ()
+    assert blocks.current.get().hooks == ()
     assert found.seconds > 0 and rows_of(found)["exp"].calls == [1, 0]
     with pytest.raises(ValueError), profile() as found:
         mg.tensor(np.ones(2)) + mg.tensor(np.ones(3))
-    assert engine._state.get().hooks == () and rows_of(found)["add"].calls == [1, 0]
+    assert blocks.current.get().hooks == () and rows_of(found)["add"].calls == [1, 0]
 
 
 def test_optimizers_are_timed_only_inside():

@@ -105,7 +105,7 @@ def test_a_sum_over_a_repeated_axis_that_is_left_out(monkeypatch):
     def first_only(op, g, shape):
         lead = g.ndim - len(shape)
         place = (0,) * lead + tuple(slice(0, n) for n in shape)
-        return engine.getitem(g, place)
+        return ops.getitem(g, place)
 
     monkeypatch.setattr(engine, "_sum_to", first_only)
     assert found(numbers_of("add", "multiply", "network")[:SEEN_WITHIN])

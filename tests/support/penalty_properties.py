@@ -12,10 +12,11 @@ from typing import Any, Callable, Mapping
 import numpy as np
 
 from minigan import losses, op_hook
-from minigan.engine import Tensor, grad, reshape, tensor
+from minigan.engine import Tensor, grad, tensor
 from minigan.models import cgan
 from minigan.models.wgan_gp import WGANGP
 from minigan.nn import Conv2d, Dense, Flatten, LayerNorm, LeakyReLU, Module, Sequential, Tanh
+from minigan.ops import reshape
 from minigan.penalties import gradient_penalty
 from minigan.streams import Stream, Streams
 

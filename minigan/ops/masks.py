@@ -1,0 +1,30 @@
+"""Masks, and products with them: how a gradient is stopped, halved or let through.
+
+A mask is an op whose rules are None: it is a constant for the gradient, and no path leads through
+it. Where a mask is 0 the gradient is 0 whatever arrives, infinities and NaN included, as in
+PyTorch. So masks are applied by `keep`, `weigh` and `gate`, never by a product alone, which would
+make NaN of 0 times infinity. Each of the three is linear in gy, and so its own derivative.
+"""
+
+from __future__ import annotations
+
+from minigan.backend import Array, Backend
+from minigan.engine import op
+
+
+@op(lambda gg, g, gy, mask: keep(gg, mask), None, broadcasts=True, out=(0,))
+def keep(xp: Backend, gy: Array, mask: Array, **out: Array) -> Array:
+    """gy where mask is not 0, else 0: linear in gy, flat in mask, which broadcasts against gy."""
+    return xp.keep(gy, mask, **out)
+
+
+@op(lambda gg, g, gy, share: weigh(gg, share), None)
+def weigh(xp: Backend, gy: Array, share: Array) -> Array:
+    """gy * share, and 0 where share is 0, whatever gy is: linear in gy, flat in share."""
+    return xp.multiply(xp.keep(gy, share), share)
+
+
+@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None, out=(0,))
+def gate(xp: Backend, gy: Array, x: Array, slope: float, **out: Array) -> Array:
+    """gy where x > 0, else slope * gy: linear in gy, flat in x."""
+    return xp.gate(gy, x, slope, **out)
