@@ -11,6 +11,7 @@ import numpy as np
 from minigan.plot.raster import encoded
 from minigan.plot.settings import drawn
 from minigan.system import files
+from minigan.system.paths import user_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ def save(picture: Figure | np.ndarray, path: str | os.PathLike[str], scale: int 
     Raises:
         ValueError: path does not end in .png, or picture or scale is not as above.
     """
-    path = files.user_path(path)
+    path = user_path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"save: the path must end in .png, got {str(path)!r}")
     content = png(picture, scale)

@@ -1,12 +1,12 @@
 """BLAS, NumPy's library of matrix products, on one thread, since several of ours call it at once.
 
-That is needed for right results, not for speed alone. OpenBLAS with threads of its own, called from
-two threads at the same time, can give wrong products, without an error (NumPy's issues 29391 and
-31618). With one thread it is safe. A limit holds for the process, but anybody can change it, such
-as another library, or the end of a `threadpoolctl` block that had begun before. So it is looked at
-again when a run begins and each time it saves: see `guard`.
+This is needed for right results, not for speed alone. OpenBLAS with threads of its own, called from
+two threads at the same time, can give wrong products without an error (NumPy's issues 29391 and
+31618). On one thread it is safe. A limit holds for the whole process, but anybody can change it:
+another library, or the end of a `threadpoolctl` block that began earlier. So it is checked again
+when a run begins and each time it saves: see `guard`.
 
-A BLAS that was built with OpenMP keeps a limit for each thread; so every thread sets its own.
+A BLAS that was built with OpenMP keeps a limit for each thread, so every thread sets its own.
 """
 
 from __future__ import annotations
@@ -15,40 +15,39 @@ from typing import Any
 
 import numpy as np
 
-NEEDED = "3.5"  # of threadpoolctl, which finds the BLAS inside of NumPy's wheels from then on
+NEEDED = "3.5"  # the first threadpoolctl that finds the BLAS inside NumPy's wheels
 
 
 def libraries() -> list[dict[str, Any]]:
-    """The BLAS libraries that were found and can be limited, as threadpoolctl describes them."""
-    found: list[dict[str, Any]] = _controller().info()
-    return found
+    """The BLAS libraries that are loaded and can be limited, as threadpoolctl describes them."""
+    info: list[dict[str, Any]] = _controller().info()
+    return info
 
 
 def limit() -> list[str]:
-    """Let each BLAS compute on one thread; those that had more, as "openblas on 8 threads"."""
+    """Let each BLAS compute on one thread; returns those that had more: "openblas on 8 threads"."""
     controller = _controller()
-    more = _on_several(controller)
-    if more:
+    several = _on_several(controller)
+    if several:
         controller.limit(limits=1)
-    return more
+    return several
 
 
 def is_per_thread() -> bool:
-    """Whether a limit is each thread's own, as with OpenMP, so that each has to set it."""
-    return any(found.get("threading_layer") == "openmp" for found in libraries())
+    """Whether each thread has a limit of its own, as with OpenMP, and has to set it."""
+    return any(library.get("threading_layer") == "openmp" for library in libraries())
 
 
 def guard() -> str:
-    """Put BLAS back on one thread where it has more, and say so in a sentence, else ""."""
-    more = limit()
-    if not more:
+    """Put a BLAS that has more threads back on one; returns a sentence about it, or ""."""
+    several = limit()
+    if not several:
         return ""
-    still = _on_several(_controller())
-    what = f"something has set BLAS to compute with threads of its own ({', '.join(more)})"
-    why = "with several threads that multiply at once, that can give wrong products"
-    if still:
-        return f"{what}, and it cannot be put back on one; {why}: train with one thread"
-    return f"{what}; it is back on one thread now, as {why}; whatever does this should not"
+    event = f"something has set BLAS to compute with threads of its own ({', '.join(several)})"
+    danger = "with several threads that multiply at once, that can give wrong products"
+    if _on_several(_controller()):
+        return f"{event}, and it cannot be put back on one; {danger}: train with one thread"
+    return f"{event}; it is back on one thread now, as {danger}; whatever does this should not"
 
 
 def is_known() -> bool:
@@ -61,21 +60,22 @@ def trouble() -> str:
     if libraries():
         return ""
     import threadpoolctl
+
     name, version = built_with()
-    found = (f"no BLAS was found that could be limited to one thread; NumPy was built with "
-             f"{name} {version}")
+    situation = (f"no BLAS was found that could be limited to one thread; NumPy was built with "
+                 f"{name} {version}")
     if is_known():
-        return f"{found}, which keeps threads of its own beside minigan's"
-    return (f"{found}, and threadpoolctl is {threadpoolctl.__version__} ({NEEDED} or newer finds "
-            f"more); as several threads that multiply at once could give wrong products, one "
+        return f"{situation}, which keeps threads of its own beside minigan's"
+    return (f"{situation}, and threadpoolctl is {threadpoolctl.__version__} ({NEEDED} or newer "
+            f"finds more); as several threads that multiply at once could give wrong products, one "
             f"thread is the default")
 
 
 def built_with() -> tuple[str, str]:
-    """Name and version of the BLAS that NumPy was built with, "unknown" where it does not say."""
+    """Name and version of the BLAS that NumPy was built with; "unknown" if NumPy does not say."""
     try:
-        found: Any = np.show_config(mode="dicts")
-        blas = found["Build Dependencies"]["blas"]
+        config: Any = np.show_config(mode="dicts")
+        blas = config["Build Dependencies"]["blas"]
         return str(blas["name"]), str(blas["version"])
     except (KeyError, TypeError, AttributeError):
         return "unknown", ""
@@ -87,5 +87,10 @@ def _controller() -> Any:
 
 
 def _on_several(controller: Any) -> list[str]:
-    return [f"{found['internal_api']} on {found['num_threads']} threads"
-            for found in controller.info() if (found.get("num_threads") or 1) > 1]
+    """The libraries that compute on more than one thread."""
+    several = []
+    for library in controller.info():
+        count = library.get("num_threads") or 1
+        if count > 1:
+            several.append(f"{library['internal_api']} on {count} threads")
+    return several

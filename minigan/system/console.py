@@ -1,9 +1,9 @@
 """Words for a person: lines on standard output and standard error that can never end the work.
 
 A program may have no standard streams (pythonw, a service, `2>&-`), a stream that is closed, whose
-reader has gone or whose disk is full, one that cannot print a character, or in its place an object
-that has `write` and nothing else. Whoever trains for hours wants none of these to be an error: what
-cannot be said is left unsaid.
+reader has gone or whose disk is full, one that cannot print a character, or an object in its place
+that has `write` and nothing else. None of these should end a training of hours: what cannot be said
+is left unsaid.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _quiet: ContextVar[bool] = ContextVar("minigan_quiet", default=False)
 
 @contextmanager
 def quiet(wanted: bool = True) -> Iterator[None]:
-    """Meanwhile this thread or task shows no progress and says nothing by the way.
+    """Inside the block this thread or task shows no progress and makes no remarks.
 
-    Errors, warnings and results are shown all the same.
+    wanted: False switches both on again. Errors, warnings and results are always shown.
     """
     before = _quiet.set(wanted)
     try:
@@ -39,7 +39,8 @@ def is_quiet() -> bool:
 
 def plural(number: int, word: str) -> str:
     """A number and what is counted: "1 step", "2,000 steps"."""
-    return f"{number:,} {word}" + ("" if number == 1 else "s")
+    ending = "" if number == 1 else "s"
+    return f"{number:,} {word}{ending}"
 
 
 def reason(error: BaseException) -> str:
@@ -62,30 +63,32 @@ class Forgiving:
         self.encoding = getattr(stream, "encoding", None) or "ascii"
 
     def write(self, text: str) -> int:
-        """Write as much of it as can be written; returns how many characters were given."""
+        """Write as much of a text as can be written; returns how many characters it has."""
         try:
             self.stream.write(text)
         except UnicodeEncodeError:
             self._write_ascii(text)
-        except Exception:  # whatever this object raises: there is no stream, or none any more
+        except Exception:  # there is no stream, or no longer one; or an object that raises anything
             pass
         return len(text)
 
     def _write_ascii(self, text: str) -> None:
+        """Write a text whose other characters are escaped, as \\xe4."""
+        escaped = text.encode("ascii", "backslashreplace")
         try:
-            self.stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+            self.stream.write(escaped.decode("ascii"))
         except Exception:
             pass
 
     def flush(self) -> None:
-        """Send what was written."""
+        """Send what was written to its destination."""
         try:
             self.stream.flush()
         except Exception:
             pass
 
     def isatty(self) -> bool:
-        """Whether it is a terminal; an object that cannot tell is none."""
+        """Whether it is a terminal; False for an object that cannot tell."""
         try:
             return bool(self.stream.isatty())
         except Exception:
@@ -95,7 +98,7 @@ class Forgiving:
         """The file's descriptor.
 
         Raises:
-            OSError: it has none.
+            OSError: the stream has none.
         """
         try:
             return int(self.stream.fileno())
@@ -104,21 +107,21 @@ class Forgiving:
 
 
 def standard_error() -> Forgiving:
-    """Standard error as it is now, for who draws on it."""
+    """Standard error as it is now, for drawing a progress bar on it."""
     return Forgiving(sys.stderr)
 
 
 def tell(text: str) -> None:
-    """A line on standard error, if that can be."""
+    """Write a line to standard error, if possible."""
     stream = standard_error()
     stream.write(text + "\n")
     stream.flush()
 
 
 def say(text: str) -> None:
-    """A line on standard output, at once, if that can be: for words beside a result in files.
+    """Write a line to standard output at once, if possible: for words that go with files.
 
-    A program that prints its result uses `print`, whose failure is one.
+    A program whose result is what it prints uses `print`: if that fails, the program has failed.
     """
     stream = Forgiving(sys.stdout)
     stream.write(text + "\n")
@@ -127,13 +130,13 @@ def say(text: str) -> None:
 
 
 def remark(text: str) -> None:
-    """What `say` says, unless it is to be quiet: what is being done, and where it can be seen."""
+    """`say`, unless inside `quiet`: what is being done, and where it can be seen."""
     if not is_quiet():
         say(text)
 
 
 def warn(text: str, stacklevel: int = 2) -> None:
-    """A UserWarning, also where no stream can show it. stacklevel: as of `warnings.warn`.
+    """Give a UserWarning, also where no stream can show it. stacklevel: as in `warnings.warn`.
 
     Raises:
         UserWarning: where the warnings filter turns warnings into errors.
@@ -147,7 +150,7 @@ def warn(text: str, stacklevel: int = 2) -> None:
 
 
 def can_flush(stream: Any) -> bool:
-    """Send what a stream still holds; whether that worked. None has nothing to send."""
+    """Send what a stream still holds; returns whether that worked. None has nothing to send."""
     try:
         flush = getattr(stream, "flush", None)
         if flush is not None:
@@ -159,7 +162,7 @@ def can_flush(stream: Any) -> bool:
 
 @contextmanager
 def printable(stream: Any) -> Iterator[None]:
-    """Meanwhile a stream shows a character that its encoding lacks as \\xe4, not as an error."""
+    """Inside the block a stream writes a character that its encoding lacks as \\xe4; no error."""
     strict = isinstance(stream, TextIOWrapper) and stream.errors == "strict"
     if strict:
         stream.reconfigure(errors="backslashreplace")
@@ -171,12 +174,12 @@ def printable(stream: Any) -> Iterator[None]:
 
 
 def give_up(stream: Any) -> None:
-    """Let a broken stream lead nowhere, so that what it still holds is no error at exit."""
+    """Let a broken stream lead nowhere, so that what it still holds causes no error at exit."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nowhere, stream.fileno())
         finally:
             os.close(nowhere)
-    except Exception:  # it is no file
+    except Exception:  # it is not a file
         pass

@@ -1,4 +1,10 @@
-"""One trainer a run folder: a lock that the system gives back, also when a process is killed."""
+"""One trainer for each run folder: a lock that the system releases even when a process is killed.
+
+It is ours and not the `filelock` package's, for it locks the run's own config.json, so that no
+other file has to lie in the folder, to be copied or moved with it: on Windows filelock locks a
+file's first byte, which nobody can read then, and its releases for Python 3.10 empty the file.
+It also refuses to train on a file system that has no locks.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +24,15 @@ FAR = 1 << 30  # Windows locks bytes, and nobody can read what is locked: lock o
 
 @contextmanager
 def locked(path: Path, owner: str) -> Iterator[IO[bytes]]:
-    """Hold an existing file's lock; the open file.
+    """Hold the lock of an existing file; yields the open file.
 
-    A process that is forked inside of the block does not hold the lock, and its file is closed.
+    owner: whose lock it is, for the error, such as the run folder. A process that is forked inside
+    the block does not hold the lock, and its file is closed. On a file system without locks the
+    block runs all the same.
 
     Raises:
-        RuntimeError: another process holds it; says that `owner` is being trained.
+        FileNotFoundError: there is no such file.
+        RuntimeError: another process holds the lock; says that `owner` is being trained.
     """
     with open(path, "r+b") as file:
         try:
@@ -40,17 +49,13 @@ def locked(path: Path, owner: str) -> Iterator[IO[bytes]]:
             _held.discard(file)
 
 
-def _let_go() -> None:
-    """In a forked process: a lock goes back when all who have inherited its file have closed it."""
-    while _held:
-        _held.pop().close()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(after_in_child=_let_go)
-
-
 def _lock(file: IO[Any]) -> None:
+    """Lock an open file.
+
+    Raises:
+        BlockingIOError: somebody else holds its lock.
+        OSError: it cannot be locked.
+    """
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
@@ -60,3 +65,13 @@ def _lock(file: IO[Any]) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     except OSError as error:
         raise BlockingIOError from error
+
+
+def _close_inherited() -> None:
+    """In a forked process: a lock is released when every process that has the file closed it."""
+    while _held:
+        _held.pop().close()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(after_in_child=_close_inherited)

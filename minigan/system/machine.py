@@ -14,36 +14,49 @@ from minigan.system.blas import built_with, libraries
 
 
 def blas() -> list[dict[str, Any]]:
-    """The BLAS libraries that are loaded: name, version, kernels and number of threads of each.
+    """The BLAS libraries that are loaded: "name", "version", "kernels" and "threads" of each.
 
     Where none is found, the one that NumPy says it was built with; its threads are None then.
     """
-    found = libraries()
-    if not found:
+    loaded = libraries()
+    if not loaded:
         name, version = built_with()
         return [{"name": name, "version": version, "kernels": "unknown", "threads": None}]
-    return [{"name": lib.get("internal_api"), "version": lib.get("version"),
-             "kernels": lib.get("architecture"), "threads": lib.get("num_threads")}
-            for lib in found]
+    return [_described(library) for library in loaded]
+
+
+def _described(library: dict[str, Any]) -> dict[str, Any]:
+    """What `blas` says of a library that threadpoolctl has found."""
+    return {
+        "name": library.get("internal_api"),
+        "version": library.get("version"),
+        "kernels": library.get("architecture"),
+        "threads": library.get("num_threads"),
+    }
 
 
 def environment() -> dict[str, Any]:
     """What decides whether a rerun gives the same bits: versions, BLAS, processor."""
-    return {"python": platform.python_version(), "numpy": np.__version__,
-            "blas": ", ".join(f"{lib['name']} {lib['version']}" for lib in blas()),
-            "blas_kernels": ", ".join(str(lib["kernels"]) for lib in blas()),
-            "numpy_loops": numpy_loops(),
-            "processor": processor(), "system": platform.system()}
+    loaded = blas()
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": ", ".join(f"{library['name']} {library['version']}" for library in loaded),
+        "blas_kernels": ", ".join(str(library["kernels"]) for library in loaded),
+        "numpy_loops": numpy_loops(),
+        "processor": processor(),
+        "system": platform.system(),
+    }
 
 
 def numpy_loops() -> str:
-    """The processor's extensions that NumPy's loops use here, "unknown" if it does not tell.
+    """The processor's extensions that NumPy's loops use here; "unknown" if NumPy does not say.
 
     NPY_DISABLE_CPU_FEATURES turns some off; sums and functions then give other bits.
     """
     try:
-        found: Any = np.show_config(mode="dicts")
-        extensions = found["SIMD Extensions"]
+        config: Any = np.show_config(mode="dicts")
+        extensions = config["SIMD Extensions"]
     except (KeyError, TypeError, AttributeError):
         return "unknown"
     return " ".join([*extensions.get("baseline", ()), *extensions.get("found", ())])
@@ -69,14 +82,16 @@ def memory() -> int | None:
 
 
 def busy_cores(seconds: float = 0.3) -> float | None:
-    """How many cores other processes use now, over a short watch; None where that is unknown."""
+    """How many cores other processes use, measured for some seconds; None where that is unknown."""
     try:
-        before, own = all_busy_seconds(), time.process_time()
+        all_before = all_busy_seconds()
+        own_before = time.process_time()
         time.sleep(seconds)
-        others = all_busy_seconds() - before - (time.process_time() - own)
+        everybody = all_busy_seconds() - all_before
     except OSError:
         return None
-    return max(0.0, others / seconds)
+    own = time.process_time() - own_before
+    return max(0.0, (everybody - own) / seconds)
 
 
 def all_busy_seconds() -> float:
@@ -85,6 +100,8 @@ def all_busy_seconds() -> float:
     Raises:
         OSError: the system does not tell (it is not Linux).
     """
-    fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
-    user, nice, system, _, _, irq, softirq = map(int, fields[:7])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    first_line = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0]
+    _, *fields = first_line.split()  # "cpu", then times in ticks
+    user, nice, system, _idle, _waiting, irq, softirq = map(int, fields[:7])
+    busy = user + nice + system + irq + softirq
+    return busy / os.sysconf("SC_CLK_TCK")

@@ -1,6 +1,6 @@
 """Progress: a bar on a terminal or in a notebook, elsewhere a plain line now and then.
 
-It is decoration: whatever standard error is or is not, nothing here ends a training.
+It is decoration: nothing here ends a training, whatever state standard error is in.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ QUIET_SECONDS = 30  # between two plain lines
 
 
 class Progress:
-    """Shows the step, steps a second, the losses and the time left, on standard error.
+    """Shows the step, steps per second, the losses and the time left, on standard error.
 
     step, steps: where training stands and where it will end. title: a word before the bar.
     quiet: show nothing but warnings, as inside `minigan.system.console.quiet`.
@@ -23,10 +23,13 @@ class Progress:
 
     def __init__(self, step: int, steps: int, title: str = "", quiet: bool = False) -> None:
         from tqdm import tqdm
-        self.first = self.step = step
+
+        self.first = step
+        self.step = step
         self.steps = steps
         self.quiet = quiet or is_quiet()
-        self.began = self.said = time.monotonic()
+        self.began = time.monotonic()
+        self.said = self.began  # when the last plain line was written
         self.stream = standard_error()
         # Not tqdm.auto, which wants widgets in a notebook: there the plain bar works too.
         notebook = type(sys.stderr).__module__.startswith("ipykernel")
@@ -42,13 +45,15 @@ class Progress:
         self.bar.close()
 
     def advance(self) -> None:
-        """One step is done."""
+        """Count one step."""
         self.step += 1
         self.bar.update()
 
     def show(self, metrics: dict[str, float]) -> None:
-        """The losses as they are now."""
-        self.bar.set_postfix({name: f"{v:.3f}" for name, v in metrics.items()}, refresh=False)
+        """Show the losses as they are now."""
+        shown = {name: f"{value:.3f}" for name, value in metrics.items()}
+        self.bar.set_postfix(shown, refresh=False)
+
         now = time.monotonic()
         if self.plain and not self.quiet and now - self.said >= QUIET_SECONDS:
             self.said = now
@@ -56,14 +61,19 @@ class Progress:
             self.stream.flush()
 
     def _line(self, metrics: dict[str, float], now: float) -> str:
+        """A plain line: "step 200 of 1,000, 3.1 steps/s, d_loss 0.500, 4:18 left"."""
         rate = (self.step - self.first) / (now - self.began)
         left = (self.steps - self.step) / rate if rate else 0
         losses = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-        return (f"step {self.step:,} of {self.steps:,}, {rate:.1f} steps/s, {losses}, "
-                f"{left // 60:.0f}:{left % 60:02.0f} left")
+        clock = f"{left // 60:.0f}:{left % 60:02.0f}"
+        return f"step {self.step:,} of {self.steps:,}, {rate:.1f} steps/s, {losses}, {clock} left"
 
     def warn(self, advice: str | None) -> None:
-        """A warning, above the bar, if there is something to say."""
+        """Give a warning above the bar, if there is one.
+
+        Raises:
+            UserWarning: where the warnings filter turns warnings into errors.
+        """
         if advice:
             with self.bar.external_write_mode(self.stream):
                 warn(f"step {self.step:,}: {advice}", stacklevel=4)

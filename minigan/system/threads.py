@@ -1,13 +1,13 @@
 """One pool of threads for the whole process.
 
-While minigan trains, BLAS computes on one thread and this pool splits large products, convolutions
+While minigan trains, BLAS computes on one thread, and this pool splits large products, convolutions
 and element passes into blocks, or makes several calls of a recorded step at once. The blocks of a
 sum never depend on the number of threads, so neither do results. A BLAS with threads of its own,
-called from several of ours, could give wrong products (`blas` has the reason), and be slow: two
-pools would fight.
+called from several of ours, could give wrong products (see `blas`), and would be slow: two pools
+would fight over the cores.
 
-Any thread may compute: the pool is for all, and who asks for help gets what is free. A forked
-process, in which the pool's threads do not exist, starts new ones when it needs them.
+All threads of a program share the pool, and each caller gets the helpers that are free. A forked
+process, which has no threads of the pool, starts new ones when it needs them.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ LARGE_PRODUCT = 20_000_000  # multiplications, about 0.3 ms, from which a produc
 
 _threads = 1
 _missing = 0  # helpers that a forked process has yet to start
-_tasks: SimpleQueue[Task | None] = SimpleQueue()  # of the helpers; None ends one of them
+_tasks: SimpleQueue[Task | None] = SimpleQueue()  # for the helpers; None ends one of them
 _changing = Turn()
 
 
 class Task:
-    """A job for whoever has time first: a helper, or in the end nobody.
+    """A job that runs once: in the first helper that has time, or not at all if none has.
 
-    Thirty lines instead of `concurrent.futures`, whose conditions take about 50 us more for each,
-    as long as a small product: here one lock is all that two threads meet at.
+    These thirty lines are ours and not `concurrent.futures`, whose conditions take about 50 us more
+    for each job, as long as a small product; here two threads meet at a single lock.
     """
 
     def __init__(self, job: Callable[[], Any]) -> None:
-        here = copy_context()  # `np.errstate`, for one, holds for the job as for who asks for it
-        # Emptied by who runs it: its arrays are not held by a queue.
-        self._job: list[Callable[[], Any]] = [lambda: here.run(job)]
+        context = copy_context()  # the job sees the caller's `np.errstate`, for one
+        # Emptied by the thread that runs it, so that no queue holds on to its arrays.
+        self._job: list[Callable[[], Any]] = [lambda: context.run(job)]
         self._done = threading.Lock()
         self._done.acquire()
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Run the job, unless somebody has begun it or it was taken back."""
+        """Run the job, unless another thread has started it or the caller has taken it back."""
         try:
             job = self._job.pop()
         except IndexError:
@@ -59,7 +59,11 @@ class Task:
         self._done.release()
 
     def finish(self) -> None:
-        """Take the job back, or wait for its end where it has begun; its error comes out here."""
+        """Take the job back, or wait for its end if it has started.
+
+        Raises:
+            BaseException: whatever the job raised.
+        """
         try:
             self._job.pop()
         except IndexError:
@@ -69,7 +73,7 @@ class Task:
 
 
 def _help(tasks: SimpleQueue[Task | None], limits_blas: bool) -> None:
-    """A helper's life."""
+    """Run tasks from the queue until None arrives."""
     if limits_blas:
         blas.limit()
     while (task := tasks.get()) is not None:
@@ -78,54 +82,66 @@ def _help(tasks: SimpleQueue[Task | None], limits_blas: bool) -> None:
 
 
 def default_threads() -> int:
-    """All cores that this process may use, but 4 at most: more slow small products down.
+    """The number of cores that this process may use, 4 at most: more slow small products down.
 
-    One where BLAS could give wrong products on several: see `blas`.
+    One where BLAS could give wrong products on several threads: see `blas`.
     """
     if not blas.is_known():
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):
+        cores: int | None = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count()
     return min(cores or 1, 4)
 
 
 def use_threads(n: int | None = None) -> int:
-    """From now on compute with n threads (None: `default_threads`); returns n.
+    """Compute with n threads from now on; returns n.
 
-    That is for the whole process: all of its threads share the n. BLAS is limited to one thread,
-    as `blas` explains: OpenBLAS, MKL and BLIS are; where no way is known (Accelerate), it keeps
-    its own choice.
+    n: an int of 1 or more; None means `default_threads()`. This is a setting of the whole process:
+    all of its threads share the n. BLAS is limited to one thread, as `blas` explains, if it is
+    OpenBLAS, MKL or BLIS; Accelerate cannot be limited and keeps its own choice.
+
+    Raises:
+        ValueError: n is not a whole number of 1 or more.
 
     Warns:
         UserWarning: n is more than one, and BLAS could give wrong products then.
     """
     global _threads, _tasks, _missing
-    n = default_threads() if n is None else n
+    if n is None:
+        n = default_threads()
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"threads must be a whole number of 1 or more, got {n!r}")
+
     blas.limit()
     if n > 1 and not blas.is_known():
         warnings.warn(blas.trouble(), stacklevel=2)
     with _changing:
         for _ in range(_threads - 1):
-            _tasks.put(None)  # each helper ends after what was asked for before
-        _threads, _tasks, _missing = n, SimpleQueue(), n - 1
+            _tasks.put(None)  # each helper ends after the tasks that were queued before
+        _threads = n
+        _tasks = SimpleQueue()
+        _missing = n - 1
         _start_helpers()
     return n
 
 
 def _start_helpers() -> None:
+    """Start the helpers that are missing."""
     global _missing
     with _changing:
-        todo = _tasks, blas.is_per_thread()
+        arguments = (_tasks, blas.is_per_thread())
         while _missing:
             _missing -= 1
-            threading.Thread(target=_help, args=todo, name="minigan", daemon=True).start()
+            threading.Thread(target=_help, args=arguments, name="minigan", daemon=True).start()
 
 
 def _begin_as_a_fork() -> None:
-    """In a forked process: the helpers, and what they were asked for, stayed with the parent."""
+    """In a forked process: the helpers and their tasks stayed with the parent."""
     global _tasks, _missing
-    _tasks, _missing = SimpleQueue(), _threads - 1
+    _tasks = SimpleQueue()
+    _missing = _threads - 1
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
@@ -133,7 +149,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
 
 
 def guard_blas() -> None:
-    """Look whether BLAS is still on one thread, and put it back.
+    """Check that BLAS is still on one thread, and put it back if it is not.
 
     Warns:
         UserWarning: it was not.
@@ -149,7 +165,7 @@ def threads() -> int:
 
 
 def assist(job: Callable[[], Any]) -> Task:
-    """Let another thread run job() as soon as one has time; who asks for it has to `finish` it."""
+    """Queue job() for the next free thread; the caller must call `finish` on the result."""
     task = Task(job)
     if _missing:
         _start_helpers()
@@ -158,13 +174,17 @@ def assist(job: Callable[[], Any]) -> Task:
 
 
 def in_turn(job: Callable[[int], Any], n: int) -> None:
-    """Run job(0) to job(n - 1) on the caller's thread."""
+    """Run job(0) to job(n - 1) in the calling thread."""
     for i in range(n):
         job(i)
 
 
 def added_up(parts: dict[int, Any]) -> Any:
-    """The sum of what jobs made, in the order of their numbers: the bits depend on no thread."""
+    """The sum of the results of jobs, in the order of their numbers.
+
+    parts: job's number -> its result. The first is added to in place. The bits do not depend on
+    which thread was done first.
+    """
     first, *others = sorted(parts)
     total = parts[first]
     for i in others:
@@ -173,20 +193,24 @@ def added_up(parts: dict[int, Any]) -> Any:
 
 
 def parallel(job: Callable[[int], Any], n: int) -> None:
-    """Run job(0) to job(n - 1), in any order, on all threads; the caller's is one of them."""
+    """Run job(0) to job(n - 1), in any order, on all threads, the caller's being one of them.
+
+    Raises:
+        BaseException: the first of the jobs' errors, after all threads have stopped.
+    """
     if _threads < 2 or n < 2:
         return in_turn(job, n)
-    turn = count()  # next() is atomic
+    numbers = count()  # next() is atomic
 
     def work() -> None:
-        while (i := next(turn)) < n:
+        while (i := next(numbers)) < n:
             job(i)
 
     helpers = [assist(work) for _ in range(min(_threads, n) - 1)]
     errors = []
-    for part in (work, *[helper.finish for helper in helpers]):
+    for share in (work, *[helper.finish for helper in helpers]):
         try:
-            part()
+            share()
         except BaseException as error:  # all threads have to stop first
             errors.append(error)
     if errors:

@@ -1,4 +1,4 @@
-"""Locks that survive a fork, and what needs them."""
+"""Locks that survive a fork, and a block without warnings, which needs one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from typing import Any, Iterator
 class Turn:
     """A lock, `with turn: ...`, that its holder may take again.
 
-    Whose turn it is with a model, say: a training step's, or that of a sample in another thread.
-
-    A process that was forked while another thread had its turn begins with a lock of its own: the
-    thread that would give the old one back does not exist there.
+    It decides whose turn it is with a model, say: a training step's, or a sample's in another
+    thread. A process that was forked while another thread held the lock starts with a new one,
+    since the thread that would release the old one does not exist there.
     """
 
     def __init__(self) -> None:
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._mine = threading.local()  # the locks that this thread holds, the latest last
+        self._mine = threading.local()  # .held: the locks that this thread holds, the latest last
 
     def __enter__(self) -> None:
         if self._process != os.getpid():
@@ -29,12 +28,12 @@ class Turn:
         if not hasattr(self._mine, "held"):
             self._mine.held = []
         lock = self._lock
-        self._mine.held.append(lock)  # first, in case that waiting is interrupted
+        self._mine.held.append(lock)  # before it is held, in case waiting for it is interrupted
         lock.acquire()
 
     def __exit__(self, *error: Any) -> None:
         held = getattr(self._mine, "held", None)
-        if held:  # else this process was forked inside of the block
+        if held:  # empty in a process that was forked inside the block
             held.pop().release()
 
 
@@ -43,10 +42,10 @@ _silent = Turn()
 
 @contextmanager
 def no_warnings() -> Iterator[None]:
-    """Ignore warnings inside.
+    """Ignore warnings inside the block.
 
-    Their filters are the whole process's before Python 3.14, and each block puts back what it
-    found. So two threads take turns: otherwise warnings could stay ignored for good.
+    Before Python 3.14 the whole process has one list of warning filters, and each block restores
+    the list that it found. So threads take turns: otherwise warnings could stay ignored for good.
     """
     with _silent, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -898,7 +898,7 @@ def test_json_of_deep_nesting_is_no_json():
         Path("deep", name).write_bytes(b"[" * 200_000)
     with pytest.raises(FileNotFoundError, match="deep is not a run folder of minigan"):
         open_run("deep")
-    with pytest.raises(ValueError, match="deep.toy.json is no JSON .*nested too deeply"):
+    with pytest.raises(ValueError, match="deep.toy.json is not JSON .*nested too deeply"):
         files.read_json(Path("deep/toy.json"))
     with pytest.raises(ValueError, match="is larger than 1,000 bytes"):
         files.read_json(Path("deep/toy.json"), 1000)
