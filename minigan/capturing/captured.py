@@ -5,8 +5,8 @@
     losses = fast()                       # the same step as `step()`, to the bit
 
 What is captured is what is asked of the device, not the Python code: that ran when it was recorded.
-So a number that changes from step to step has to come from the backend (see `backend/counting.py`
-for a GPU, `backend/cpu_tape.py` for NumPy), a choice that the code makes is made for good, and one
+So a number that changes from step to step has to come from the backend (see `backend/gpu/recording`
+for a GPU, `backend/cpu/capture` for NumPy), a choice that the code makes is made for good, and one
 capture serves one kind of step. What the code read to make its choices is noted down, see `Noted`,
 and a replay that would make another choice than the code does now is refused.
 """
@@ -53,10 +53,22 @@ class Captured:
     def __init__(self, xp: Backend, recording: Recording, results: Any, left: list[Left],
                  written: list[Memory], noted: Noted, step: Callable[[], Any]) -> None:
         self.results = results  # as the step returns them
-        self._xp, self._recording, self._noted = xp, recording, noted
+        self._xp, self.recording, self._noted = xp, recording, noted
         self._left, self._written = left, written
         self._step = step       # and with it, whatever arrays the graph reads
         self._busy = Lock()
+
+    @property
+    def program(self) -> Any:
+        """What a replay does, call by call; None on a GPU, where only the driver knows it.
+
+        On NumPy it is a `Program`, which prints itself. `recording.traced` is the same before any
+        pass; minigan.backend.cpu.capture.optimize.stages(it) gives the program after each pass.
+        """
+        return self.recording.program
+
+    def __str__(self) -> str:
+        return str(self.recording)
 
     def __call__(self) -> Any:
         if not self._busy.acquire(blocking=False):
@@ -75,7 +87,7 @@ class Captured:
                 self._run_eagerly()
             else:
                 try:
-                    self._recording.replay()
+                    self.recording.replay()
                 finally:  # a half of a step writes, too
                     mark_written(self._written)
         finally:

@@ -689,14 +689,14 @@ def test_a_recorded_step_is_replayed_by_one_thread_at_a_time():
         return x * 2
 
     fast = mg.capture(lambda: waits(x))
-    replay = fast._recording.replay
+    replay = fast.recording.replay
 
     def slowly():
         inside.set()
         assert go.wait(60)
         replay()
 
-    fast._recording.replay = slowly
+    fast.recording.replay = slowly
     other = Thread(target=fast)
     other.start()
     assert inside.wait(60)

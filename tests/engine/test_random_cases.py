@@ -167,7 +167,7 @@ def test_an_index_that_is_frozen_in_a_recorded_step(monkeypatch):
 def frozen(self, array):
     """A copy that every replay shares."""
     copy = array.copy()
-    return copy if self._tape is None else self._tape.constant(copy)
+    return copy if self.tracer is None else self.tracer.constant(copy)
 
 
 # That a number says it all.

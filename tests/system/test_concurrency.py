@@ -273,11 +273,11 @@ def test_a_tape_records_its_own_thread_only():
     thread.start()
     try:
         assert go.wait(PATIENCE)
-        sources = [capturing.capture(step)._recording.source() for _ in range(10)]
+        sources = [capturing.capture(step).recording.source() for _ in range(10)]
     finally:
         stop.set()
         thread.join(PATIENCE)
-    alone = capturing.capture(step)._recording.source()
+    alone = capturing.capture(step).recording.source()
     assert [source.count("\n") for source in sources] == [alone.count("\n")] * 10
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigan.backend.base import Array
 from minigan.backend.cpu import winograd
-from minigan.backend.cpu.capture.tracer import Taping
+from minigan.backend.cpu.capture.tracing import Tracing
 from minigan.geometry import Geometry
 from minigan.system import blas
 from minigan.system.threads import LARGE_PRODUCT, added_up, in_turn, parallel
@@ -19,7 +19,7 @@ FEW_CHANNELS = 2  # of grey images; with three both forms take the same time
 FEWER = 4         # so many times fewer channels are far fewer
 
 
-class NumpyBackend(Taping):
+class NumpyBackend(Tracing):
     """NumPy arrays, computed by the processor."""
 
     def __init__(self) -> None:

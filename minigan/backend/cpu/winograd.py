@@ -284,7 +284,7 @@ def _even(n: int, parts: int) -> list[slice]:
     return [slice(n * i // parts, n * (i + 1) // parts) for i in range(parts)]
 
 
-# The convolution family. part(run, *arrays) is run(*arrays), as `Taping.part`.
+# The convolution family. part(run, *arrays) is run(*arrays), as `Tracing.part`.
 
 Part = Callable[..., Array]
 

@@ -1,154 +1,286 @@
-"""The calls of a recorded step: none made twice, and their results in memory that is in use.
+"""Passes over a program: each takes one and returns another that does the same with less.
 
-The gradients of a convolution transform what its forward pass has transformed already: a step makes
-such a part once (`Call.once`).
+    traced -> fold_constants -> remove_dead_calls -> share_common_parts
+           -> forward_stores -> free_after_last_use -> reuse_buffers
 
-New memory has to be fetched before it is written, and what is computed in one place and copied to
-another passes through the processor twice. A call whose op can do so (`Op.out`) writes straight to
-where its result would be copied, as gradients are to their optimizer, or over an input that nobody
-reads any more. That changes no bit.
+No pass changes a bit of the results: which calls are made changes, and where a result is kept, but
+never how it is computed. The examples below are tests. They start from
+
+    >>> import numpy as np
+    >>> from minigan.backend.cpu.capture.program import Call, Effects, Layout, Output, Program
+    >>> x, y = np.ones((2, 2)), np.zeros((2, 2))
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections import Counter
-from typing import Any, Callable, Iterable, NamedTuple, Sequence
+from typing import Any, Callable, Iterator
 
 import numpy as np
 
-from minigan.backend.base import Array
 from minigan.backend.cpu.blocks import BLOCK
+from minigan.backend.cpu.capture.program import Call, Program, Slot
+
+LARGE = BLOCK  # numbers in a result; a smaller one stays in the cache anyway
 
 
-class Call(NamedTuple):
-    """One call of a tape: run(*values at the places `inputs`), whose result goes to a place.
+def optimize(program: Program) -> Program:
+    """The program after all passes."""
+    for step in PASSES:
+        program = step(program)
+    return program
 
-    reads, writes: memory that was there before and is not among the inputs, by id.
+
+def stages(program: Program) -> Iterator[tuple[str, Program]]:
+    """The name of each pass and the program after it, to see what each does.
+
+        for name, program in stages(captured.recording.traced):
+            print(name, program.summary())
     """
-
-    run: Callable[..., Any]
-    inputs: Sequence[int]
-    result: int | None = None
-    last: Sequence[int] = ()    # places that no later call reads
-    reads: Sequence[int] = ()
-    writes: Sequence[int] = ()
-    kind: Any = None            # shape, dtype of the result, and whether it is contiguous
-    shares: int | None = None   # the place of which the result is a view, if it is one
-    target: Array | None = None  # where the call only copies its input to, or writes its result
-    out: tuple[int, ...] | None = None  # if `run` takes `out`: the inputs, by position, it may be
-    reused: int | None = None   # the place over whose array the result is written
-    once: bool = False          # whether an equal call of equal inputs may take its result
+    yield "traced", program
+    for step in PASSES:
+        program = step(program)
+        yield step.__name__, program
 
 
-NOTHING = Call(lambda: None, ())
-LARGE = BLOCK  # numbers in a result; less stays in the cache anyway
+def fold_constants(program: Program) -> Program:
+    """Compute now what is the same in every replay: calls of constants alone, without effects.
 
-
-def memory_of(thing: Any) -> int:
-    """What tells memory apart: views share their base's."""
-    base = getattr(thing, "base", None)
-    return id(thing if base is None else base)
-
-
-def memories(calls: Iterable[Call], values: Sequence[Any]) -> dict[int, int]:
-    """The memory at each place: by id, or below 0 where a call makes it."""
-    memory = {place: memory_of(value) for place, value in enumerate(values) if value is not None}
-    for call in calls:
-        if call.result is not None:
-            memory[call.result] = (-1 - call.result if call.shares is None else
-                                   memory[call.shares])
-    return memory
-
-
-def placed(calls: list[Call], values: Sequence[Any], wanted: set[int]) -> list[Call]:
-    """The same calls with their results where they are best.
-
-    values: those that are there before, by place. wanted: places that are read in the end.
+        >>> program = Program([Call("add", np.add, (1, 2), output=3),
+        ...                    Call("multiply", np.multiply, (0, 3), output=4)],
+        ...                   inputs={0: x}, constants={1: 2.0, 2: 3.0}, outputs=[Output(4, y)])
+        >>> print(program)
+        v0 = input                                   # float64 (2, 2)
+        v3 = add(2.0, 3.0)
+        v4 = multiply(v0, v3)
+        return v4
+        >>> print(fold_constants(program))
+        v0 = input                                   # float64 (2, 2)
+        v4 = multiply(v0, 5.0)
+        return v4
     """
-    memory = memories(calls, values)
-    calls = _made_once(calls, memory, wanted)
-    calls = _written_at_once(calls, memory, wanted)
-    _find_last(calls, values, wanted)
-    _write_over(calls, memory, wanted)
-    return calls
+    constants = dict(program.constants)
+    calls = []
+    for call in program.calls:
+        output = call.output
+        if output is None or any(call.effects) or not constants.keys() >= set(call.inputs):
+            calls.append(call)
+        else:
+            constants[output] = call.run(*[constants[slot] for slot in call.inputs])
+    return _with(program, calls, constants)
 
 
-def _made_once(calls: list[Call], memory: dict[int, int], wanted: set[int]) -> list[Call]:
-    """Leave out what has been made before, as long as what it was made of stays as it was."""
-    made: dict[Any, Any] = {}     # places, by function and inputs
-    instead: dict[Any, Any] = {}  # places, by the place whose call is left out
-    kept = []
-    for call in calls:
-        call = call._replace(inputs=[instead.get(place, place) for place in call.inputs],
-                             shares=instead.get(call.shares, call.shares))
-        key = call.run, *call.inputs
-        if call.once and key in made and call.result not in wanted:
-            instead[call.result] = made[key]
+def remove_dead_calls(program: Program) -> Program:
+    """Leave out calls whose results nobody reads and that write nothing.
+
+        >>> program = Program([Call("exp", np.exp, (0,), output=1),
+        ...                    Call("sin", np.sin, (0,), output=2)],
+        ...                   inputs={0: x}, outputs=[Output(2, y)])
+        >>> print(program)
+        v0 = input                                   # float64 (2, 2)
+        v1 = exp(v0)
+        v2 = sin(v0)
+        return v2
+        >>> print(remove_dead_calls(program))
+        v0 = input                                   # float64 (2, 2)
+        v2 = sin(v0)
+        return v2
+    """
+    read = program.returned()
+    calls = []
+    for call in reversed(program.calls):
+        if call.effects.writes or call.output in read:
+            read.update(call.inputs)
+            calls.append(call)
+    calls.reverse()
+    return _with(program, calls, program.constants, read)
+
+
+def share_common_parts(program: Program) -> Program:
+    """Leave out what an equal call has made, as long as what it was made of stays as it was.
+
+    The gradients of a convolution transform what its forward pass has transformed already. Only
+    calls that say `shareable` are looked at: parts of ops, which are pure and always the same
+    function where they do the same.
+
+        >>> program = Program([Call("of_w", np.sin, (0,), output=1, shareable=True),
+        ...                    Call("of_w", np.sin, (0,), output=2, shareable=True),
+        ...                    Call("multiply", np.multiply, (1, 2), output=3)],
+        ...                   inputs={0: x}, outputs=[Output(3, y)])
+        >>> print(program)
+        v0 = input                                   # float64 (2, 2)
+        v1 = of_w(v0)
+        v2 = of_w(v0)
+        v3 = multiply(v1, v2)
+        return v3
+        >>> print(share_common_parts(program))
+        v0 = input                                   # float64 (2, 2)
+        v1 = of_w(v0)
+        v3 = multiply(v1, v1)
+        return v3
+    """
+    memory = program.memory()
+    returned = program.returned()
+    made: dict[tuple[Any, ...], Slot] = {}  # by function and inputs
+    instead: dict[Slot, Slot] = {}          # for a slot whose call is left out
+    calls = []
+    for call in program.calls:
+        inputs = tuple(instead.get(slot, slot) for slot in call.inputs)
+        view_of = None if call.view_of is None else instead.get(call.view_of, call.view_of)
+        call = call._replace(inputs=inputs, view_of=view_of)
+
+        key = (call.run, *inputs)
+        output = call.output if call.shareable else None
+        if output is not None and key in made and output not in returned:
+            instead[output] = made[key]
             continue
-        if call.writes:
-            made = {key: place for key, place in made.items()
-                    if not {*call.writes} & {memory.get(read) for read in key[1:]}}
-        if call.once:
-            made[key] = call.result
-        kept.append(call)
-    return kept
+        for written in call.effects.writes:
+            made = {key: slot for key, slot in made.items()
+                    if written not in [memory[read] for read in key[1:]]}
+        if output is not None:
+            made[key] = output
+        calls.append(call)
+    return _with(program, calls)
 
 
-def _written_at_once(calls: list[Call], memory: dict[int, int], wanted: set[int]) -> list[Call]:
-    """Let what would only be copied be computed where it is copied to."""
-    readers = Counter(place for call in calls for place in call.inputs)
-    readers.update(wanted)
-    makers = {call.result: i for i, call in enumerate(calls) if call.out is not None}
+def forward_stores(program: Program) -> Program:
+    """Compute a result where it would be copied to, such as a gradient in its optimizer's buffer.
+
+    What is computed in one place and copied to another passes through the processor twice. The call
+    that makes it must take `out`, nobody else may read it, and no call on the way may touch the
+    memory that is now written earlier.
+
+        >>> copy = Call("assign", functools.partial(np.copyto, x), (2,), target=x,
+        ...             effects=Effects(writes=(id(x),)))
+        >>> program = Program([Call("matmul", np.matmul, (1, 1), output=2, out=()), copy],
+        ...                   inputs={1: y}, names={id(x): "x"})
+        >>> print(program)
+        v1 = input                                   # float64 (2, 2)
+        v2 = matmul(v1, v1)
+        assign(v2)                                   # float64 (2, 2), writes x
+        >>> print(forward_stores(program))
+        v1 = input                                   # float64 (2, 2)
+        matmul(v1, v1)                               # float64 (2, 2), writes x
+    """
+    memory = program.memory()
+    readers = Counter(slot for call in program.calls for slot in call.inputs)
+    readers.update(program.returned())
+    makers = {call.output: i for i, call in enumerate(program.calls) if call.out is not None}
 
     def touches(call: Call, copy: Call) -> bool:
         """Whether a call reads or writes what the copy will overwrite."""
-        (whole,) = copy.writes
-        if whole in (*call.reads, *map(memory.get, call.inputs)):
+        (whole,) = copy.effects.writes
+        if whole in call.effects.reads or whole in [memory[slot] for slot in call.inputs]:
             return True
-        return whole in call.writes and (
-            call.target is None or np.may_share_memory(call.target, copy.target))
+        if whole not in call.effects.writes:
+            return False
+        return call.target is None or np.may_share_memory(call.target, copy.target)
 
-    for i, copy in enumerate(calls):
-        if copy.target is None or copy.inputs[0] not in makers or readers[copy.inputs[0]] > 1:
+    calls: list[Call | None] = list(program.calls)
+    for i, copy in enumerate(program.calls):
+        if copy.target is None or not copy.target.flags.c_contiguous:
             continue
-        maker = makers[copy.inputs[0]]
-        if copy.target.flags.c_contiguous and not any(
-                touches(call, copy) for call in calls[maker:i]):
-            run = functools.partial(calls[maker].run, out=copy.target)
-            calls[maker] = copy._replace(run=run, inputs=calls[maker].inputs)
-            calls[i] = NOTHING
-    return [call for call in calls if call is not NOTHING]
-
-
-def _find_last(calls: list[Call], values: Sequence[Any], wanted: set[int]) -> None:
-    """Note which call is the last to read a place, so that its array can be freed."""
-    read = {*wanted}
-    for i in reversed(range(len(calls))):
-        inputs = {*calls[i].inputs}
-        calls[i] = calls[i]._replace(last=tuple(p for p in inputs - read if values[p] is None))
-        read |= inputs
-
-
-def _write_over(calls: list[Call], memory: dict[int, int], wanted: set[int]) -> None:
-    """Let a result take the place of an input, where nobody else will read that memory."""
-    kinds = {place: call.kind for call in calls
-             if (place := call.result) is not None and memory[place] < 0}
-    last = {memory[place]: i for i, call in enumerate(calls) for place in call.inputs}
-    last.update((memory[place], len(calls)) for place in wanted)
-    for i, call in enumerate(calls):
-        if call.kind is None or not call.kind[2] or math.prod(call.kind[0]) <= LARGE:
+        (source,) = copy.inputs
+        if source not in makers or readers[source] > 1:
             continue
-        here = [memory[place] for place in call.inputs]
-        for position in call.out or ():
-            place = call.inputs[position]
-            if kinds.get(place) == call.kind and last[memory[place]] == i and (
-                    here.count(memory[place]) == 1):
-                calls[i] = call._replace(run=functools.partial(_over, call.run, position),
-                                         reused=place)
-                break
+        maker = makers[source]
+        between = [call for call in calls[maker:i] if call is not None]
+        if any(touches(call, copy) for call in between):
+            continue
+        made = between[0]
+        calls[maker] = copy._replace(op=made.op, inputs=made.inputs,
+                                     run=functools.partial(made.run, out=copy.target))
+        calls[i] = None
+    return _with(program, [call for call in calls if call is not None])
+
+
+def free_after_last_use(program: Program) -> Program:
+    """Say after which call a slot is read no more, so that its array can be freed.
+
+        >>> program = Program([Call("exp", np.exp, (0,), output=1),
+        ...                    Call("sin", np.sin, (1,), output=2)],
+        ...                   inputs={0: x}, outputs=[Output(2, y)])
+        >>> print(free_after_last_use(program))
+        v0 = input                                   # float64 (2, 2)
+        v1 = exp(v0)
+        v2 = sin(v1)                                 # free v1
+        return v2
+    """
+    kept = {*program.inputs, *program.constants}
+    read = program.returned()
+    calls = []
+    for call in reversed(program.calls):
+        last = set(call.inputs) - read
+        calls.append(call._replace(frees=tuple(sorted(last - kept))))
+        read |= last
+    calls.reverse()
+    return _with(program, calls)
+
+
+def reuse_buffers(program: Program) -> Program:
+    """Write a large result over an input of the same layout, where nobody reads that memory later.
+
+    New memory has to be fetched before it is written; that of an input is in the cache.
+
+        >>> large = Layout((300, 300), np.dtype("float32"), True)
+        >>> program = Program([Call("exp", np.exp, (0,), 1, large),
+        ...                    Call("sin", np.sin, (1,), 2, large, out=(0,))],
+        ...                   inputs={0: x}, outputs=[Output(2, y)])
+        >>> print(reuse_buffers(program))
+        v0 = input                                   # float64 (2, 2)
+        v1 = exp(v0)                                 # float32 (300, 300)
+        v2 = sin(v1)                                 # float32 (300, 300), over v1
+        return v2
+    """
+    memory = program.memory()
+    layouts = {call.output: call.layout for call in program.calls
+               if call.output is not None and memory[call.output] < 0}
+    last = {memory[slot]: i for i, call in enumerate(program.calls) for slot in call.inputs}
+    for slot in program.returned():
+        last[memory[slot]] = len(program.calls)
+
+    def can_take(call: Call, i: int, position: int) -> bool:
+        """Whether call i, the last to read an input's memory, may write its result there."""
+        slot = call.inputs[position]
+        piece = memory[slot]
+        times = sum(memory[other] == piece for other in call.inputs)
+        return layouts.get(slot) == call.layout and last[piece] == i and times == 1
+
+    calls = []
+    for i, call in enumerate(program.calls):
+        layout = call.layout
+        if layout is not None and layout.contiguous and layout.size > LARGE:
+            for position in call.out or ():
+                if can_take(call, i, position):
+                    run = functools.partial(_over, call.run, position)
+                    call = call._replace(run=run, reused=call.inputs[position])
+                    break
+        calls.append(call)
+    return _with(program, calls)
+
+
+PASSES: tuple[Callable[[Program], Program], ...] = (
+    fold_constants,
+    remove_dead_calls,
+    share_common_parts,
+    forward_stores,
+    free_after_last_use,
+    reuse_buffers,
+)
+
+
+def _with(program: Program, calls: list[Call], constants: Any = None,
+          read: set[Slot] | None = None) -> Program:
+    """The same program with other calls; read: the only given slots that are kept."""
+    inputs = program.inputs
+    constants = program.constants if constants is None else constants
+    if read is not None:
+        inputs = {slot: array for slot, array in inputs.items() if slot in read}
+        constants = {slot: value for slot, value in constants.items() if slot in read}
+    return Program(calls, inputs, constants, program.outputs, program.names)
 
 
 def _over(run: Callable[..., Any], position: int, *values: Any) -> Any:
+    """Call run with one of its inputs as the place of its result."""
     return run(*values, out=values[position])
