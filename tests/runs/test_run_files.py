@@ -915,7 +915,7 @@ def test_a_toy_run_with_a_damaged_seed_and_a_killed_begin():
     run.begin()
     for content in (b"", b"[]", b"{}", b'{"scores": {"modes": 1}}', b"[" * 100_000):
         Path("toy/seed-0.json").write_bytes(content)
-        with pytest.raises(ValueError, match="^toy/seed-0.json is no (JSON|record of a seed)"):
+        with pytest.raises(ValueError, match="^toy/seed-0.json is (no|not) "):
             run.train([0])
         assert Path("toy/seed-0.json").read_bytes() == content
     Path("toy/toy.json").write_text('{"plan": 7}')
