@@ -22,7 +22,7 @@ def softsign_wrong(xp, x):
     return x / (1 + xp.abs(x))
 
 
-# %% Repaired: the rule is written in ops, so it can be differentiated, as often as one likes.
+# %% Repaired: the rule is written in ops, so it can be differentiated, as often as you like.
 @mg.op(lambda gy, y, x: gy / ops.square(1 + ops.abs(x)))
 def softsign(xp, x):
     return x / (1 + xp.abs(x))

@@ -50,7 +50,7 @@ def trilinear(x, w, y):
     return numbers, same
 
 
-# %% How often a transposed convolution of stride 2 writes to each pixel. 5 is no multiple of 2, so
+# %% How often a transposed convolution of stride 2 writes to each pixel. 2 does not divide 5, so
 # neighbours are written 4, 6 or 9 times: the checkerboard that early GANs drew. 4x4 has none.
 def coverage(size):
     ones, kernel = np.ones((1, 7, 7, 1)), np.ones((size, size, 1, 1))

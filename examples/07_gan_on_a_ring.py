@@ -4,7 +4,7 @@ The data are 8 Gaussians (sigma 0.05) on a circle of radius 2, so that everythin
 counted. The same program runs twice. First D learns ten times slower than G: G puts all it has on
 the one place that D believes in, D notices at last, G moves on, and so from place to place. Then
 both learn equally fast: all eight modes are found, though G keeps trembling around them. (At which
-step depends on the machine: rounding decides about the way, and not about where it leads.)
+step depends on the machine: rounding decides the way, not where it leads.)
 """
 import numpy as np
 

@@ -1,9 +1,9 @@
 """11: digits on request: a conditional GAN, and what it learns when D does not see the label.
 
 Conditional GAN (Mirza and Osindero 2014): the game of example 10 in which both networks are also
-told a label y, so that G can be asked for a digit. It is D that makes G listen: only who sees the
-label can say that a well drawn 3 is none of the eights that were asked for. So all runs twice, the
-second time with a D that is told nothing. It takes four minutes.
+told a label y, so that G can be asked for a digit. It is D that makes G listen: only a D that sees
+the label can tell that a well-drawn 3 is not the 8 that was asked for. So everything runs twice,
+the second time with a D that is told nothing. It takes four minutes.
 """
 import numpy as np
 
@@ -64,7 +64,7 @@ def train(seen, steps):
     return average.network
 
 
-# %% Who names the digits: the label of the nearest of the 5,000 real ones, right for 94 in 100.
+# %% Naming the digits: the label of the nearest of the 5,000 real ones, right for 94 in 100.
 def name(pictures):
     real = data.to_model(DIGITS.images).reshape(-1, 784)
     return DIGITS.labels[((real * real).sum(axis=1) - 2 * pictures @ real.T).argmin(axis=1)]

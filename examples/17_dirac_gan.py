@@ -1,4 +1,4 @@
-"""17: the smallest GAN there is, and who converges on it.
+"""17: the smallest GAN there is, and which methods converge on it.
 
 The data are one point, 0. G makes one point, theta. D is a line, D(x) = psi x. Both should end at
 (0, 0): G at the data, D with nothing left to say. Mescheder et al. 2018 ("Which training methods
