@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from minigan.reading import evaluating, noting, reads, settings
 class Parameter(Tensor):
     """A tensor that is trained.
 
-    role: "weight", "bias" or "gain" (the gamma of a normalisation): weight clipping and others
-    treat roles differently. owner: the optimizer that packed it, if any.
+    data: an array of float32 or float64, on any backend. role: "weight", "bias" or "gain" (the
+    gamma of a normalisation); weight clipping, for one, treats them differently. `owner` refers to
+    the optimizer that packed it, if there is one.
     """
 
     def __init__(self, data: Array, role: str = "weight") -> None:
@@ -47,7 +48,7 @@ def evaluation_mode() -> Iterator[None]:
 class Mode:
     """The attribute `Module.training`: a module's own flag, and False inside `evaluation_mode`."""
 
-    def __get__(self, module: Module | None, kind: type) -> bool:
+    def __get__(self, module: Module | None, owner: type) -> bool:
         if module is None:
             return True  # what modules begin with
         return bool(module.__dict__.get("training", True)) and not evaluating.get()
@@ -59,19 +60,44 @@ class Mode:
 class Module:
     """A function with state. Subclasses set attributes in `__init__` and define `forward`.
 
-    A `Parameter` attribute is trained; a plain `Tensor` attribute is a buffer: saved and moved, but
-    not trained; a Module, or a list of Modules, is a part.
+    What an attribute holds decides what it is:
+
+    - a `Parameter` is trained, saved and moved;
+    - a plain `Tensor` is a buffer: saved and moved, but not trained;
+    - a Module, or a list or tuple of them, is a part; its tensors have names such as "part.weight";
+    - anything else is a setting.
+
+    To write a layer of your own:
+
+        class Scale(Module):                        # x: (..., size) -> (..., size)
+            def __init__(self, size):               # super().__init__() is not needed
+                self.scale = Parameter(default().ones(size, "float32"), "gain")
+
+            def forward(self, x):
+                return x * self.scale
+
+    forward: computes with ops (`minigan.ops`) and other modules, so every derivative exists. It
+    takes random numbers from a `Stream` and asks `self.training` for the mode. A recorded step runs
+    no Python when it is replayed. So forward writes to buffers with `Tensor.assign`, under
+    `no_grad`, as `BatchNorm` does, and sets no attributes.
+    mixes_batch: set it to True if a sample's output depends on the other samples of its batch;
+    gradient penalties refuse such a critic.
+    describe: the settings to show in `repr`.
+    then_leaky_relu, leak: only for speed. A layer that can compute leaky_relu(self(x), slope) in
+    one pass defines `then_leaky_relu(x, slope)`; `Sequential` calls it if the next layer's `leak()`
+    returns a slope. A subclass with a `forward` of its own does not inherit either.
     """
 
     training = Mode()
-    mixes_batch = False  # whether a sample's output depends on the other samples of its batch
-    then_leaky_relu: Callable[[Tensor, float], Tensor] | None = None  # both at once, where one can
+    mixes_batch = False
+    then_leaky_relu: Callable[[Tensor, float], Tensor] | None = None
 
     def __init_subclass__(cls) -> None:
-        if "forward" in vars(cls):  # one of its own: what its base says of itself need not hold
-            for name in ("leak", "then_leaky_relu"):
-                if name not in vars(cls):
-                    setattr(cls, name, getattr(Module, name))
+        if "forward" not in vars(cls):
+            return
+        for name in ("leak", "then_leaky_relu"):  # what the base says of its own forward
+            if name not in vars(cls):
+                setattr(cls, name, getattr(Module, name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -82,11 +108,15 @@ class Module:
         settings.count += 1
 
     def leak(self) -> float | None:
-        """The slope below 0 of a (leaky) ReLU, None of everything else."""
+        """The slope below 0 if this is a (leaky) ReLU, else None."""
         return None
 
     def forward(self, *inputs: Any) -> Tensor:
-        """The function itself."""
+        """The function itself.
+
+        Raises:
+            NotImplementedError: the subclass defines no forward.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any) -> Tensor:
@@ -102,27 +132,27 @@ class Module:
             if isinstance(value, Module):
                 yield name, value
             elif isinstance(value, (list, tuple)):
-                for i, part in enumerate(value):
-                    if isinstance(part, Module):
-                        yield f"{name}.{i}", part
+                for i, child in enumerate(value):
+                    if isinstance(child, Module):
+                        yield f"{name}.{i}", child
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all parts, the parts' parts included."""
         yield prefix, self
         for name, child in self.children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from child.named_modules(_joined(prefix, name))
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Parameters and buffers, by name, in the order in which they were made.
 
-        One that several modules share comes once, under its first name: it is one thing to train.
+        One that several modules share comes once, under its first name.
         """
         seen: set[int] = set()
         for prefix, module in self.named_modules():
             for name, value in vars(module).items():
                 if isinstance(value, Tensor) and id(value) not in seen:
                     seen.add(id(value))
-                    yield f"{prefix}.{name}" if prefix else name, value
+                    yield _joined(prefix, name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """What is trained, by name."""
@@ -137,14 +167,14 @@ class Module:
     def name_parameters(self, prefix: str) -> None:
         """Write each parameter's full name into it, for messages and pictures."""
         for name, p in self.named_parameters():
-            p.name = f"{prefix}.{name}" if prefix else name
+            p.name = _joined(prefix, name)
 
     # Modes.
 
     def train(self, mode: bool = True) -> Module:
         """Training mode: batch norm uses its batch's statistics, dropout drops.
 
-        The mode is the network's, for all threads alike; `evaluation_mode` is one's own.
+        The mode is the network's, in all threads; `evaluation_mode` holds in one thread or task.
         """
         for _, module in self.named_modules():
             module.training = mode
@@ -160,18 +190,14 @@ class Module:
         """Copies of all parameters and buffers on the host, by name."""
         return {name: t.numpy().copy() for name, t in self.named_tensors()}
 
-    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Write saved values into all parameters and buffers; all or nothing.
 
         Raises:
             ValueError: entries are missing, unexpected, or of another shape or dtype; names them.
         """
         own = dict(self.named_tensors())
-        problems = [f"{name} is missing" for name in own if name not in state]
-        problems += [f"{name} is unexpected" for name in state if name not in own]
-        problems += [f"{name} is {state[name].dtype} {state[name].shape}, not {t.dtype} {t.shape}"
-                     for name, t in own.items() if name in state
-                     and (state[name].shape, state[name].dtype) != (t.shape, t.dtype)]
+        problems = _differences(own, state)
         if problems:
             raise ValueError(f"load_state_dict: the state does not fit this "
                              f"{type(self).__name__}: {'; '.join(problems)}")
@@ -179,15 +205,31 @@ class Module:
             t.assign(backend_of(t.data).from_host(np.asarray(state[name])))
 
     def to(self, device: str) -> Module:
-        """Move all parameters and buffers to a device, in place; make the optimizer afterwards."""
+        """Move all parameters and buffers to a device, in place; make the optimizer afterwards.
+
+        device: a backend's name, "numpy" or "cupy".
+
+        Raises:
+            BackendError: there is no such backend, or it cannot be used on this machine.
+        """
         target = get_backend(device)
-        return self._rehome(lambda a: target.from_host(np.array(backend_of(a).to_host(a))))
+
+        def move(array: Array) -> Array:
+            return target.from_host(np.array(backend_of(array).to_host(array)))
+
+        return self._rehome(move)
 
     def astype(self, dtype: Any) -> Module:
-        """Convert all parameters and buffers, in place; make the optimizer afterwards."""
+        """Convert all parameters and buffers, in place; make the optimizer afterwards.
+
+        dtype: "float32" or "float64".
+
+        Raises:
+            TypeError: dtype is something else.
+        """
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"astype: a network computes in float32 or float64, got {dtype}")
-        return self._rehome(lambda a: a.astype(dtype))
+        return self._rehome(lambda array: array.astype(dtype))
 
     def _rehome(self, move: Callable[[Array], Array]) -> Module:
         for _, t in self.named_tensors():
@@ -203,15 +245,33 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        rows = [(name, module) for name, module in self.named_modules()
-                if module is self or not list(module.children())]
-        if len(rows) == 1:
-            return f"{type(self).__name__}({self.describe()})"
-        shown = [(f"  {name}: {module!r}", count_parameters(module)) for name, module in rows[1:]]
+        name = type(self).__name__
+        rows = [(path, module) for path, module in self.named_modules()
+                if module is not self and not list(module.children())]
+        if not rows:
+            return f"{name}({self.describe()})"
+        shown = [(f"  {path}: {module!r}", count_parameters(module)) for path, module in rows]
         width = max(len(text) for text, _ in shown)
         lines = [f"{text:<{width}}  {count:>12,}" if count else text for text, count in shown]
         total = f"{count_parameters(self):>{width + 14},} parameters"
-        return "\n".join([f"{type(self).__name__}(", *lines, total, ")"])
+        return "\n".join([f"{name}(", *lines, total, ")"])
+
+
+def _joined(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _differences(own: Mapping[str, Tensor], state: Mapping[str, np.ndarray]) -> list[str]:
+    """In what a saved state does not fit a network's tensors, in words."""
+    found = [f"{name} is missing" for name in own if name not in state]
+    found += [f"{name} is unexpected" for name in state if name not in own]
+    for name, t in own.items():
+        if name not in state:
+            continue
+        given = state[name]
+        if (given.shape, given.dtype) != (t.shape, t.dtype):
+            found.append(f"{name} is {given.dtype} {given.shape}, not {t.dtype} {t.shape}")
+    return found
 
 
 def count_parameters(module: Module) -> int:
@@ -222,7 +282,12 @@ def count_parameters(module: Module) -> int:
 class Sequential(Module):
     """Modules one after another: `Sequential(Dense(2, 8), ReLU(), Dense(8, 1))`.
 
-    A layer's bias and the (leaky) ReLU that follows it are one pass over the numbers.
+    layers: any number of modules of one argument; without any the input comes back. `len(network)`
+    and `network[i]` are those of the list `network.layers`. A layer's bias and the (leaky) ReLU
+    that follows it are one pass over the numbers.
+
+    Raises:
+        TypeError: a layer is not a Module.
     """
 
     def __init__(self, *layers: Module) -> None:
@@ -236,7 +301,7 @@ class Sequential(Module):
         return ((str(i), layer) for i, layer in enumerate(self.layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        rest = self.layers[::-1]
+        rest = self.layers[::-1]  # the next layer last
         while rest:
             layer = rest.pop()
             slope = rest[-1].leak() if rest else None

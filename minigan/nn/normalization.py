@@ -1,4 +1,12 @@
-"""Normalising layers: batch, layer and instance norm."""
+"""Normalising layers: batch, layer and instance norm.
+
+Each computes y = gamma * (x - mean) / sqrt(var + eps) + beta, with one gamma and one beta a channel
+(the last axis). They differ in what mean and variance are taken over:
+
+    BatchNorm       the batch and the pixels   (N, H, W)   for each channel
+    LayerNorm       axes of one sample         (C), or (H, W, C)
+    InstanceNorm    the pixels of one image    (H, W)      for each channel
+"""
 
 from __future__ import annotations
 
@@ -7,6 +15,7 @@ import math
 from minigan import errors
 from minigan.backend import default
 from minigan.engine import Tensor, no_grad
+from minigan.nn.checks import whole
 from minigan.nn.module import Module, Parameter
 from minigan.ops import instance_norm, layer_norm, moments, normalize, reshape
 from minigan.ops.normalization import standardize
@@ -14,13 +23,11 @@ from minigan.ops.reductions import Axis
 
 
 class _Norm(Module):
-    """A gain gamma and a bias beta for each of `features` channels, the last axis."""
+    """gamma (features,), ones at first, and beta (features,), zeros; both float32."""
 
     def __init__(self, features: int, eps: float = 1e-5) -> None:
         name = type(self).__name__
-        if not errors.is_whole(features) or features < 1:
-            raise ValueError(f"{name}: features must be a whole number of 1 or more, got "
-                             f"{errors.shown(features)}")
+        features = whole(f"{name}: features", features)
         errors.check_eps(f"{name}: eps", eps)
         self.eps = eps
         self.gamma = Parameter(default().ones(features, "float32"), "gain")
@@ -31,11 +38,23 @@ class _Norm(Module):
 
 
 class BatchNorm(_Norm):
-    """Batch normalisation over all axes but the last (Ioffe and Szegedy 2015).
+    """Batch normalisation over all axes but the last: (N, ..., features), kept.
 
-    x: (N, ..., features). In training mode the batch's own mean and population variance normalise
-    it, and every forward moves the running statistics by `momentum` towards the batch's mean and
-    unbiased variance; in evaluation mode the running statistics normalise.
+    Source: Ioffe and Szegedy 2015, "Batch normalization", algorithms 1 and 2.
+
+    In training mode the batch's own mean and population variance normalise it, and every call moves
+    the running statistics: running <- running + momentum * (the batch's - running), with the
+    batch's unbiased variance, as in PyTorch. In evaluation mode the running statistics normalise.
+
+    features: channels, 1 or more. momentum: in [0, 1], the weight of the batch's value, as in
+    PyTorch; Keras's momentum is that of the old one. eps: 0 or more, beside the variance.
+
+    gamma, beta: (features,), trained. running_mean, running_var: (features,), buffers; zeros and
+    ones at first. Samples of a batch affect each other, so gradient penalties refuse this layer.
+
+    Raises:
+        ValueError: a number is out of range; in a call, x has another number of channels, or in
+            training mode fewer than 2 values a channel.
     """
 
     mixes_batch = True
@@ -60,21 +79,38 @@ class BatchNorm(_Norm):
         if count < 2:
             raise ValueError(f"BatchNorm: an input of shape {x.shape} has {count} value a channel; "
                              f"training needs 2 or more")
-        mean, var = moments(x, tuple(range(x.ndim - 1)))
+        mean, var = moments(x, tuple(range(x.ndim - 1)))          # (1, ..., 1, features) each
         with no_grad():
-            for running, now in ((self.running_mean, mean),
-                                 (self.running_var, var * (count / (count - 1)))):
-                running.assign(running + (reshape(now, running.shape) - running) * self.momentum)
+            self._move(self.running_mean, mean)
+            self._move(self.running_var, var * (count / (count - 1)))
         return standardize(x, mean, var, self.gamma, self.beta, self.eps)
+
+    def _move(self, running: Tensor, now: Tensor) -> None:
+        """Move a running statistic towards the batch's, by `assign`: a replay repeats that."""
+        now = reshape(now, running.shape)
+        running.assign(running + (now - running) * self.momentum)
 
 
 class LayerNorm(_Norm):
-    """Layer normalisation over `axes` of each sample (Ba et al. 2016); gamma, beta: (features,)."""
+    """Layer normalisation of each sample by itself: (N, ..., features), kept.
+
+    Source: Ba et al. 2016, "Layer normalization", eq. 3.
+
+    features: size of the last axis, 1 or more. axes: what mean and variance are taken over, an int
+    or a tuple of ints; (-1,) by default; (1, 2, 3) for whole images; None for all axes, the batch
+    included. eps: 0 or more, beside the variance.
+
+    gamma, beta: (features,), whatever `axes` is. Training and evaluation mode are the same.
+
+    Raises:
+        ValueError: a number is out of range, or axes is something else; in a call, x does not have
+            such axes or channels.
+    """
 
     def __init__(self, features: int, axes: Axis = (-1,), eps: float = 1e-5) -> None:
         super().__init__(features, eps)
-        if axes is not None and not errors.is_whole(axes) and not (
-                isinstance(axes, (tuple, list)) and all(map(errors.is_whole, axes))):
+        listed = axes if isinstance(axes, (tuple, list)) else (axes,)
+        if axes is not None and not all(map(errors.is_whole, listed)):
             raise ValueError(f"LayerNorm: axes must be an int, a tuple of ints or None, got "
                              f"{errors.shown(axes)}")
         self.axes = axes
@@ -87,7 +123,18 @@ class LayerNorm(_Norm):
 
 
 class InstanceNorm(_Norm):
-    """Instance normalisation over the pixels of each image and channel (Ulyanov et al. 2016)."""
+    """Instance normalisation over the pixels of each image and channel: (N, H, W, features), kept.
+
+    Source: Ulyanov et al. 2016, "Instance normalization". features: channels, 1 or more. eps: 0 or
+    more, beside the variance.
+
+    gamma, beta: (features,). Training and evaluation mode are the same: there are no running
+    statistics.
+
+    Raises:
+        ValueError: a number is out of range; in a call, x is not (N, H, W, features), or has one
+            pixel.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         return instance_norm(x, self.gamma, self.beta, self.eps)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minigan import errors
 from minigan.engine import Tensor
 from minigan.geometry import pair
+from minigan.nn.checks import Size, stream_or_default, whole
 from minigan.nn.module import Module
 from minigan.ops import (avg_pool2d, dropout, leaky_relu, relu, reshape, sigmoid, tanh,
                          upsample_nearest)
 from minigan.ops.elementwise import check_slope
-from minigan.streams import Stream, stream
+from minigan.streams import Stream
+
+# ---------------------------------------------------------------- activations, of any shape
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """max(x, 0); the derivative at 0 is 0."""
 
     def forward(self, x: Tensor) -> Tensor:
         return relu(x)
@@ -26,7 +28,13 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else slope * x."""
+    """x where x > 0, else slope * x; the derivative at 0 is the slope (Maas et al. 2013).
+
+    slope: from 0 to 1, 0.01 by default; DCGAN has 0.2.
+
+    Raises:
+        ValueError: slope is not between 0 and 1.
+    """
 
     def __init__(self, slope: float = 0.01) -> None:
         check_slope("LeakyReLU", slope)
@@ -43,52 +51,74 @@ class LeakyReLU(Module):
 
 
 class Tanh(Module):
-    """Hyperbolic tangent."""
+    """The hyperbolic tangent, in (-1, 1): the last layer of generators of images."""
 
     def forward(self, x: Tensor) -> Tensor:
         return tanh(x)
 
 
 class Sigmoid(Module):
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x), in (0, 1). No discriminator here ends in one: losses take logits."""
 
     def forward(self, x: Tensor) -> Tensor:
         return sigmoid(x)
 
 
 class ToImages(Module):
-    """2 x - 1: from [0, 1], a sigmoid's range, to [-1, 1], the images'."""
+    """2 x - 1: from [0, 1], a sigmoid's range, to [-1, 1], the range of images."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * 2 - 1
 
 
+# ---------------------------------------------------------------- dropout
+
 class Dropout(Module):
-    """In training, zero a share `rate` of the elements and scale the rest by 1 / (1 - rate)."""
+    """Zero a random share of the elements while training (Srivastava et al. 2014).
+
+    In training mode each element of x, of any shape, is 0 with probability `rate`, and else
+    x / (1 - rate), so its mean is x. In evaluation mode the layer does nothing.
+
+    rate: in [0, 1); 0 does nothing. rng: the stream that draws the masks, a new one in every call;
+    by default `minigan.stream("dropout")`.
+
+    Raises:
+        ValueError: rate is not in [0, 1).
+        TypeError: rng is not a stream.
+    """
 
     def __init__(self, rate: float, rng: Stream | None = None) -> None:
         errors.check_share("Dropout: rate", rate)
-        if rng is not None and not isinstance(rng, Stream):
-            raise TypeError(f"Dropout: rng must be a stream, as minigan.stream('dropout') "
-                            f"is, got {errors.shown(rng)}")
-        self.rate, self.rng = rate, rng or stream("dropout")
+        self.rng = stream_or_default("Dropout", rng, "dropout")
+        self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        return dropout(x, self.rate, self.rng) if self.training and self.rate else x
+        if not self.training or self.rate == 0:
+            return x
+        return dropout(x, self.rate, self.rng)
 
     def describe(self) -> str:
         return str(self.rate)
 
 
+# ---------------------------------------------------------------- shapes and sizes
+
 class Flatten(Module):
-    """(N, ...) -> (N, everything else)."""
+    """Each sample as a vector: (N, ...) -> (N, the product of the rest)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+        n, *rest = x.shape
+        return reshape(x, (n, math.prod(rest)))
 
 
 class Reshape(Module):
-    """(N, ...) -> (N, *shape)."""
+    """Each sample in another shape: (N, ...) -> (N, *shape), as in Reshape(7, 7, 128).
+
+    shape: ints, one of which may be -1: it is then what the others leave.
+
+    Raises:
+        ValueError: a size is not an int; in a call, a sample has another number of elements.
+    """
 
     def __init__(self, *shape: int) -> None:
         if not all(isinstance(size, int) for size in shape):
@@ -103,13 +133,16 @@ class Reshape(Module):
 
 
 class Upsample(Module):
-    """Every pixel repeated `scale` times in both directions."""
+    """Every pixel repeated in both directions: (N, H, W, C) -> (N, H * scale, W * scale, C).
+
+    scale: a whole number of 1 or more.
+
+    Raises:
+        ValueError: scale is something else; in a call, x is not (N, H, W, C).
+    """
 
     def __init__(self, scale: int = 2) -> None:
-        if not errors.is_whole(scale) or scale < 1:
-            raise ValueError(f"Upsample: scale must be a whole number of 1 or more, got "
-                             f"{errors.shown(scale)}")
-        self.scale = int(scale)
+        self.scale = whole("Upsample: scale", scale)
 
     def forward(self, x: Tensor) -> Tensor:
         return upsample_nearest(x, self.scale)
@@ -119,13 +152,22 @@ class Upsample(Module):
 
 
 class AvgPool2d(Module):
-    """Mean of each window of `size`; stride is `size` if left out."""
+    """The mean of each window: (N, H, W, C) -> (N, OH, OW, C), OH = floor((H - size) / stride) + 1.
 
-    def __init__(self, size: Any = 2, stride: Any = None) -> None:
+    size, stride: an int, or a pair for (height, width), 1 or more; stride is `size` if left out,
+    and rows and columns that fill no window are dropped.
+
+    Raises:
+        ValueError: size or stride is something else; in a call, x is not (N, H, W, C), or smaller
+            than a window.
+    """
+
+    def __init__(self, size: Size = 2, stride: Size | None = None) -> None:
         pair("AvgPool2d: size", size, 1)
         if stride is not None:
             pair("AvgPool2d: stride", stride, 1)
-        self.size, self.stride = size, stride
+        self.size = size
+        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
         return avg_pool2d(x, self.size, self.stride)
