@@ -223,10 +223,13 @@ class Optimizer:
 
     @lr.setter
     def lr(self, rate: float) -> None:
-        if not (errors.is_number(rate) and 0 <= rate < math.inf):  # a schedule may end at 0
-            raise ValueError(f"{type(self).__name__}: lr must be finite and not below 0, got "
-                             f"{errors.shown(rate)}")
-        self._lr = float(rate)  # NumPy's float64 would widen the float32 arrays that it multiplies
+        self._lr = _checked_rate(type(self).__name__, rate)
+
+
+def _checked_rate(name: str, rate: float) -> float:
+    if not (errors.is_number(rate) and 0 <= rate < math.inf):  # a schedule may end at 0
+        raise ValueError(f"{name}: lr must be finite and not below 0, got {errors.shown(rate)}")
+    return float(rate)  # NumPy's float64 would widen the float32 arrays that it multiplies
 
 
 def _check_parameters(name: str, parameters: list[Any]) -> None:

@@ -90,8 +90,7 @@ class Projection(Module):
     `minigan.stream("init")`.
 
     Raises:
-        ValueError: network does not end in a Dense layer with one output; in a call, a label is out
-            of range, or there are more or fewer labels than samples.
+        ValueError: network does not end in a Dense layer with one output.
     """
 
     def __init__(self, network: Sequential, n_classes: int,
@@ -105,6 +104,12 @@ class Projection(Module):
         self.classes = Embedding(n_classes, psi.weight.shape[0], weight_init, rng)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The logits, (N, 1), of x (N, ...) with labels (N,).
+
+        Raises:
+            TypeError: labels are not integers.
+            ValueError: a label is out of range, or there are more or fewer labels than samples.
+        """
         h = self.phi(x)                                           # (N, size)
         v = self.classes(labels)                                  # (N, size)
         if h.shape != v.shape:

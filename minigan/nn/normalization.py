@@ -53,8 +53,7 @@ class BatchNorm(_Norm):
     ones at first. Samples of a batch affect each other, so gradient penalties refuse this layer.
 
     Raises:
-        ValueError: a number is out of range; in a call, x has another number of channels, or in
-            training mode fewer than 2 values a channel.
+        ValueError: a number is out of range.
     """
 
     mixes_batch = True
@@ -69,6 +68,12 @@ class BatchNorm(_Norm):
         self.running_var = Tensor(default().ones(features, "float32"))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise x, (N, ..., features); in training mode, move the running statistics.
+
+        Raises:
+            ValueError: x has another number of channels, or in training mode fewer than 2 values a
+                channel.
+        """
         if x.shape[-1:] != self.gamma.shape:
             raise ValueError(f"BatchNorm: an input of shape {x.shape} should have "
                              f"{self.gamma.size} channels, which are the last axis")

@@ -34,12 +34,20 @@ class KernelPasses(Backend):
 
     def run(self, kernel: str, dtype: Any, grid: tuple[int, int, int], threads: int,
             arguments: Sequence[Any]) -> None:
-        """Launch a kernel; arguments are contiguous arrays, numbers, and None for no array."""
+        """Launch a kernel; arguments are contiguous arrays, numbers, and None for no array.
+
+        Raises:
+            NotImplementedError: the subclass does not say how.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say how a kernel is launched")
 
     def gemm(self, dtype: str, sizes: tuple[int, int, int], a: Factor, b: Factor, c: Array,
              batch: int = 1) -> None:
-        """c = op(a) op(b), as `Cublas.gemm`, the factors being arrays."""
+        """c = op(a) op(b), as `Cublas.gemm`, the factors being arrays.
+
+        Raises:
+            NotImplementedError: the subclass does not say how.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say what multiplies matrices")
 
     def write(self, array: Array, values: np.ndarray) -> None:

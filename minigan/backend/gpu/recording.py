@@ -126,7 +126,11 @@ class GraphCapture(KernelPasses):
                                f"computes there would become a part of it; let it wait")
 
     def captured(self) -> Any:
-        """A context that records what is launched in it; gives an object with `launch()`."""
+        """A context that records what is launched in it; gives an object with `launch()`.
+
+        Raises:
+            NotImplementedError: the subclass does not say how.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say how it captures")
 
     @contextmanager
