@@ -189,25 +189,10 @@ def test_the_convolution_family_by_winograd(monkeypatch, size, kernel, stride, p
                 assert error < (40 if m + r < 6 else 200) * np.finfo(dtype).eps
 
 
-def test_winograd_is_chosen_where_it_was_measured_to_win():
-    def chosen(size, kernel, stride, padding, c_in, c_out, images=64):
-        g = conv_geometry("test", (size, size), (kernel, kernel), stride, padding, 1)
-        return winograd.tile_size(g, images, c_in, c_out)
-
-    assert chosen(32, 4, 2, 1, 64, 128) == chosen(16, 4, 2, 1, 128, 256) == 4
-    assert chosen(8, 4, 2, 1, 256, 512) == 2
-    assert chosen(7, 5, 1, 2, 128, 256) == chosen(28, 3, 1, 1, 48, 48) == 4
-    assert chosen(14, 4, 2, 1, 64, 128) == chosen(28, 3, 1, 1, 16, 16) == 4
-    assert chosen(28, 4, 2, 1, 1, 64) == chosen(14, 4, 2, 1, 32, 64) == 0
-    assert chosen(14, 4, 2, 1, 64, 128, images=16) == chosen(28, 3, 1, 1, 48, 48, images=0) == 0
-    dilated = conv_geometry("test", (32, 32), (3, 3), 1, 1, 2)
-    assert winograd.tile_size(dilated, 64, 64, 64) == 0
-
-
 @pytest.mark.parametrize("many", [0, 1024])
 def test_convolutions_have_the_same_bits_on_any_number_of_threads(monkeypatch, many):
     monkeypatch.setattr(winograd, "MANY_TILES", many)
-    monkeypatch.setattr(winograd, "SHARED", 0)
+    monkeypatch.setattr(blocks, "SHARED", 0)
     for size, channels in ((14, (64, 128)), (28, (48, 48))):
         g = conv_geometry("test", (size, size), (3, 3), 1, 1, 1)
         x, w, y = (draw(shape, "float32") for shape in (

@@ -32,7 +32,7 @@ import numpy as np
 
 import minigan as mg
 from minigan.backend import long_sums
-from minigan.backend.cpu import blocks, winograd
+from minigan.backend.cpu import blocks, convolution, winograd
 from minigan.engine import Op, Tensor, grad, op_hook
 from minigan.errors import StaleGraphError
 
@@ -254,11 +254,13 @@ def short_blocks(wanted: bool) -> Iterator[None]:
     before = {place: getattr(*place) for place in SHORT}
     for (module, name), value in SHORT.items() if wanted else ():
         setattr(module, name, value)
+    convolution.plan.cache_clear()
     try:
         yield
     finally:
         for (module, name), value in before.items():
             setattr(module, name, value)
+        convolution.plan.cache_clear()
 
 
 def check(case: Case, draws: Draws) -> None:

@@ -11,7 +11,7 @@ from capture_tools import descent, same
 import minigan as mg
 from minigan import ops
 from minigan.backend import get_backend
-from minigan.backend.cpu import blocks, winograd
+from minigan.backend.cpu import blocks, convolution, winograd
 from minigan.backend.cpu.capture import optimize
 from minigan.backend.cpu.capture.optimize import (fold_constants, forward_stores,
                                                   free_after_last_use, remove_dead_calls,
@@ -178,7 +178,8 @@ def test_stages_name_each_pass_and_end_as_optimize_does():
 @pytest.fixture
 def winograd_step(monkeypatch):
     """Makes a step of convolutions in Winograd's form, whose weights change between two of them."""
-    monkeypatch.setattr(winograd, "tile_size", lambda *convolution: 4)
+    monkeypatch.setattr(winograd, "tile_size", lambda *sizes: 4)
+    convolution.plan.cache_clear()
 
     def make():
         x, w = (mg.tensor(Stream(0, name).normal(shape), requires_grad=True)
@@ -193,7 +194,8 @@ def winograd_step(monkeypatch):
 
         return step, w
 
-    return make
+    yield make
+    convolution.plan.cache_clear()
 
 
 def parts_of(fast):
