@@ -4,6 +4,9 @@ A recorded step repeats what was asked of the device. A layer's slope, a network
 that a parameter holds were read in Python when it was recorded, and a replay does not look again.
 So it has to know what was read, to see whether that is still the same. Outside of a recording these
 functions do nothing.
+
+This stands below everything that reads: networks and optimizers call `reads`, streams and models
+`asks`, the engine says what it writes. `minigan.capturing` listens, by setting `noting`.
 """
 
 from __future__ import annotations
@@ -15,13 +18,16 @@ Question = Callable[[], Any]
 
 
 class Notes(Protocol):
-    """Who notes down what is read."""
+    """Notes down what is read while a step is recorded."""
 
-    def owner(self, owner: Any, anew: Container[str]) -> None:
-        """An object's attributes, but those that every replay reads anew."""
+    def owner(self, owner: Any, live: Container[str] = ()) -> None:
+        """An object's attributes; of a network those of all its layers.
+
+        live: names of those that every replay reads again, so they may change.
+        """
 
     def answer(self, what: str, ask: Question) -> None:
-        """What a question is answered with."""
+        """What a question is answered with; `what` is asked, for messages."""
 
     def tensor(self, tensor: Any) -> None:
         """A tensor whose array is used."""
@@ -30,8 +36,8 @@ class Notes(Protocol):
         """Memory that is about to be marked as written."""
 
 
-# Who notes for the thread or task that records; None where no step is recorded.
-noting: ContextVar[Notes | None] = ContextVar("who notes what a step reads", default=None)
+# What notes down the readings of the thread or task that records; None where no step is recorded.
+noting: ContextVar[Notes | None] = ContextVar("what notes down what a step reads", default=None)
 
 # How many blocks of evaluation mode are around what this thread or task computes.
 evaluating: ContextVar[int] = ContextVar("blocks of evaluation mode", default=0)
@@ -56,14 +62,14 @@ class _Everything:
 EVERYTHING = _Everything()
 
 
-def reads(owner: Any, anew: Container[str] = ()) -> None:
+def reads(owner: Any, live: Container[str] = ()) -> None:
     """Say that the attributes of `owner` decide what is computed now.
 
-    anew: names of those that every replay reads anew, so that they may change.
+    live: names of those that every replay reads again, so they may change.
     """
     notes = noting.get()
     if notes is not None:
-        notes.owner(owner, anew)
+        notes.owner(owner, live)
 
 
 def asks(what: str, ask: Question) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 MISSING = object()  # in place of a value where there is none
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -10,30 +10,39 @@ CONTAINERS = (list, tuple, dict, set)
 LONGEST = 60        # characters of a value that is shown as it is
 
 
-class Compared:
+class Described(NamedTuple):
+    """What to call a container, and the object whose attributes it holds, None if it is a mere one.
+    """
+
+    name: str
+    owner: Any
+
+
+class Snapshots:
     """Dicts, lists and sets that should stay what they are, beside copies of what they were.
 
-    places: what to call each, and whose attributes a dict holds, None where it is only a dict.
+    live == copies is all that a replay has to ask, so these are two lists.
     """
 
     def __init__(self) -> None:
         self.live: list[Any] = []
         self.copies: list[Any] = []
-        self.places: list[tuple[str, Any]] = []
+        self._described: list[Described] = []
 
     def add(self, name: str, container: Any, owner: Any = None) -> None:
-        """One more."""
+        """Take a snapshot of one more container; owner: of an object's attributes, the object."""
         self.live.append(container)
         self.copies.append(_copy(container))
-        self.places.append((name, owner))
+        self._described.append(Described(name, owner))
 
     def changes(self) -> Iterator[str]:
         """How they differ from their copies, a clause each.
 
-        A copy that differs in nothing that counts is made anew, so that `live == copies` again.
+        A copy that differs in nothing that counts is taken again, so that `live == copies` holds.
         """
-        for i, (name, owner) in enumerate(self.places):
-            before, now = self.copies[i], self.live[i]
+        for i, (name, owner) in enumerate(self._described):
+            before = self.copies[i]
+            now = self.live[i]
             if owner is None:
                 clauses = list(_entries_changed(name, before, now))
             else:
@@ -43,14 +52,25 @@ class Compared:
                 self.copies[i] = _copy(now)
 
 
-def change(what: str, old: Any, new: Any) -> list[str]:
+def change(name: str, old: Any, new: Any) -> list[str]:
     """A clause that says how a value has changed; none if it has not."""
     if equal(old, new):
         return []
-    before, after = _look(old), _look(new)
+    before = _look(old)
+    after = _look(new)
     if before == after:
-        return [f"{what} is another {after}"]
-    return [f"{what} was {before} and is {after}"]
+        return [f"{name} is another {after}"]
+    return [f"{name} was {before} and is {after}"]
+
+
+def equal(old: Any, new: Any) -> bool:
+    """Whether they are the same thing, or can be compared and are equal."""
+    if old is new:
+        return True
+    try:
+        return bool(old == new)
+    except Exception:  # of things that cannot be compared, such as two arrays
+        return False
 
 
 def _attributes_changed(name: str, owner: Any, before: dict[str, Any], now: dict[str, Any]
@@ -68,8 +88,9 @@ def _entries_changed(name: str, before: Any, now: Any) -> Iterator[str]:
     if isinstance(now, dict):
         for key in {**before, **now}:
             old = before.get(key, MISSING)
+            new = now.get(key, MISSING)
             if old is not MISSING or type(now) is dict:  # of others, reading may make an entry
-                yield from change(f"{name}[{key!r}]", old, now.get(key, MISSING))
+                yield from change(f"{name}[{key!r}]", old, new)
     elif isinstance(now, list) and len(now) == len(before):
         for i, (old, new) in enumerate(zip(before, now)):
             yield from change(f"{name}[{i}]", old, new)
@@ -78,23 +99,15 @@ def _entries_changed(name: str, before: Any, now: Any) -> Iterator[str]:
 
 
 def _copy(container: Any) -> Any:
-    """A list, dict or set as it is now; a class of one's own may copy otherwise."""
-    kind = next(kind for kind in CONTAINERS if isinstance(container, kind))
-    return kind(container)
-
-
-def equal(old: Any, new: Any) -> bool:
-    """Whether they are the same thing, or can be compared and are equal."""
-    if old is new:
-        return True
-    try:
-        return bool(old == new)
-    except Exception:  # of things that cannot be compared, such as two arrays
-        return False
+    """A plain list, dict or set with the same entries; a subclass may copy itself otherwise."""
+    for plain in CONTAINERS:
+        if isinstance(container, plain):
+            return plain(container)
+    raise TypeError(f"a list, dict or set is due, not a {type(container).__name__}")
 
 
 def _look(value: Any) -> str:
-    """A value as it is if it is plain and short, else what kind of thing it is."""
+    """A value as it is if it is plain and short, else its type."""
     if value is MISSING:
         return "missing"
     text = repr(value) if isinstance(value, PLAIN) else ""

@@ -13,22 +13,33 @@ from functools import partial
 from operator import attrgetter, is_
 from typing import Any, Callable, Iterator, NamedTuple
 
-from minigan.capturing.compared import MISSING, Compared, change
+from minigan.capturing.snapshots import MISSING, Snapshots, change
 from minigan.engine import Memory, Tensor
 from minigan.reading import Question, settings
 
-DATA, FLAG = map(attrgetter, ("data", "requires_grad"))
+DATA = attrgetter("data")
+FLAG = attrgetter("requires_grad")
+
+Put = Callable[[Any], None]  # puts another value in the place that a question asks about
 
 
-class Left(NamedTuple):
+class LeftBehind(NamedTuple):
     """A tensor that the step makes and leaves somewhere; what is there now, and to put it there."""
 
-    tensor: Any
-    get: Callable[[], Any]
-    put: Callable[[Any], None]
+    tensor: Tensor
+    get: Question
+    put: Put
 
 
-class Noted:
+class RandomSource(NamedTuple):
+    """A generator of random numbers that the step can reach, and the state that it had."""
+
+    name: str
+    state: Question
+    before: str
+
+
+class Guards:
     """What one step read, noted down while it is recorded.
 
     began: the tick at which that began: a tensor of an earlier one was there before.
@@ -47,19 +58,18 @@ class Noted:
         self._used: set[int] = set()          # ids of those that an op read
         self._marks: dict[Memory, int] = {}   # when memory that the step writes was written
 
-        self.networks = Compared()       # attributes of networks
-        self.others = Compared()
-        self._settings = settings.count  # as long as that stays, networks have not changed
+        self.networks = Snapshots()           # attributes of networks
+        self.others = Snapshots()
+        self._settings = settings.count       # as long as that stays, networks have not changed
 
         # Questions: how to ask, the answer, what is asked in words, and what changes the answer.
         self._asked: list[Question] = []
         self._answers: list[Any] = []
         self._questions: list[str] = []
-        self._putting: list[Callable[[Any], None] | None] = []
-        self.known: set[Any] = set()     # what tells each of them from others
+        self._put: list[Put | None] = []
+        self._known: set[Any] = set()         # what tells each of them from others
 
-        # Generators of random numbers: the name, what gives the state, and the state it had.
-        self._random: list[tuple[str, Question, str]] = []
+        self._random: list[RandomSource] = []
 
     # Noting down.
 
@@ -83,28 +93,33 @@ class Noted:
         self._marks.setdefault(memory, memory.written)
 
     def unmark(self) -> None:
-        """Recording has written nothing."""
+        """Take the marks back: recording has written nothing."""
         for memory, written in self._marks.items():
             memory.written = written
 
-    def answer(self, what: str, ask: Question, key: Any = None,
-               put: Callable[[Any], None] | None = None) -> None:
+    def knows(self, key: Any) -> bool:
+        """Whether such a question was asked already."""
+        return key in self._known
+
+    def answer(self, name: str, ask: Question, key: Any = None, put: Put | None = None) -> None:
         """What a question is answered with.
 
-        key: what tells the question from others, else `what`. put: changes the answer.
+        name: what is asked, for messages. key: what tells the question from others, else `name`.
+        put: changes the answer.
         """
-        key = what if key is None else key
-        if key not in self.known:
-            answer = answered(ask)
-            self.known.add(key)
-            self._questions.append(what)
-            self._asked.append(ask)
-            self._answers.append(answer)
-            self._putting.append(put)
+        key = name if key is None else key
+        if key in self._known:
+            return
+        answer = answered(ask)
+        self._known.add(key)
+        self._questions.append(name)
+        self._asked.append(ask)
+        self._answers.append(answer)
+        self._put.append(put)
 
-    def draws(self, what: str, state: Question) -> None:
+    def draws(self, name: str, state: Question) -> None:
         """A source of random numbers, from which no replay would draw; state() is its state."""
-        self._random.append((what, state, repr(state())))
+        self._random.append(RandomSource(name, state, repr(state())))
 
     # When the step has been recorded.
 
@@ -112,44 +127,61 @@ class Noted:
         """What the step writes."""
         return list(self._marks)
 
-    def left(self) -> list[Left]:
+    def left_behind(self) -> list[LeftBehind]:
         """Tensors made in the step that it leaves behind, as attributes or under its own names.
 
-        Where such a tensor takes the place of one that the step had read, it is how the step hands
-        something on to the next, which a replay cannot do: that is left to `changes`.
+        Where such a tensor takes the place of one that the step had read, the step hands something
+        on to the next, which a replay cannot do: that stays a change, for `changes` to report.
         """
         return [*self._left_in_dicts(), *self._left_as_answers(), *self._left_as_gradients()]
 
-    def _left_in_dicts(self) -> Iterator[Left]:
-        for compared in (self.networks, self.others):
-            for live, copy in zip(compared.live, compared.copies):
-                for key, value in live.items() if isinstance(live, dict) else ():
+    def _left_in_dicts(self) -> Iterator[LeftBehind]:
+        for snapshots in (self.networks, self.others):
+            for live, copy in zip(snapshots.live, snapshots.copies):
+                if not isinstance(live, dict):
+                    continue
+                for key, value in live.items():
                     if self._is_left(copy.get(key), value):
                         copy[key] = value
-                        yield Left(value, partial(live.get, key), partial(live.__setitem__, key))
+                        get = partial(live.get, key)
+                        yield LeftBehind(value, get, partial(live.__setitem__, key))
 
-    def _left_as_answers(self) -> Iterator[Left]:
-        for i, (ask, put) in enumerate(zip(self._asked, self._putting)):
+    def _left_as_answers(self) -> Iterator[LeftBehind]:
+        for i, (ask, put) in enumerate(zip(self._asked, self._put)):
             value = answered(ask)
             if put is not None and self._is_left(self._answers[i], value):
                 self._answers[i] = value
-                yield Left(value, ask, put)
+                yield LeftBehind(value, ask, put)
 
-    def _left_as_gradients(self) -> Iterator[Left]:
+    def _left_as_gradients(self) -> Iterator[LeftBehind]:
         for tensor in self._tensors.values():
             value = tensor.grad
-            if self._is_left(self._gradients[id(tensor)], value):
+            if value is not None and self._is_left(self._gradients[id(tensor)], value):
                 self._gradients[id(tensor)] = value
-                yield Left(value, partial(getattr, tensor, "grad"),
-                           partial(setattr, tensor, "grad"))
+                get = partial(getattr, tensor, "grad")
+                yield LeftBehind(value, get, partial(setattr, tensor, "grad"))
 
     def _is_left(self, before: Any, now: Any) -> bool:
-        return (isinstance(now, Tensor) and now.tick >= self.began
-                and not (isinstance(before, Tensor) and id(before) in self._used))
+        """Whether the step made what is there now, and read nothing of what was there before."""
+        made = isinstance(now, Tensor) and now.tick >= self.began
+        read = isinstance(before, Tensor) and id(before) in self._used
+        return made and not read
+
+    def cannot_be_repeated(self) -> str:
+        """What the step did that no replay does again, in words; empty if nothing."""
+        for tensor in self._tensors.values():
+            if tensor.grad is not None and tensor.grad is not self._gradients[id(tensor)]:
+                return (f"grad of the tensor {tensor.name or 'without a name'} of shape "
+                        f"{tensor.shape} is added to what the step before left there")
+        for source in self._random:
+            if repr(source.state()) != source.before:
+                return (f"it draws random numbers from {source.name}; draw them from a stream of "
+                        f"minigan, as minigan.stream(...).uniform(...)")
+        return ""
 
     # Before a replay.
 
-    def same(self) -> bool:
+    def hold(self) -> bool:
         """Whether nothing differs; False may also mean that something is only written otherwise.
 
         What is looked at here is in no cache after a step, so it should be little.
@@ -167,33 +199,26 @@ class Noted:
     def changes(self) -> str:
         """What has changed, in words; empty if nothing has."""
         now = settings.count
-        found = [*self.networks.changes(), *self.others.changes(), *self._changes()]
-        if not found:
+        clauses = [*self.networks.changes(),
+                   *self.others.changes(),
+                   *self._tensors_changed(),
+                   *self._answers_changed()]
+        if not clauses:
             self._settings = now
-        more = f"; and {len(found) - 2} more" if len(found) > 2 else ""
-        return "; ".join(found[:2]) + more
+        more = f"; and {len(clauses) - 2} more" if len(clauses) > 2 else ""
+        return "; ".join(clauses[:2]) + more
 
-    def _changes(self) -> Iterator[str]:
+    def _tensors_changed(self) -> Iterator[str]:
         for tensor, array, flag in zip(self._tensors.values(), self._arrays, self._flags):
-            what = f"the tensor {tensor.name or 'without a name'} of shape {tensor.shape}"
+            name = f"the tensor {tensor.name or 'without a name'} of shape {tensor.shape}"
             if tensor.data is not array:
-                yield f"{what} holds another array (write new values with assign)"
+                yield f"{name} holds another array (write new values with assign)"
             if tensor.requires_grad != flag:
-                yield f"requires_grad of {what} became {tensor.requires_grad}"
-        for what, ask, answer in zip(self._questions, self._asked, self._answers):
-            yield from change(what, answer, answered(ask))
+                yield f"requires_grad of {name} became {tensor.requires_grad}"
 
-    def carried(self) -> str:
-        """Whether the step adds gradients to those of the step before, in words; empty if not."""
-        for tensor in self._tensors.values():
-            if tensor.grad is not None and tensor.grad is not self._gradients[id(tensor)]:
-                return (f"grad of the tensor {tensor.name or 'without a name'} of shape "
-                        f"{tensor.shape} is added to what the step before left there")
-        for what, state, before in self._random:
-            if repr(state()) != before:
-                return (f"it draws random numbers from {what}; draw them from a stream of minigan, "
-                        f"as minigan.stream(...).uniform(...)")
-        return ""
+    def _answers_changed(self) -> Iterator[str]:
+        for name, ask, answer in zip(self._questions, self._asked, self._answers):
+            yield from change(name, answer, answered(ask))
 
 
 def answered(ask: Question) -> Any:

@@ -1,0 +1,74 @@
+"""What the code of a function names: globals, attributes, and names of the functions around it.
+
+Nothing is run here, and no object of the step is looked at: this only reads code.
+"""
+
+from __future__ import annotations
+
+import dis
+from functools import partial
+from types import CellType, CodeType, FunctionType, MethodType
+from typing import Any, Iterator, NamedTuple
+
+GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")  # instructions that look up a global name
+
+
+class Callee(NamedTuple):
+    """A Python function behind something that can be called.
+
+    owner: what it is bound to, None where it is no method.
+    given: values that it has from the start, by `partial` or as defaults.
+    """
+
+    function: FunctionType
+    owner: Any
+    given: list[Any]
+
+
+def callee(called: Any) -> Callee | None:
+    """The function that a call would run; None if it is not written in Python.
+
+    called: a function, a method, a `partial` of one, or an object with `__call__`.
+    """
+    given: list[Any] = []
+    while isinstance(called, partial):
+        given += [*called.args, *called.keywords.values()]
+        called = called.func
+
+    if not isinstance(called, (FunctionType, MethodType)):
+        called = called.__call__ if hasattr(type(called), "__call__") else None
+    owner = getattr(called, "__self__", None)
+    function = getattr(called, "__func__", called)
+    if not isinstance(function, FunctionType):
+        return None
+    given += function.__defaults__ or ()
+    given += (function.__kwdefaults__ or {}).values()
+    return Callee(function, owner, given)
+
+
+def attributes_named(function: FunctionType) -> set[str]:
+    """Names of attributes in a function's code (and of globals, which are kept beside them)."""
+    return {name for code in _codes(function.__code__) for name in code.co_names}
+
+
+def globals_named(function: FunctionType) -> set[str]:
+    """The names that a function looks up among its globals, those that are there."""
+    names = set()
+    for code in _codes(function.__code__):
+        for instruction in dis.get_instructions(code):
+            if instruction.opname in GLOBALS:
+                names.add(str(instruction.argval))
+    return names & function.__globals__.keys()
+
+
+def cells_named(function: FunctionType) -> Iterator[tuple[str, CellType]]:
+    """Names of the functions around a function that its code uses, and the cells that hold them."""
+    return zip(function.__code__.co_freevars, function.__closure__ or ())
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A function's code and that of the functions inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
