@@ -1,4 +1,7 @@
-"""The `minigan` command: runs the command that was named, and turns errors into sentences."""
+"""The `minigan` command: runs the command that was named, and turns errors into sentences.
+
+A command is a file of `minigan.commands`, whose docstring says how to add one.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,17 @@ from minigan.system.interrupt import Signals, exit_status
 
 COMMANDS = ("train", "resume", "report", "sample", "evaluate", "toy", "export", "models", "data",
             "info", "bench", "profile", "completion")
-EPILOG = ("exit status: 0 done; 1 done, and a check or test found something wrong, or nothing "
-          "could be measured, or whoever read standard output has gone; 2 an error, said in one "
-          "sentence on standard error; 130 after Ctrl-C, 129 and 143 after SIGHUP and SIGTERM")
+EPILOG = ("exit status: 0: done; 1: done, but a check or test found something wrong, nothing could "
+          "be measured, or the reader of standard output has gone; 2: an error, said in one "
+          "sentence on standard error; 130 after Ctrl-C, 129 after SIGHUP, 143 after SIGTERM")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status. Errors are one sentence on standard error.
+    """Run one command; returns the exit status. An error is one sentence on standard error.
 
-    A signal that asks it to end (Ctrl-C, SIGTERM, SIGHUP) does so at any moment with status 128 and
-    its number; a training saves what was learned first.
+    A signal that asks to end (Ctrl-C, SIGTERM, SIGHUP) ends it at any moment, with status 128 plus
+    the signal's number; a training first saves what was learned. argv: the words after `minigan`;
+    None for those of this process.
     """
     with Signals(last=starting.PROGRAM) as signals:
         try:

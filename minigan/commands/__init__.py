@@ -1,1 +1,20 @@
-"""The commands of `minigan`, one a file: HELP, `add_options(parser)`, `run(options) -> status`."""
+"""The commands of `minigan`, one a file. `minigan NAME` is the module `minigan.commands.NAME` with
+
+    HELP                     a line for `minigan --help`, lower case, without a full stop
+    add_options(parser)      adds the command's options to an argparse parser of its own
+    run(options) -> int      does it; returns the exit status, 0 if it was done
+
+To add a command, write such a file and put its name into COMMANDS in `minigan.cli`, where it should
+be in the list. Then:
+
+- `options` has what commands share: the types of values (`count`, `path`, ...), RUN, --backend,
+  --json, --quiet, and `suggest`, which tells shell completion words.
+- Every command is imported for `minigan --help`, so what takes time to import (models, NumPy,
+  pictures) is imported inside `run` and `add_options`; `add_options` runs only for the command that
+  was typed.
+- A result is printed with `print`. Words about it go through `minigan.system.console`: `remark` for
+  progress, which --quiet silences, `say` for a file's name, `warn` for a warning.
+- A wrong option raises ValueError in a sentence that names the option, says what was given and what
+  is accepted. `cli` prints it in one line and returns 2; it does so for other errors, too.
+- Its tests go to `tests/commands`; shell completion finds its options by itself.
+"""

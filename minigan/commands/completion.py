@@ -1,7 +1,11 @@
 """`minigan completion bash|zsh`: a script that lets a shell complete what is typed after minigan.
 
-The script is made of the commands' own parsers, so it knows what they know: a table of places, that
-is commands with what may follow them, and one of options with what can be their values.
+The script is made from the commands' own parsers, so it knows what they know. It holds two tables:
+what may follow a command ("train gan"), and what the value of an option ("train gan --preset") can
+be.
+
+Ours, because shtab 1.13 completes neither `--preset=NAME` nor `gan:seed` in bash, and no words that
+are suggestions, not choices (data sets, runs, run folders with a blank in their name).
 """
 
 from __future__ import annotations
@@ -13,68 +17,70 @@ from typing import Any, Iterable, Iterator, NamedTuple
 from minigan.commands.options import path
 
 HELP = "print a script that completes commands, models and options in a shell"
-FILES, RUNS = "files", "runs"  # kinds of words that are only known when they are asked for
+FILES = "files"  # words that are looked up when the shell asks: names of files,
+RUNS = "runs"    # or run folders in runs/, then files
 
 
 class Offer(NamedTuple):
-    """What can stand somewhere: words, and perhaps a kind of files."""
+    """What can be typed at a place: words, and perhaps what is looked up."""
 
     words: list[str]
-    kind: str = ""
+    lookup: str = ""  # FILES, RUNS, or nothing
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The shell."""
     parser.description = (
-        "Print a script for a shell. Of bash: put source <(minigan completion bash) into "
-        "~/.bashrc. Of zsh: put source <(minigan completion zsh) into ~/.zshrc, after compinit.")
+        "Print a script for a shell. For bash, put source <(minigan completion bash) into "
+        "~/.bashrc. For zsh, put source <(minigan completion zsh) into ~/.zshrc, after compinit.")
     parser.add_argument("shell", choices=list(SCRIPTS), metavar="|".join(SCRIPTS),
                         help="which shell")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the script; returns the exit status."""
-    places: dict[str, Offer] = {}
-    values: dict[str, Offer] = {}
-    for place, parser in parsers(options.parser):
-        places[place] = after(parser)
+    after_command: dict[str, Offer] = {}
+    after_option: dict[str, Offer] = {}
+    for command, parser in parsers(options.parser):
+        after_command[command] = arguments(parser)
         for action in parser._actions:
             if action.option_strings and action.nargs != 0:
                 for flag in action.option_strings:
-                    values[f"{place} {flag}"] = value_of(action)
-    print(SCRIPTS[options.shell].format(
-        steps="|".join(shlex.quote(place) for place in places if place),
-        values=cases(values), places=cases(places)), end="")
+                    after_option[f"{command} {flag}"] = value_of(action)
+    commands = "|".join(shlex.quote(command) for command in after_command if command)
+    script = SCRIPTS[options.shell]
+    print(script.format(steps=commands, values=cases(after_option), places=cases(after_command)),
+          end="")
     return 0
 
 
-def parsers(parser: argparse.ArgumentParser, place: str = ""
+def parsers(parser: argparse.ArgumentParser, command: str = ""
             ) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """A parser and those of its commands, each with the words that lead to it: " train gan"."""
-    yield place, parser
+    yield command, parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, inner in action.choices.items():
-                yield from parsers(inner, f"{place} {name}")
+                yield from parsers(inner, f"{command} {name}")
 
 
-def after(parser: argparse.ArgumentParser) -> Offer:
-    """What can be typed where no value of an option is due: commands, options, arguments."""
+def arguments(parser: argparse.ArgumentParser) -> Offer:
+    """What can be typed where no option waits for its value: commands, options, arguments."""
     words: list[str] = []
-    kind = ""
+    lookup = ""
     for action in parser._actions:
         if action.option_strings:
             words += [flag for flag in action.option_strings if flag.startswith("--")]
         else:
             offer = value_of(action)
             words += offer.words
-            kind = kind or offer.kind
-    return Offer(words, kind)
+            lookup = lookup or offer.lookup
+    return Offer(words, lookup)
 
 
 def value_of(action: argparse.Action) -> Offer:
     """What can be an argument, or the value of an option."""
-    known: Iterable[Any] = getattr(action, "known", ())
+    known: Iterable[Any] = getattr(action, "known", ())  # from `options.suggest`
     if action.choices is not None:
         known = action.choices
     words = [str(word) for word in known]
@@ -86,20 +92,22 @@ def value_of(action: argparse.Action) -> Offer:
 
 
 def cases(offers: dict[str, Offer]) -> str:
-    """Branches of a shell's `case`; those of equal offers are one."""
+    """Branches of a shell's `case`; equal offers share one."""
     places: dict[tuple[str, str], list[str]] = {}
     for place, offer in offers.items():
-        quoted = " ".join(map(shlex.quote, offer.words))
-        places.setdefault((quoted, offer.kind), []).append(shlex.quote(place))
-    return "\n".join(f"        {'|'.join(names)}) offered=({words}); kind={kind} ;;"
-                     for (words, kind), names in places.items())
+        words = " ".join(map(shlex.quote, offer.words))
+        places.setdefault((words, offer.lookup), []).append(shlex.quote(place))
+    branches = []
+    for (words, lookup), names in places.items():
+        branches.append(f"        {'|'.join(names)}) offered=({words}); lookup={lookup} ;;")
+    return "\n".join(branches)
 
 
 BASH = """\
 # Completion of minigan for bash: source <(minigan completion bash)
 _minigan() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}}
-    local place= kind= before= word i IFS=$'\\n'
+    local place= lookup= before= word i IFS=$'\\n'
     local -a offered=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$place ${{COMP_WORDS[i]}}" in
@@ -124,16 +132,16 @@ _minigan() {{
         esac ;;
     esac
     COMPREPLY=()
-    if [[ $kind == runs ]]; then
+    if [[ $lookup == runs ]]; then
         for word in runs/*/config.json; do
             [[ -e $word ]] && offered+=("${{word%/config.json}}")
         done
-        kind=files
+        lookup=files
     fi
     for word in "${{offered[@]}}"; do
         [[ $word == "$current"* ]] && COMPREPLY+=("${{word#"$before"}}")
     done
-    if [[ $kind == files ]]; then
+    if [[ $lookup == files ]]; then
         compopt -o filenames 2> /dev/null
         COMPREPLY+=($(compgen -f -- "$current"))
     fi
@@ -145,7 +153,7 @@ ZSH = """\
 #compdef minigan
 # Completion of minigan for zsh: source <(minigan completion zsh)
 _minigan() {{
-    local previous=${{words[CURRENT-1]}} place= kind= i
+    local previous=${{words[CURRENT-1]}} place= lookup= i
     local -a offered
     for ((i = 2; i < CURRENT; i++)); do
         case "$place ${{words[i]}}" in
@@ -162,9 +170,9 @@ _minigan() {{
 {places}
         esac ;;
     esac
-    [[ $kind == runs ]] && offered+=(runs/*/config.json(N:h))
+    [[ $lookup == runs ]] && offered+=(runs/*/config.json(N:h))
     (( $#offered )) && compadd -- "${{offered[@]}}"
-    [[ -n $kind ]] && _files
+    [[ -n $lookup ]] && _files
     return 0
 }}
 if [[ ${{funcstack[1]:-}} == _minigan ]]; then

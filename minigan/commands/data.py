@@ -1,4 +1,4 @@
-"""`minigan data`: list the data sets, and get one; no other command uses the network."""
+"""`minigan data`: list the data sets, or get one; no other command uses the network."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     from minigan.data.sets import SETS
     parser.set_defaults(what="list", data_dir=None, json=False)
     what = parser.add_subparsers(title="what to do", dest="what", metavar="{list,get}")
-    listed = what.add_parser("list", help="what there is, and where it is")
-    got = what.add_parser("get", help="download a set's files, or what is missing of them")
-    suggest(got.add_argument("name", metavar="NAME", help="mnist, fashion-mnist or cifar-10"),
-            SETS)
+    listed = what.add_parser("list", help="what data sets there are, and where (the default)")
+    got = what.add_parser("get", help="download a set's files that are not here yet")
+    name = got.add_argument("name", metavar="NAME", help="mnist, fashion-mnist or cifar-10")
+    suggest(name, SETS)
     add_quiet(got, "the folder")
     add_json(listed, "a list of sets: name, about, bytes (null where there are no files), here, "
-             "folder (null where it is not here, or needs none)")
+                     "folder (null where it is not here, or needs none)")
     for parser in (listed, got):
-        parser.add_argument("--data-dir", type=path, help="data folder, with a folder for each set "
-                            "in it (default: MINIGAN_DATA, else the user's cache folder)")
+        parser.add_argument(
+            "--data-dir", type=path,
+            help="data folder, with a folder for each set in it (default: MINIGAN_DATA, else the "
+                 "user's cache folder)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,27 +40,42 @@ def run(options: argparse.Namespace) -> int:
         print_json(found)
         return 0
     for one in found:
-        print(f"{one['name']:14} {one['about']}\n{'':14} {_where(one)}")
-    print(f"{'a path':14} any folder of pictures, its sub-folders as classes\n"
-          f"{'':14} --data PATH --size 64")
+        print(f"{one['name']:14} {one['about']}")
+        print(f"{'':14} {_where(one)}")
+    print(f"{'a path':14} any folder of pictures; its sub-folders are classes")
+    print(f"{'':14} --data PATH --size 64")
     return 0
 
 
 def known(data_dir: Path | None) -> list[dict[str, Any]]:
     """The sets that have a name, and whether their files are here."""
     from minigan.data import places, sets, sources
-    found = [{"name": "digits", "about": sets.DIGITS, "bytes": _size(sources.EMBEDDED),
-              "here": sources.EMBEDDED.is_file(), "folder": None}]
+    found: list[dict[str, Any]] = [{
+        "name": "digits",
+        "about": sets.DIGITS,
+        "bytes": _size(sources.EMBEDDED),
+        "here": sources.EMBEDDED.is_file(),
+        "folder": None,
+    }]
     for name, source in sets.SETS.items():
-        size = sum(file.size for file in source.downloads)
         try:
             folder: str | None = str(places.find(source, "train", data_dir)[0].parent)
         except (FileNotFoundError, ValueError):
             folder = None
-        found.append({"name": name, "about": source.about, "bytes": size,
-                      "here": folder is not None, "folder": folder})
-    found.append({"name": "stacked-mnist", "about": sets.STACKED, "bytes": None, "here": True,
-                  "folder": None})
+        found.append({
+            "name": name,
+            "about": source.about,
+            "bytes": sum(file.size for file in source.downloads),
+            "here": folder is not None,
+            "folder": folder,
+        })
+    found.append({
+        "name": "stacked-mnist",
+        "about": sets.STACKED,
+        "bytes": None,
+        "here": True,
+        "folder": None,
+    })
     return found
 
 

@@ -1,7 +1,7 @@
 """`minigan evaluate RUN`: how good a run's samples are, in numbers that a bad set cannot pass.
 
-Digits are recognised; of stacked ones it counts modes, and goes on where it was stopped; other
-pictures are compared with the data: copies, spread, distances.
+Digits are recognised. Of stacked digits it counts modes, and an interrupted count goes on when the
+command is given again. Other pictures are compared with the data: copies, variety, distances.
 """
 
 from __future__ import annotations
@@ -17,25 +17,35 @@ HELP = "judge the samples of a finished run"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and which samples of it."""
     add_run(parser, "a run folder or a checkpoint file")
-    parser.add_argument("--n", type=count, help="how many samples to judge (default: 5000 "
-                        "digits, 26000 of stacked digits, 2000 of other pictures)")
-    parser.add_argument("--seed", type=natural, default=0, help="of the samples")
-    parser.add_argument("--data-dir", type=path, help="where the files of its data set are "
-                        "(default: where they were)")
+    parser.add_argument(
+        "--n", type=count,
+        help="how many samples to judge (default: 5000 digits, 26000 stacked digits, 2000 other "
+             "pictures)")
+    parser.add_argument("--seed", type=natural, default=0, help="seed of the samples")
+    parser.add_argument(
+        "--data-dir", type=path,
+        help="where the files of the run's data set are (default: where they were)")
     add_backend(parser)
-    parser.add_argument("--check", action="store_true", help="exit status 1 if a bound is missed, "
-                        "such as those of the digit test; without it a missed bound is a finding "
-                        "and the status 0")
+    parser.add_argument(
+        "--check", action="store_true",
+        help="return exit status 1 if a bound is missed, such as those of the digit test; "
+             "otherwise a missed bound is a finding, and the status is 0")
     add_json(parser, "the record, which is also in evaluation.json: minigan, model, preset, data, "
-             "step, weights, n, seed, lines (the report), and what was measured: passed, failed, "
-             "rows (part, name, value, n, bound, floor, passed, note), of stacked digits counts")
+                     "step, weights, n, seed, lines (the report), and what was measured: passed, "
+                     "failed, rows (part, name, value, n, bound, floor, passed, note), counts of "
+                     "stacked digits")
     add_quiet(parser, "the report")
-    parser.add_argument("--raw", action="store_true", help="judge the generator's own weights, not "
-                        "their moving average")
+    parser.add_argument(
+        "--raw", action="store_true",
+        help="judge the generator's own weights, not their moving average")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the report; a test that fails is a finding, and an exit status of 1 with --check."""
+    """Print the report; returns the exit status: 1 if a bound is missed and --check is given.
+
+    Raises:
+        ValueError: --check is given, and nothing that was measured has a bound.
+    """
     import minigan
     from minigan.evaluation import evaluate
     from minigan.system.threads import use_threads
@@ -44,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
         minigan.use(options.backend)
     found = evaluate(run_of(options), options.n, options.seed, options.raw,
                      data_dir=options.data_dir)
+
     if options.json:
         print(found.record.read_text(encoding="utf-8"))
     else:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def use_backend(options: argparse.Namespace, before: dict[str, Any] | None = None) -> None:
-    """Make --backend with --precision the default; what was not given, as in the run before."""
+    """Make --backend and --precision the default. before: the config of the run that goes on."""
     import minigan
     from minigan.backend import default
     before = before or {}
@@ -22,7 +22,11 @@ def use_backend(options: argparse.Namespace, before: dict[str, Any] | None = Non
 
 
 def captures(options: argparse.Namespace, before: dict[str, Any] | None = None) -> bool:
-    """Whether to capture steps: as --capture says, as in the run before, or on the processor."""
+    """Whether to capture steps: as --capture says, else as in the run before, else on NumPy only.
+
+    Raises:
+        ValueError: --capture is given, and the backend cannot do it.
+    """
     from minigan.backend import default
     if options.capture is None:
         kept = (before or {}).get("capture", default().device == "numpy")
@@ -34,10 +38,26 @@ def captures(options: argparse.Namespace, before: dict[str, Any] | None = None) 
 
 def fit(trainer: Trainer, steps: int) -> int:
     """Train `steps` further steps, say so before and after; returns the exit status."""
-    from minigan.runs.classes import described
     from minigan.system.interrupt import exit_status
-    model, images = trainer.model, trainer.data
     say(str(trainer.folder) if is_quiet() else f"run folder: {trainer.folder}")
+    _announce(trainer, steps)
+    trainer.fit(steps)
+
+    if trainer.interrupted:
+        remark(f"interrupted at step {trainer.step:,}; what was learned is saved in "
+               f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` "
+               f"goes on from there")
+        return exit_status(trainer.signal)
+    remark(f"{plural(trainer.step, 'step')} in {trainer.seconds:.0f} s; see "
+           f"{trainer.folder.report.as_posix()}")
+    return exit_status(trainer.signal) if trainer.signal else 0
+
+
+def _announce(trainer: Trainer, steps: int) -> None:
+    """Say what will be trained, on what, and where to look."""
+    from minigan.runs.classes import described
+    model = trainer.model
+    images = trainer.data
     size = "x".join(map(str, images.shape))
     if trainer.step:
         extent = f"from step {trainer.step:,} to {trainer.step + steps:,},"
@@ -50,12 +70,3 @@ def fit(trainer: Trainer, steps: int) -> int:
         remark(classes)
     if notice := trainer.xp.notice():
         remark(notice)
-    trainer.fit(steps)
-    if trainer.interrupted:
-        remark(f"interrupted at step {trainer.step:,}; what was learned is saved in "
-               f"{trainer.folder.checkpoint.as_posix()}, and `minigan resume {trainer.folder}` "
-               f"goes on with it")
-        return exit_status(trainer.signal)
-    remark(f"{plural(trainer.step, 'step')} in {trainer.seconds:.0f} s; see "
-           f"{trainer.folder.report.as_posix()}")
-    return exit_status(trainer.signal) if trainer.signal else 0

@@ -14,20 +14,21 @@ HELP = "show what this machine computes with"
 KEYS = ("minigan, python, system, processor, cores, busy_cores (used by others now; null where "
         "the system does not tell), numpy, blas (a list: name, version, kernels, threads), threads "
         "(when minigan trains), data_folder, backends (by name: available, about), and with "
-        "--test test (by backend: passed, error; null where it is no number)")
+        "--test test (by backend: passed, error; null where it is not a number)")
 CLOSE = 1e-5  # float32 rounds the numbers of the ten ops, all below 10, to a few 1e-7
-POINTS = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]]
+POINTS = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]]  # x of the ten ops
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--test, --json."""
-    parser.add_argument("--test", action="store_true", help="also run ten ops on each backend, and "
-                        "compare value and gradient with plain Python")
+    parser.add_argument(
+        "--test", action="store_true",
+        help="also run ten ops on each backend, and compare value and gradient with plain Python")
     add_json(parser, KEYS)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a fact a line; with --test, status 1 where a backend computes something else."""
+    """Print a fact a line; returns the exit status: 1 if a backend fails --test."""
     from minigan.backend import Backend, available
     found = facts()
     tests: dict[str, Any] = {}
@@ -37,8 +38,10 @@ def run(options: argparse.Namespace) -> int:
         found["backends"][name] = {"available": usable, "about": about}
         if options.test and usable:
             error = _ten_ops(name)
-            tests[name] = {"passed": error <= CLOSE,
-                           "error": error if math.isfinite(error) else None}
+            tests[name] = {
+                "passed": error <= CLOSE,
+                "error": error if math.isfinite(error) else None,
+            }
     if options.test:
         found["test"] = tests
     if options.json:
@@ -55,7 +58,7 @@ def facts() -> dict[str, Any]:
     from minigan.system import machine, threads
     environment = machine.environment()
     cores = os.cpu_count()
-    busy = machine.busy_cores()  # of what is hard to measure: more than there are, now and then
+    busy = machine.busy_cores()  # measured roughly: now and then more than there are
     return {
         "minigan": __version__,
         "python": environment["python"],
@@ -75,9 +78,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     """The same for people."""
     busy = found["busy_cores"]
     others = "" if busy is None else f", {busy:.1f} of them used by others now"
-    libraries = [f"{library['name']} {library['version']}, " + (
-        f"{plural(library['threads'], 'thread')} by itself" if library["threads"] else
-        "which was not found and cannot be limited to one thread") for library in found["blas"]]
+    libraries = [_library(library) for library in found["blas"]]
     rows = {
         "minigan": found["minigan"],
         "Python": f"{found['python']} on {found['system']}",
@@ -97,8 +98,16 @@ def lines(found: dict[str, Any]) -> list[str]:
     return [f"{name + ':':16} {value}" for name, value in rows.items()]
 
 
+def _library(library: dict[str, Any]) -> str:
+    """A BLAS in words."""
+    threads = "which was not found and cannot be limited to one thread"
+    if library["threads"]:
+        threads = f"{plural(library['threads'], 'thread')} by itself"
+    return f"{library['name']} {library['version']}, {threads}"
+
+
 def _ten_ops(device: str) -> float:
-    """How far ten ops and their gradient on a device are from plain Python's; NaN counts as far."""
+    """How far ten ops and their gradient on a device are from plain Python's; infinite for NaN."""
     from minigan import grad, ops, tensor, use
     with use(device):
         x = tensor(POINTS, requires_grad=True)
@@ -113,13 +122,13 @@ def _by_hand() -> list[float]:
     """The gradient, by central differences, and the value of the same formula in plain Python."""
     step = 1e-5
     slopes = []
-    for i, j in ((i, j) for i in range(2) for j in range(3)):
-        ends = []
-        for sign in (1, -1):
-            moved = [list(row) for row in POINTS]
-            moved[i][j] += sign * step
-            ends.append(_formula(moved))
-        slopes.append((ends[0] - ends[1]) / (2 * step))
+    for i in range(2):
+        for j in range(3):
+            above = [list(row) for row in POINTS]
+            below = [list(row) for row in POINTS]
+            above[i][j] += step
+            below[i][j] -= step
+            slopes.append((_formula(above) - _formula(below)) / (2 * step))
     return [*slopes, _formula(POINTS)]
 
 

@@ -14,19 +14,20 @@ HELP = "list models and presets"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--json."""
     add_json(parser, "a list of models: name, paper, conditional, default_steps, "
-             "default_batch_size, presets, the first of which is the default (by name: "
-             "image_shape, settings)")
+                     "default_batch_size, presets (by name: image_shape, settings; the first is "
+                     "the default)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a paper and its presets a model."""
+    """Print each model's paper and presets; returns the exit status."""
     from minigan.models.catalog import find, names
     if options.json:
         print_json([facts(name) for name in names()])
         return 0
     for name in names():
         model = find(name)
-        print(f"{name:10} {model.paper}\n{'':10} presets: {', '.join(model.presets)}")
+        print(f"{name:10} {model.paper}")
+        print(f"{'':10} presets: {', '.join(model.presets)}")
     return 0
 
 

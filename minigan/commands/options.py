@@ -12,11 +12,11 @@ from typing import Any
 
 from minigan.system.files import user_path
 
-MOST_THREADS = max(1024, os.cpu_count() or 1)  # a typing error starts no million of them
+MOST_THREADS = max(1024, os.cpu_count() or 1)  # so that a typing error does not start a million
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, but not those that say nothing."""
+    """Shows defaults, except None and False, which say nothing."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default is None or action.default is False:
@@ -25,7 +25,11 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def path(text: str) -> Path:
-    """A file or folder; ~ is the user's home, which shells do not see in --out=~/runs."""
+    """A file or folder; ~ is the user's home, which a shell leaves alone in --out=~/runs.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty, or ~ is not known.
+    """
     if not text:
         raise argparse.ArgumentTypeError("is empty, expected a path")
     try:
@@ -35,37 +39,40 @@ def path(text: str) -> Path:
 
 
 def suggest(action: argparse.Action, words: Any) -> None:
-    """Let a shell's completion offer these words, though others may be right as well."""
+    """Let shell completion offer these words; others may be right as well."""
     setattr(action, "known", tuple(words))
 
 
 def add_backend(parser: Any, default: str = "MINIGAN_BACKEND, else numpy") -> None:
     """--backend. default: in words."""
-    suggest(parser.add_argument("--backend", help=f"numpy or cupy (default: {default})"),
-            ("numpy", "cupy"))
+    backend = parser.add_argument("--backend", help=f"numpy or cupy (default: {default})")
+    suggest(backend, ("numpy", "cupy"))
 
 
 def add_quiet(parser: Any, result: str) -> None:
-    """--quiet. result: what standard output is left with."""
-    parser.add_argument("--quiet", action="store_true", help="no progress: nothing on standard "
-                        f"error but errors and warnings, on standard output {result} only")
+    """--quiet. result: what is still printed on standard output."""
+    parser.add_argument(
+        "--quiet", action="store_true",
+        help=f"show no progress; print {result} only, and errors and warnings on standard error")
 
 
 def add_json(parser: Any, keys: str) -> None:
     """--json. keys: what the document holds."""
-    parser.add_argument("--json", action="store_true", help="for programs: one JSON document on "
-                        f"standard output and nothing else there, {keys}")
+    parser.add_argument(
+        "--json", action="store_true",
+        help=f"for programs: print one JSON document and nothing else on standard output: {keys}")
 
 
 def print_json(document: Any) -> None:
-    """A JSON document on standard output."""
+    """Print a JSON document."""
     print(json.dumps(document, indent=1, allow_nan=False))
 
 
 def add_run(parser: argparse.ArgumentParser, what: str) -> None:
     """RUN, which may be left out; `run_of` then finds the newest. what: what RUN can be."""
-    parser.add_argument("run_folder", metavar="RUN", type=path, nargs="?",
-                        help=f"{what} (default: the run in runs/ that was written to last)")
+    parser.add_argument(
+        "run_folder", metavar="RUN", type=path, nargs="?",
+        help=f"{what} (default: the run in runs/ that was written to last)")
 
 
 def run_of(options: argparse.Namespace) -> Path:
@@ -90,7 +97,11 @@ def natural(text: str) -> int:
 
 
 def threads(text: str) -> int:
-    """A number of threads."""
+    """A number of threads.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not between 1 and MOST_THREADS.
+    """
     value = count(text)
     if value > MOST_THREADS:
         raise argparse.ArgumentTypeError(f"must be {MOST_THREADS:,} or less, got {value:,}")
@@ -98,7 +109,11 @@ def threads(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A finite number."""
+    """A finite number.
+
+    Raises:
+        argparse.ArgumentTypeError: it is something else.
+    """
     try:
         value = float(text)
     except ValueError:
@@ -109,7 +124,11 @@ def number(text: str) -> float:
 
 
 def positive(text: str) -> float:
-    """A finite number above 0."""
+    """A finite number above 0.
+
+    Raises:
+        argparse.ArgumentTypeError: it is something else.
+    """
     value = number(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"must be above 0, got {text!r}")
@@ -117,10 +136,15 @@ def positive(text: str) -> float:
 
 
 def labels(text: str) -> list[str]:
-    """Labels as 2,0,2,6, or names of classes; what holds a comma stands in double quotes."""
-    parts = [part.strip() for part in next(csv.reader([text], skipinitialspace=True), [])]
+    """Labels as 2,0,2,6, or names of classes; a name with a comma goes in double quotes.
+
+    Raises:
+        argparse.ArgumentTypeError: a label is missing.
+    """
+    line = next(csv.reader([text], skipinitialspace=True), [])
+    parts = [part.strip() for part in line]
     if not all(parts) or not parts:
-        raise argparse.ArgumentTypeError(f"{text!r} has an empty place, expected labels as 2,0,2,6")
+        raise argparse.ArgumentTypeError(f"{text!r} lacks a label, expected labels as 2,0,2,6")
     return parts
 
 
@@ -135,10 +159,15 @@ def _whole(text: str, least: int) -> int:
 
 
 def add_speed_options(parser: Any, precision: str = "fp32", capture: str = "with numpy") -> None:
-    """--precision and --capture, of the commands that train. Texts: what if none is given."""
-    parser.add_argument("--precision", choices=("fp32", "tf32"), help=f"of products on a GPU: "
-                        f"fp32, or tf32, which is faster and rounds their factors to 10 bits "
-                        f"(default: {precision})")
-    parser.add_argument("--capture", action=argparse.BooleanOptionalAction, help=f"record a "
-                        f"training step once and replay it, on a GPU as a CUDA graph: the same "
-                        f"numbers, faster (default: {capture})")
+    """--precision and --capture, for commands that train.
+
+    precision, capture: their defaults, in words.
+    """
+    parser.add_argument(
+        "--precision", choices=("fp32", "tf32"),
+        help="precision of products on a GPU: fp32, or tf32, which is faster and rounds factors "
+             f"to 10 bits (default: {precision})")
+    parser.add_argument(
+        "--capture", action=argparse.BooleanOptionalAction,
+        help="record a training step once and replay it, on a GPU as a CUDA graph: the same "
+             f"numbers, faster (default: {capture})")

@@ -1,4 +1,4 @@
-"""`minigan report [RUN]`: the pictures and the report of a run once more."""
+"""`minigan report [RUN]`: make the pictures and the report of a run again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ HELP = "make the pictures and the report of a run again"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run."""
     add_run(parser, "a run folder")
-    parser.add_argument("--data-dir", type=path, help="for models that start from images: where "
-                        "the files of their data set are (default: as in training)")
+    parser.add_argument(
+        "--data-dir", type=path,
+        help="where the files of the run's data set are, for models that start from images "
+             "(default: as in training)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
     from minigan.runs import make_report, open_run
     from minigan.runs.trained import load_data
     folder = open_run(run_of(options))
-    images = load_data(folder.read_config(), options.data_dir) if options.data_dir else None
+    images = None
+    if options.data_dir:
+        images = load_data(folder.read_config(), options.data_dir)
     say(make_report(folder.path, images).as_posix())
     return 0

@@ -13,43 +13,55 @@ HELP = "train on points in the plane, and count the modes that are found"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which points, which game, under which protocol, and how often."""
     from minigan.toy import GAMES, PROTOCOLS, SETS
-    parser.add_argument("points", choices=SETS, metavar="|".join(SETS), help="what to learn: 8 "
-                        "Gaussians on a ring, 25 on a grid, or a spiral")
-    parser.add_argument("--loss", default="rpgan-r1-r2", choices=list(GAMES), help="the game that "
-                        "G and D play")
-    parser.add_argument("--protocol", default="minigan", choices=list(PROTOCOLS), help="whose "
-                        "points, networks and budget; those of the papers want patience")
-    parser.add_argument("--steps", type=count, help="updates of D (default: the protocol's)")
-    parser.add_argument("--seed", type=natural, default=0, help="the first one")
-    parser.add_argument("--seeds", type=count, default=1, help="how many, one after another; those "
-                        "that are in the folder already are kept")
-    parser.add_argument("--out", type=path, help="run folder (default: runs/toy-NAME, after points "
-                        "and loss)")
+    parser.add_argument(
+        "points", choices=SETS, metavar="|".join(SETS),
+        help="what to learn: 8 Gaussians on a ring, 25 on a grid, or a spiral")
+    parser.add_argument(
+        "--loss", default="rpgan-r1-r2", choices=list(GAMES), help="the game that G and D play")
+    parser.add_argument(
+        "--protocol", default="minigan", choices=list(PROTOCOLS),
+        help="whose points, networks and budget; those of the papers take much longer")
+    parser.add_argument(
+        "--steps", type=count, help="updates of D (default: as many as the protocol has)")
+    parser.add_argument("--seed", type=natural, default=0, help="the first seed")
+    parser.add_argument(
+        "--seeds", type=count, default=1,
+        help="how many seeds, one after another; those already in the folder are kept")
+    parser.add_argument(
+        "--out", type=path,
+        help="run folder (default: runs/toy-NAME, named after points and loss)")
     add_quiet(parser, "the report")
-    parser.add_argument("--threads", type=threads, default=1, help="threads to compute with; such "
-                        "small networks gain nothing from a second one")
+    parser.add_argument(
+        "--threads", type=threads, default=1,
+        help="threads to compute with; such small networks gain nothing from a second one")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, print the report; returns 0 also where modes are missing: that is a finding."""
+    """Train and print the report; returns 0 even if modes are missing: that is a finding."""
     from minigan.system.interrupt import exit_status
     from minigan.system.threads import use_threads
     from minigan.toy import Plan, ToyRun, floor, lines
     plan = Plan(options.points, options.loss, options.protocol, options.steps)
     toy = ToyRun(plan, options.out)
     seeds = range(options.seed, options.seed + options.seeds)
-    done = len(toy.scores(seeds))
-    which = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     use_threads(options.threads)
+
+    which = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    done = len(toy.scores(seeds))
+    if done:
+        which += f", {done} of them done before"
     remark(f"run folder: {toy.path.as_posix()}")
-    remark(f"{plan.describe()}; {which}" + (f", {done} of them done before" if done else ""))
+    remark(f"{plan.describe()}; {which}")
     try:
         toy.train(seeds)
     except KeyboardInterrupt as interruption:
         say(f"interrupted; {len(toy.scores(seeds))} of {len(seeds)} seeds are done, and the same "
-            f"command goes on after them")
+            f"command goes on with the others")
         return exit_status(interruption)
-    say("\n".join(lines(list(toy.scores(seeds).values()), floor(plan), plan.parts)))
-    say(f"see {(toy.path / f'seed-{seeds[0]}.png').as_posix()} and "
-        f"{(toy.path / 'report.json').as_posix()}")
+
+    scores = list(toy.scores(seeds).values())
+    say("\n".join(lines(scores, floor(plan), plan.parts)))
+    picture = toy.path / f"seed-{seeds[0]}.png"
+    report = toy.path / "report.json"
+    say(f"see {picture.as_posix()} and {report.as_posix()}")
     return 0

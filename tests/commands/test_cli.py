@@ -95,7 +95,7 @@ def test_a_preset_brings_images_to_its_size(run):
              "2", "--out", "out", "--overwrite"]
     status, out, _ = run("train", "dcgan", "--preset", "torch64", *small)
     assert status == 0 and "(5,000 images 64x64x1)" in out
-    assert "brought to 64x64, for which the preset torch64 is made; --size" in out
+    assert "made 64x64, the size of the preset torch64; --size" in out
     status, out, _ = run("train", "dcgan", "--preset", "torch64", "--size", "48", *small)
     assert status == 0 and "(5,000 images 48x48x1)" in out and "brought" not in out
     status, out, _ = run("train", "dcgan", *small)
@@ -111,7 +111,7 @@ def test_pictures_are_cropped_and_few_of_them_are_enough(run):
         status, out, _ = run("train", "gan", "--data", "pictures", "--size", "8", "--steps", "1",
                              "--preset", "seed", "--threads", "1", "--out", "out")
     assert status == 0 and "1 step of 9; look" in out
-    assert "of each picture the middle square is taken, at 8x8 pixels" in out
+    assert "the middle square of each picture is taken, at 8x8 pixels" in out
     assert json.loads(Path("out/config.json").read_text("utf-8"))["batch_size"] == 9
     assert run("resume", "out", "--more", "1")[0] == 0
     sentence = refusal(run("train", "gan", "--data", "pictures", "--size", "8",
@@ -485,7 +485,7 @@ def test_help(run):
     assert status == 0
     for command in ("train", "resume", "sample", "export", "models", "info"):
         assert f"\n  {command} " in out or f"\n    {command} " in out
-    for meaning in ("0 done", "1 done, and a check", "2 an error", "130 after Ctrl-C",
+    for meaning in ("0: done", "1: done, but a check", "2: an error", "130 after Ctrl-C",
                     "129 and 143 after SIGHUP and SIGTERM"):
         assert meaning in words(out)
     out = words(run("sample", "--help")[1])
@@ -567,8 +567,8 @@ WRONG = [  # arguments, what the sentence must name
     (["profile", "gan", "--steps", "0"], ["--steps", "1 or more"]),
     (["evaluate", "there", "--n", "0"], ["--n", "1 or more"]),
     (["sample", "there", "--seed", "1e3"], ["--seed", "'1e3'"]),
-    (["sample", "there", "--labels", "3,,4"], ["--labels", "'3,,4'", "empty place"]),
-    (["sample", "there", "--labels", "3,"], ["--labels", "'3,'", "empty place"]),
+    (["sample", "there", "--labels", "3,,4"], ["--labels", "'3,,4'", "lacks a label"]),
+    (["sample", "there", "--labels", "3,"], ["--labels", "'3,'", "lacks a label"]),
     (["sample", "--pretrained", "--labels", "3,10"], ["labels", "from 0 to 9"]),
     (["sample", "--pretrained", "--labels", "99999999999999999999"], ["labels", "from 0 to 9"]),
     (["train", "gan", "--beta1", "1"], ["beta1", "[0, 1)", "1.0"]),
@@ -781,7 +781,7 @@ def test_ctrl_c_saves_and_says_where():
     last = out.splitlines()[-1]
     assert last.startswith("interrupted at step ")
     assert last.endswith("; what was learned is saved in out/checkpoint.npz, and `minigan resume "
-                         "out` goes on with it")
+                         "out` goes on from there")
     step = int(last.split()[3].strip(";").replace(",", ""))
     assert load("out").config["step"] == step >= 40
     assert sorted(p.name for p in Path("out").iterdir()) == [
