@@ -8,11 +8,11 @@ with rate 0.0002 and beta1 = 0.5.
 
 Deviations from the paper, by preset:
 - all: normal noise (the authors drew uniform noise); one batch of noise serves both updates of a
-  step; a moving average of G's weights draws the samples (`ema`), which the paper has not.
-- `small`: 28x28 images (28, 14, 7, 4), 4x4 kernels (3x3 from 7 to 4), three layers instead of four,
-  narrow ones; a latent vector of 64, and five times the paper's learning rate, for 5,000 images and
-  a few minutes on a processor. D needs the third layer: with two, nothing in it sees more than ten
-  pixels, and G draws clean strokes that add up to no digit.
+  step; a moving average of G's weights draws the samples (`ema`), which the paper does not have.
+- `small`: 28x28 images (28, 14, 7, 4), 4x4 kernels (3x3 from 7 to 4), three narrow layers, not four
+  wide ones; a latent vector of 64, and five times the paper's learning rate, for 5,000 images and a
+  few minutes on a processor. D needs the third layer: with two, no unit sees more than ten pixels
+  across, and G draws clean strokes that do not add up to digits.
 - `wide28`: two wide layers, 4x4 kernels, for measuring speed.
 - `keras28`: the networks of the widely read Keras and TensorFlow tutorial, with its LeakyReLU in G,
   dropout in place of batch norm in D, Glorot's weights, and Adam at 0.0001 with beta1 = 0.9. The
@@ -24,15 +24,17 @@ Deviations from the paper, by preset:
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from minigan import losses
 from minigan.engine import Tensor, grad
 from minigan.models.model import Model
 from minigan.models.settings import setting
-from minigan.models.sizes import Shape, halved, halving
+from minigan.models.sizes import Shape, Size, halved, halving
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
                         Module, ReLU, Reshape, Sequential, Tanh, init)
 from minigan.optim import EMA, Adam
+from minigan.streams import Streams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +75,8 @@ class DCGAN(Model):
 
     def build(self) -> None:
         s = self.settings
-        self.generator, self.discriminator = NETWORKS[s.networks](s, self.shape, self.streams)
+        networks = NETWORKS[s.networks]
+        self.generator, self.discriminator = networks(s, self.shape, self.streams)
         betas = (s.beta1, s.beta2)
         self.g_optimizer = Adam(self.generator.parameters(), s.learning_rate, betas)
         self.d_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)
@@ -82,7 +85,8 @@ class DCGAN(Model):
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """The GAN's algorithm 1, one pass through its loop. x: real images (m, H, W, C)."""
-        G, D = self.generator, self.discriminator
+        G = self.generator
+        D = self.discriminator
         fake = G(self.latent(len(x)))
 
         d_loss = losses.discriminator(D(x), D(fake.detach()))
@@ -98,54 +102,110 @@ class DCGAN(Model):
 
 # ---------------------------------------------------------------- networks
 
-def strided(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
-    """G: dense, then transposed convolutions of stride 2; D: its mirror image, ending in one logit.
+def strided(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """Convolutions of stride 2: D's halve the image and double the channels, G's do the reverse."""
+    generator = strided_generator(s, shape, streams)
+    discriminator = strided_discriminator(s, shape, streams)
+    return generator, discriminator
 
-    Channels double with every halving of the size: width, 2 width, ...; with 4 layers D's last is a
-    dense layer over 4x4 pixels, which is the 4x4 convolution of the PyTorch example.
+
+def strided_generator(s: Settings, shape: Shape, streams: Streams) -> Module:
+    """G: a dense layer, then transposed convolutions, each with half the channels of the last.
+
+    `torch64`, in `paper64` of twice the width:
+
+        z            100
+        dense         4 x  4 x 512     batch norm, ReLU
+        transposed    8 x  8 x 256     batch norm, ReLU
+        transposed   16 x 16 x 128     batch norm, ReLU
+        transposed   32 x 32 x  64     batch norm, ReLU
+        transposed   64 x 64 x   3     tanh
     """
-    sizes, channels = halved(shape, s.layers, odd=s.kernel == 4), shape[2]  # (28, 28), (14, 14), ..
-    g_wide, d_wide = ([w << i for i in range(s.layers)] for w in (s.width, s.d_width))
-    normal = {"weight_init": init.normal(0.02), "rng": streams["init"]}
-    same = {"kernel_size": s.kernel, "stride": 2, "padding": "same"}
-    layers = [{**(halving(size) if s.kernel == 4 else same), "bias": False, **normal}
-              for size in sizes[:-1]]
-    pixels = sizes[-1][0] * sizes[-1][1]
+    sizes = halved(shape, s.layers, odd=s.kernel == 4)           # (64, 64), ..., (8, 8), (4, 4)
+    widths = [s.width * 2 ** i for i in range(s.layers)]         # 64, 128, 256, 512
+    height, width = sizes[-1]
+    features = height * width * widths[-1]
 
-    generator: list[Module] = [Dense(s.latent_size, pixels * g_wide[-1], bias=False, **normal),
-                               Reshape(*sizes[-1], g_wide[-1])]
-    discriminator: list[Module] = []
-    for layer, n_in, n_out in zip(layers[::-1], g_wide[::-1], g_wide[-2::-1] + [channels]):
-        generator += [_batch_norm(n_in, streams), ReLU(), ConvTranspose2d(n_in, n_out, **layer)]
-    for layer, n_in, n_out in zip(layers, [channels] + d_wide, d_wide):
-        discriminator += [Conv2d(n_in, n_out, **layer)]
-        discriminator += [_batch_norm(n_out, streams)] if discriminator[1:] else []
-        discriminator += [LeakyReLU(0.2)]
-    return (Sequential(*generator, Tanh()),
-            Sequential(*discriminator, Flatten(), Dense(pixels * d_wide[-1], 1, **normal)))
+    layers: list[Module] = [
+        Dense(s.latent_size, features, bias=False, **_normal(streams)),
+        Reshape(height, width, widths[-1])]
+    for i in reversed(range(s.layers)):
+        n_out = widths[i - 1] if i > 0 else shape[2]
+        layers += [_batch_norm(widths[i], streams), ReLU()]
+        layers += [ConvTranspose2d(widths[i], n_out, **_convolution(s, sizes[i], streams))]
+    return Sequential(*layers, Tanh())
 
 
-def _batch_norm(features: int, streams) -> BatchNorm:
-    """Batch norm whose gain starts from N(1, 0.02^2), as the authors' code has it."""
+def strided_discriminator(s: Settings, shape: Shape, streams: Streams) -> Module:
+    """D: convolutions, each with twice the channels of the last, and one logit.
+
+    `torch64`, in `paper64` of twice the width:
+
+        x            64 x 64 x   3
+        convolution  32 x 32 x  64     LeakyReLU
+        convolution  16 x 16 x 128     batch norm, LeakyReLU
+        convolution   8 x  8 x 256     batch norm, LeakyReLU
+        convolution   4 x  4 x 512     batch norm, LeakyReLU
+        dense         1                (in the PyTorch example a 4x4 convolution, which is the same)
+    """
+    sizes = halved(shape, s.layers, odd=s.kernel == 4)           # (64, 64), ..., (8, 8), (4, 4)
+    height, width = sizes[-1]
+
+    layers: list[Module] = []
+    n_in = shape[2]
+    for i in range(s.layers):
+        n_out = s.d_width * 2 ** i                               # 64, 128, 256, 512
+        layers += [Conv2d(n_in, n_out, **_convolution(s, sizes[i], streams))]
+        if i > 0:  # no batch norm on D's input (section 3)
+            layers += [_batch_norm(n_out, streams)]
+        layers += [LeakyReLU(0.2)]
+        n_in = n_out
+    return Sequential(*layers, Flatten(), Dense(height * width * n_in, 1, **_normal(streams)))
+
+
+def _convolution(s: Settings, size: Size, streams: Streams) -> dict[str, Any]:
+    """Arguments of the convolution that halves images of `size`, and of its transpose to `size`."""
+    if s.kernel == 4:
+        layout = halving(size)
+    else:
+        layout = {"kernel_size": s.kernel, "stride": 2, "padding": "same"}
+    return {**layout, "bias": False, **_normal(streams)}
+
+
+def _normal(streams: Streams) -> dict[str, Any]:
+    """Weights from N(0, 0.02^2)."""
+    return {"weight_init": init.normal(0.02), "rng": streams["init"]}
+
+
+def _batch_norm(features: int, streams: Streams) -> BatchNorm:
+    """Batch norm whose gain starts from N(1, 0.02^2), as in the authors' code."""
     layer = BatchNorm(features)
     layer.gamma.assign(streams["init"].normal((features,), 1.0, 0.02))
     return layer
 
 
-def keras(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
-    """The tutorial's networks: 5x5 "same" kernels, widths 256, 128, 64; no bias in G."""
-    start, channels, rng = halved(shape, 2)[-1], shape[2], streams["init"]
-    conv = {"kernel_size": 5, "padding": "same", "rng": rng}
-    generator = Sequential(
-        Dense(s.latent_size, start[0] * start[1] * 256, bias=False, rng=rng),
-        BatchNorm(start[0] * start[1] * 256), LeakyReLU(0.01), Reshape(*start, 256),
-        ConvTranspose2d(256, 128, stride=1, bias=False, **conv), BatchNorm(128), LeakyReLU(0.01),
-        ConvTranspose2d(128, 64, stride=2, bias=False, **conv), BatchNorm(64), LeakyReLU(0.01),
-        ConvTranspose2d(64, channels, stride=2, bias=False, **conv), Tanh())
-    discriminator = Sequential(
-        Conv2d(channels, 64, stride=2, **conv), LeakyReLU(0.01), Dropout(0.3, streams["dropout"]),
-        Conv2d(64, 128, stride=2, **conv), LeakyReLU(0.01), Dropout(0.3, streams["dropout"]),
-        Flatten(), Dense(start[0] * start[1] * 128, 1, rng=rng))
+def keras(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """The tutorial's networks: 5x5 "same" kernels; no bias in G. Sizes are those for digits."""
+    height, width = halved(shape, 2)[-1]                                        # (7, 7)
+    channels = shape[2]
+    rng = streams["init"]
+    conv: dict[str, Any] = {"kernel_size": 5, "padding": "same", "rng": rng}
+    generator = Sequential(                                                     # z: (N, 100)
+        Dense(s.latent_size, height * width * 256, bias=False, rng=rng),        # (N, 12544)
+        BatchNorm(height * width * 256), LeakyReLU(0.01),
+        Reshape(height, width, 256),                                            # (N, 7, 7, 256)
+        ConvTranspose2d(256, 128, stride=1, bias=False, **conv),                # (N, 7, 7, 128)
+        BatchNorm(128), LeakyReLU(0.01),
+        ConvTranspose2d(128, 64, stride=2, bias=False, **conv),                 # (N, 14, 14, 64)
+        BatchNorm(64), LeakyReLU(0.01),
+        ConvTranspose2d(64, channels, stride=2, bias=False, **conv), Tanh())    # (N, 28, 28, 1)
+    dropout = streams["dropout"]
+    discriminator = Sequential(                                                 # x: (N, 28, 28, 1)
+        Conv2d(channels, 64, stride=2, **conv),                                 # (N, 14, 14, 64)
+        LeakyReLU(0.01), Dropout(0.3, dropout),
+        Conv2d(64, 128, stride=2, **conv),                                      # (N, 7, 7, 128)
+        LeakyReLU(0.01), Dropout(0.3, dropout),
+        Flatten(), Dense(height * width * 128, 1, rng=rng))                     # (N, 1)
     return generator, discriminator
 
 

@@ -1,14 +1,14 @@
 """GAN: Goodfellow et al. 2014, "Generative Adversarial Nets", https://arxiv.org/abs/1406.2661.
 
 Algorithm 1, with k = 1 step of the discriminator for each of the generator. G maps noise z to
-images, D says how likely an image is real; they play the game (eq. 1)
+images, D says how likely it is that an image is real; they play the game (eq. 1)
 
     min over G, max over D of   E log D(x) + E log(1 - D(G(z))).
 
 Deviations from the paper, by preset:
 - all: images are in [-1, 1] instead of [0, 1]; one batch of noise serves both updates of a step;
-  batches of 256 where nothing else is said (the authors': 100).
-- `mlp`, `seed`: normal noise, Adam, LeakyReLU and tanh as became usual after DCGAN; `mlp` adds
+  batches of 256 unless you choose otherwise (the authors': 100).
+- `mlp`, `seed`: normal noise, Adam, LeakyReLU and tanh, as became usual after DCGAN; `mlp` adds
   batch norm in G, dropout in D and a moving average of G's weights, which draws the samples.
 - `paper`: the authors' published settings for MNIST. G's sigmoid is stretched to [-1, 1]; the slow
   decay of their learning rate, the rise of their momentum and their stopping rule are left out.
@@ -23,9 +23,11 @@ from minigan import losses
 from minigan.engine import Tensor, grad
 from minigan.models.model import Model
 from minigan.models.settings import setting
+from minigan.models.sizes import Shape
 from minigan.nn import (BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Maxout, Module, ReLU,
                         Reshape, Sequential, Sigmoid, Tanh, ToImages, init)
 from minigan.optim import EMA, SGD, Adam, Optimizer
+from minigan.streams import Stream, Streams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,14 +61,13 @@ class GAN(Model):
 
     def build(self) -> None:
         s = self.settings
-        self.generator, self.discriminator = NETWORKS[s.networks](s.latent_size, self.shape,
-                                                                  self.streams)
+        networks = NETWORKS[s.networks]
+        self.generator, self.discriminator = networks(s, self.shape, self.streams)
         self.g_optimizer = self._optimizer(self.generator)
         self.d_optimizer = self._optimizer(self.discriminator)
         self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
-        self.generator_loss = {"non-saturating": losses.generator,
-                               "minimax": losses.generator_minimax}[s.loss]
+        self.generator_loss = GENERATOR_LOSSES[s.loss]
 
     def _optimizer(self, network: Module) -> Optimizer:
         s = self.settings
@@ -74,15 +75,17 @@ class GAN(Model):
             return SGD(network.parameters(), s.learning_rate, s.beta1)
         return Adam(network.parameters(), s.learning_rate, (s.beta1, s.beta2))
 
-    def latent_from(self, stream, n: int) -> Tensor:
+    def latent_from(self, stream: Stream, n: int) -> Tensor:
         """z (n, latent_size): standard normal; uniform in [-1, 1] for the paper's networks."""
         size = (n, self.settings.latent_size)
-        return Tensor(stream.uniform(size, -1.0, 1.0) if self.settings.networks == "paper"
-                      else stream.normal(size))
+        if self.settings.networks == "paper":
+            return Tensor(stream.uniform(size, -1.0, 1.0))
+        return Tensor(stream.normal(size))
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Algorithm 1, one pass through its loop. x: real images (m, H, W, C)."""
-        G, D = self.generator, self.discriminator
+        G = self.generator
+        D = self.discriminator
 
         # Sample a minibatch of m noise vectors, and of m examples (x).
         fake = G(self.latent(len(x)))
@@ -100,45 +103,69 @@ class GAN(Model):
         return {"d_loss": d_loss, "g_loss": g_loss.detach()}
 
 
+GENERATOR_LOSSES = {"non-saturating": losses.generator, "minimax": losses.generator_minimax}
+
+
 # ---------------------------------------------------------------- networks
 
-def mlp(latent_size, shape, streams) -> tuple[Module, Module]:
-    """100 -> 256 -> 512 -> 784 with batch norm; 784 -> 512 -> 256 -> 1 with dropout."""
-    pixels, rng = math.prod(shape), streams["init"]
-    generator = Sequential(
-        Dense(latent_size, 256, rng=rng), BatchNorm(256), LeakyReLU(0.2),
-        Dense(256, 512, rng=rng), BatchNorm(512), LeakyReLU(0.2),
-        Dense(512, pixels, rng=rng), Tanh(), Reshape(*shape))
-    discriminator = Sequential(
-        Flatten(),
-        Dense(pixels, 512, rng=rng), LeakyReLU(0.2), Dropout(0.3, streams["dropout"]),
-        Dense(512, 256, rng=rng), LeakyReLU(0.2), Dropout(0.3, streams["dropout"]),
-        Dense(256, 1, rng=rng))
-    return generator, discriminator
-
-
-def seed(latent_size, shape, streams) -> tuple[Module, Module]:
-    """The smallest: 100 -> 128 -> 784 and 784 -> 128 -> 1."""
-    pixels, rng = math.prod(shape), streams["init"]
-    generator = Sequential(Dense(latent_size, 128, rng=rng), LeakyReLU(0.01),
-                           Dense(128, pixels, rng=rng), Tanh(), Reshape(*shape))
-    discriminator = Sequential(Flatten(), Dense(pixels, 128, rng=rng), LeakyReLU(0.01),
-                               Dense(128, 1, rng=rng))
-    return generator, discriminator
-
-
-def paper(latent_size, shape, streams) -> tuple[Module, Module]:
-    """G: 1200-1200 ReLU, sigmoid, from U(-0.05, 0.05); D: maxout 240x5 twice, U(-0.005, 0.005)."""
+def mlp(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """Dense networks, with batch norm in G and dropout in D. Sizes are those for digits."""
     pixels = math.prod(shape)
-    wide = {"weight_init": init.uniform(0.05), "rng": streams["init"]}
-    narrow = {"weight_init": init.uniform(0.005), "rng": streams["init"]}
-    generator = Sequential(Dense(latent_size, 1200, **wide), ReLU(), Dense(1200, 1200, **wide),
-                           ReLU(), Dense(1200, pixels, **wide), Sigmoid(), ToImages(),
-                           Reshape(*shape))
-    discriminator = Sequential(
-        Flatten(), Dropout(0.2, streams["dropout"]), Maxout(pixels, 240, 5, **narrow),
-        Dropout(0.5, streams["dropout"]), Maxout(240, 240, 5, **narrow),
-        Dropout(0.5, streams["dropout"]), Dense(240, 1, **narrow))
+    rng = streams["init"]
+    dropout = streams["dropout"]
+    generator = Sequential(                                         # z: (N, 100)
+        Dense(s.latent_size, 256, rng=rng),                         # (N, 256)
+        BatchNorm(256), LeakyReLU(0.2),
+        Dense(256, 512, rng=rng),                                   # (N, 512)
+        BatchNorm(512), LeakyReLU(0.2),
+        Dense(512, pixels, rng=rng),                                # (N, 784)
+        Tanh(), Reshape(*shape))                                    # (N, 28, 28, 1)
+    discriminator = Sequential(                                     # x: (N, 28, 28, 1)
+        Flatten(),                                                  # (N, 784)
+        Dense(pixels, 512, rng=rng),                                # (N, 512)
+        LeakyReLU(0.2), Dropout(0.3, dropout),
+        Dense(512, 256, rng=rng),                                   # (N, 256)
+        LeakyReLU(0.2), Dropout(0.3, dropout),
+        Dense(256, 1, rng=rng))                                     # (N, 1)
+    return generator, discriminator
+
+
+def seed(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """The smallest: one hidden layer each."""
+    pixels = math.prod(shape)
+    rng = streams["init"]
+    generator = Sequential(                                         # z: (N, 100)
+        Dense(s.latent_size, 128, rng=rng), LeakyReLU(0.01),        # (N, 128)
+        Dense(128, pixels, rng=rng), Tanh(),                        # (N, 784)
+        Reshape(*shape))                                            # (N, 28, 28, 1)
+    discriminator = Sequential(                                     # x: (N, 28, 28, 1)
+        Flatten(),                                                  # (N, 784)
+        Dense(pixels, 128, rng=rng), LeakyReLU(0.01),               # (N, 128)
+        Dense(128, 1, rng=rng))                                     # (N, 1)
+    return generator, discriminator
+
+
+def paper(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """ReLU layers and a sigmoid in G, from U(-0.05, 0.05); maxout in D, from U(-0.005, 0.005)."""
+    pixels = math.prod(shape)
+    rng = streams["init"]
+    dropout = streams["dropout"]
+    wide = init.uniform(0.05)
+    narrow = init.uniform(0.005)
+    generator = Sequential(                                         # z: (N, 100)
+        Dense(s.latent_size, 1200, weight_init=wide, rng=rng),      # (N, 1200)
+        ReLU(),
+        Dense(1200, 1200, weight_init=wide, rng=rng),               # (N, 1200)
+        ReLU(),
+        Dense(1200, pixels, weight_init=wide, rng=rng),             # (N, 784)
+        Sigmoid(), ToImages(), Reshape(*shape))                     # (N, 28, 28, 1)
+    discriminator = Sequential(                                     # x: (N, 28, 28, 1)
+        Flatten(), Dropout(0.2, dropout),                           # (N, 784)
+        Maxout(pixels, 240, 5, weight_init=narrow, rng=rng),        # (N, 240)
+        Dropout(0.5, dropout),
+        Maxout(240, 240, 5, weight_init=narrow, rng=rng),           # (N, 240)
+        Dropout(0.5, dropout),
+        Dense(240, 1, weight_init=narrow, rng=rng))                 # (N, 1)
     return generator, discriminator
 
 

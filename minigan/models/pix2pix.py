@@ -1,7 +1,7 @@
 """pix2pix: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks",
 https://arxiv.org/abs/1611.07004.
 
-A conditional GAN whose condition c is a picture: G makes another picture of it, D judges the two
+A conditional GAN whose condition c is a picture: G makes another picture from it, D judges the two
 together. The objective (eq. 4; the paper's x and y are c and x here) is
 
     min over G, max over D of   E log D(c, x) + E log(1 - D(c, G(c))) + lambda E ||x - G(c)||_1.
@@ -27,6 +27,7 @@ import math
 from typing import Any, Callable
 
 from minigan import losses
+from minigan.backend.base import Array
 from minigan.engine import Tensor, grad, op
 from minigan.models.model import Model, Panel
 from minigan.models.settings import setting
@@ -35,6 +36,7 @@ from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dropout, LeakyReLU, 
                         Sequential, Tanh, init)
 from minigan.ops import abs, concatenate, mean
 from minigan.optim import Adam
+from minigan.streams import Stream, Streams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Pix2Pix(Model):
         self.d_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)
         self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
 
-    def inputs_from(self, stream: Any, n: int, images: Callable[[Any, int], Tensor]
+    def inputs_from(self, stream: Stream, n: int, images: Callable[[Stream, int], Tensor]
                     ) -> tuple[Tensor, Tensor]:
         """n conditions, made from images of the data set, and these images."""
         x = images(stream, n)
@@ -82,7 +84,8 @@ class Pix2Pix(Model):
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """One step on D, then one on G (section 3.3). x: real images (m, H, W, C)."""
-        G, D = self.generator, self.discriminator
+        G = self.generator
+        D = self.discriminator
         c = self.condition(x)
         fake = G(c)
 
@@ -92,7 +95,8 @@ class Pix2Pix(Model):
         d_loss = d_loss.detach()  # D's graph is freed here, before G's is built
 
         # Update G: maximise log D(c, G(c)), and stay near the truth.
-        g_loss, l1 = losses.generator(D(c, fake)), mean(abs(x - fake))
+        g_loss = losses.generator(D(c, fake))
+        l1 = mean(abs(x - fake))
         self.g_optimizer.step(grad(g_loss + self.settings.l1 * l1, G.parameters()))
         return {"d_loss": d_loss, "g_loss": g_loss.detach(), "l1": l1.detach()}
 
@@ -100,22 +104,27 @@ class Pix2Pix(Model):
 # ---------------------------------------------------------------- conditions
 
 @op(None)
-def edges(xp, x):
+def edges(xp: Any, x: Array) -> Array:
     """The outline of what is bright: 1 on dark pixels with a bright neighbour, else -1.
 
-    x: (N, H, W, C); bright is a pixel whose channels' mean is above 0. Result: of x's shape.
+    A pixel is bright if the mean of its channels is above 0. x and the result: (N, H, W, C).
     """
+    height, width, channels = x.shape[1:]
     bright = xp.mean(x, axis=3, keepdims=True) > 0                # (N, H, W, 1)
-    p = xp.pad(bright, ((0, 0), (1, 1), (1, 1), (0, 0)))          # (N, H + 2, W + 2, 1)
-    near = p[:, :-2, 1:-1] | p[:, 2:, 1:-1] | p[:, 1:-1, :-2] | p[:, 1:-1, 2:]
-    outline = (near & ~bright).astype(x.dtype) * 2 - 1
-    return outline.repeat(x.shape[3], axis=3)
+    padded = xp.pad(bright, ((0, 0), (1, 1), (1, 1), (0, 0)))     # (N, H + 2, W + 2, 1)
+    near = bright
+    for top, left in ((0, 1), (2, 1), (1, 0), (1, 2)):            # above, below, left, right
+        near = near | padded[:, top:top + height, left:left + width]
+    outline = (near & ~bright).astype(x.dtype) * 2 - 1            # (N, H, W, 1)
+    return outline.repeat(channels, axis=3)
 
 
 @op(None)
-def halves(xp, x):
+def halves(xp: Any, x: Array) -> Array:
     """The left half of x (N, H, W, C), and black, which is -1, in the right half."""
-    left = (xp.arange(x.shape[2]) < x.shape[2] // 2).astype(x.dtype)[:, None]   # (W, 1)
+    width = x.shape[2]
+    is_left = xp.arange(width) < width // 2
+    left = is_left.astype(x.dtype)[:, None]                       # (W, 1)
     return x * left + (left - 1)
 
 
@@ -127,29 +136,46 @@ CONDITIONS: dict[str, Callable[[Tensor], Tensor]] = {"edges": edges, "halves": h
 class UNet(Module):
     """G(c): down to a single pixel and up again, with skips between layers of the same size.
 
-    On the way up, each strided layer is given what its mirror image found on the way down beside
-    what comes from below, as further channels. c and the result: (N, H, W, C).
+    On digits, w being the width:
+
+        c        28 x 28 x 1
+        down1    14 x 14 x w      ------------------- skip to up1
+        down2     7 x  7 x 2 w    ------ skip to up2
+        middle    1 x  1 x 4 w
+                  7 x  7 x 2 w
+        up2      14 x 14 x w      from middle and down2
+        up1      28 x 28 x 1      from up2 and down1
+
+    c and the result: (N, H, W, C).
+
+    Raises:
+        ValueError: the networks cannot make images of this shape, or the condition has another one.
     """
 
-    def __init__(self, s: Settings, shape: Shape, streams) -> None:
+    def __init__(self, s: Settings, shape: Shape, streams: Streams) -> None:
         height, width, channels = shape
         if height % 4 or width % 4 or min(height, width) < 8 or channels not in (1, 3):
             raise ValueError(f"shape: pix2pix makes images of 1 or 3 channels whose height and "
                              f"width are multiples of 4, 8 or more, not "
                              f"{height}x{width}x{channels}")
-        self.shape, w, kernel = shape, s.width, (height // 4, width // 4)
+        self.shape = shape
+        w = s.width
+        quarter = (height // 4, width // 4)                       # (7, 7)
         normal: dict[str, Any] = {"weight_init": init.normal(0.02), "rng": streams["init"]}
         strided = {"kernel_size": 4, "stride": 2, "padding": 1, **normal}
-        self.down1 = Sequential(Conv2d(channels, w, **strided), LeakyReLU(0.2))
-        self.down2 = Sequential(Conv2d(w, 2 * w, bias=False, **strided), BatchNorm(2 * w),
-                                LeakyReLU(0.2))
+        self.down1 = Sequential(
+            Conv2d(channels, w, **strided), LeakyReLU(0.2))
+        self.down2 = Sequential(
+            Conv2d(w, 2 * w, bias=False, **strided), BatchNorm(2 * w), LeakyReLU(0.2))
         self.middle = Sequential(
-            Conv2d(2 * w, 4 * w, kernel, **normal), LeakyReLU(0.2),  # one pixel: (N, 1, 1, 4 w)
-            ConvTranspose2d(4 * w, 2 * w, kernel, bias=False, **normal), BatchNorm(2 * w),
+            Conv2d(2 * w, 4 * w, quarter, **normal), LeakyReLU(0.2),
+            ConvTranspose2d(4 * w, 2 * w, quarter, bias=False, **normal), BatchNorm(2 * w),
             Dropout(s.dropout, streams["dropout"]), ReLU())
-        self.up2 = Sequential(ConvTranspose2d(4 * w, w, bias=False, **strided), BatchNorm(w),
-                              Dropout(s.dropout, streams["dropout"]), ReLU())
-        self.up1 = Sequential(ConvTranspose2d(2 * w, channels, **strided), Tanh())
+        self.up2 = Sequential(
+            ConvTranspose2d(4 * w, w, bias=False, **strided), BatchNorm(w),
+            Dropout(s.dropout, streams["dropout"]), ReLU())
+        self.up1 = Sequential(
+            ConvTranspose2d(2 * w, channels, **strided), Tanh())
 
     def forward(self, c: Tensor) -> Tensor:
         if c.shape[1:] != self.shape:
@@ -163,19 +189,20 @@ class UNet(Module):
 
 
 class PatchDiscriminator(Module):
-    """D(c, x): a logit for each patch of 22x22 pixels.
+    """D(c, x): a logit for each patch of 22x22 pixels, one every four pixels.
 
-    c, x: (N, H, W, C); the result: (N, H / 4 - 1, W / 4 - 1, 1), a patch every four pixels.
+    c, x: (N, H, W, C); the result: (N, H / 4 - 1, W / 4 - 1, 1).
     """
 
-    def __init__(self, s: Settings, shape: Shape, streams) -> None:
+    def __init__(self, s: Settings, shape: Shape, streams: Streams) -> None:
         w = s.width
         conv: dict[str, Any] = {"kernel_size": 4, "padding": 1, "weight_init": init.normal(0.02),
                                 "rng": streams["init"]}
-        self.layers = Sequential(
-            Conv2d(2 * shape[2], w, stride=2, **conv), LeakyReLU(0.2),
-            Conv2d(w, 2 * w, stride=2, bias=False, **conv), BatchNorm(2 * w), LeakyReLU(0.2),
-            Conv2d(2 * w, 1, **conv))
+        self.layers = Sequential(                                           # (N, 28, 28, 2 C)
+            Conv2d(2 * shape[2], w, stride=2, **conv), LeakyReLU(0.2),      # (N, 14, 14, w)
+            Conv2d(w, 2 * w, stride=2, bias=False, **conv),                 # (N, 7, 7, 2 w)
+            BatchNorm(2 * w), LeakyReLU(0.2),
+            Conv2d(2 * w, 1, **conv))                                       # (N, 6, 6, 1)
 
     def forward(self, c: Tensor, x: Tensor) -> Tensor:
         return self.layers(concatenate([c, x], axis=3))

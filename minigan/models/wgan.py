@@ -14,29 +14,31 @@ Deviations from the paper, by preset:
   before the update).
 - `mlp`: the authors' 4-layer ReLU networks, 512 wide, on 28x28 images, with tanh at the end of G
   and batch norm in G (figure 6 is without); ten times the paper's learning rate, and c = 0.2
-  instead of 0.01, which He's initial weights are below.
+  instead of 0.01, because He's initial weights are larger than 0.01.
 - `conv`: DCGAN networks of three strided layers, batch norm in G only; twenty times the rate, and
   c = 0.05. Its digits are far worse: after 9,000 steps of 64 images 0.45 of them are recognised.
 - both: n_critic = 2 and batches of 256 instead of 64, for a few minutes on a processor. The paper's
   own settings are the defaults of `Settings`.
-The authors' code runs 100 critic updates before each of the first 25 of G: `warm_up` is that number
-of G's updates, 0 by default.
+The authors' code runs 100 critic updates before each of G's first 25: `warm_up` is the number of
+these updates of G, 0 by default.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 from minigan import losses
 from minigan.engine import Tensor, grad, no_grad
 from minigan.models.model import Model, Panel
 from minigan.models.settings import setting
 from minigan.models.sizes import Shape, halved, halving
-from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LeakyReLU, Module,
-                        ReLU, Reshape, Sequential, Tanh, init)
+from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LeakyReLU, Module, ReLU,
+                        Reshape, Sequential, Tanh, init)
 from minigan.ops import negative
 from minigan.optim import EMA, RMSprop, clip_weights
+from minigan.streams import Streams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,22 +74,26 @@ class WGAN(Model):
 
     def build(self) -> None:
         s = self.settings
-        self.generator, self.discriminator = NETWORKS[s.networks](s, self.shape, self.streams)
+        networks = NETWORKS[s.networks]
+        self.generator, self.discriminator = networks(s, self.shape, self.streams)
         self.g_optimizer = RMSprop(self.generator.parameters(), s.learning_rate)
         self.c_optimizer = RMSprop(self.discriminator.parameters(), s.learning_rate)
         self.optimizers = {"g_optimizer": self.g_optimizer, "c_optimizer": self.c_optimizer}
         self.ema = EMA(self.generator, s.ema) if s.ema else None
 
     def phase(self) -> str:
-        """"both" when the critic is due to be done for G: 100 times in warm-up, else n_critic."""
-        s, done = self.settings, self.g_optimizer.t
-        slow = min(done + 1, s.warm_up)
-        due = 100 * slow + s.n_critic * (done + 1 - slow)
+        """"both" in the last of the critic's updates for one of G: n_critic, or 100 in warm-up."""
+        s = self.settings
+        g_updates = self.g_optimizer.t + 1         # including the next one
+        slow = min(g_updates, s.warm_up)           # those that wait for 100
+        due = 100 * slow + s.n_critic * (g_updates - slow)
         return "both" if self.c_optimizer.t + 1 >= due else "critic"
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Algorithm 1: lines 3 to 7 once, and lines 9 to 11 when it is G's turn."""
-        G, f, phase = self.generator, self.discriminator, self.phase()
+        G = self.generator
+        f = self.discriminator
+        phase = self.phase()
 
         # Lines 3 to 6: a batch of real data, one of noise, and an ascent step of the critic.
         with no_grad():
@@ -110,39 +116,52 @@ class WGAN(Model):
 
 # ---------------------------------------------------------------- networks
 
-def mlp(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
-    """Three hidden ReLU layers in both networks, with batch norm in G."""
-    pixels, rng = math.prod(shape), streams["init"]
+def mlp(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """Three hidden ReLU layers in both networks, with batch norm in G. Sizes: `mlp`, for digits."""
+    pixels = math.prod(shape)
+    w = s.width
+    rng = streams["init"]
+    he: dict[str, Any] = {"weight_init": init.he_uniform, "rng": rng}
+    generator = Sequential(                                        # z: (N, 100)
+        Dense(s.latent_size, w, **he), BatchNorm(w), ReLU(),       # (N, 512)
+        Dense(w, w, **he), BatchNorm(w), ReLU(),                   # (N, 512)
+        Dense(w, w, **he), BatchNorm(w), ReLU(),                   # (N, 512)
+        Dense(w, pixels, rng=rng), Tanh(),                         # (N, 784)
+        Reshape(*shape))                                           # (N, 28, 28, 1)
+    critic = Sequential(                                           # x: (N, 28, 28, 1)
+        Flatten(),                                                 # (N, 784)
+        Dense(pixels, w, **he), ReLU(),                            # (N, 512)
+        Dense(w, w, **he), ReLU(),                                 # (N, 512)
+        Dense(w, w, **he), ReLU(),                                 # (N, 512)
+        Dense(w, 1, rng=rng))                                      # (N, 1)
+    return generator, critic
 
-    def hidden(n_in: int, norm: bool) -> list[Module]:
-        layers: list[Module] = []
-        for n in (n_in, s.width, s.width):
-            layers += [Dense(n, s.width, weight_init=init.he_uniform, rng=rng)]
-            layers += [BatchNorm(s.width), ReLU()] if norm else [ReLU()]
-        return layers
 
-    return (Sequential(*hidden(s.latent_size, True), Dense(s.width, pixels, rng=rng), Tanh(),
-                       Reshape(*shape)),
-            Sequential(Flatten(), *hidden(pixels, False), Dense(s.width, 1, rng=rng)))
-
-
-def conv(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
-    """Three strided layers each way; batch norm in G, none in the critic."""
-    channels, w = shape[2], s.width
-    *sizes, (height, width) = halved(shape, 3, odd=True)        # (28, 28), (14, 14), (7, 7); (4, 4)
-    features, he = height * width * 4 * w, {"weight_init": init.he_uniform, "rng": streams["init"]}
-    whole, half, quarter = ({**halving(size), **he} for size in sizes)
-    generator = Sequential(
-        Dense(s.latent_size, features, rng=streams["init"]), Reshape(height, width, 4 * w),
+def conv(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """Three strided layers each way; batch norm in G, none in the critic. Sizes: for digits."""
+    channels = shape[2]
+    w = s.width
+    whole, half, quarter, (height, width) = halved(shape, 3, odd=True)   # 28, 14, 7, (4, 4)
+    features = height * width * 4 * w
+    rng = streams["init"]
+    he: dict[str, Any] = {"weight_init": init.he_uniform, "rng": rng}
+    outer = {**halving(whole), **he}                               # between 28 and 14 pixels
+    middle = {**halving(half), **he}                               # between 14 and 7
+    inner = {**halving(quarter), **he}                             # between 7 and 4
+    generator = Sequential(                                        # z: (N, 100)
+        Dense(s.latent_size, features, rng=rng),                   # (N, 64 w)
+        Reshape(height, width, 4 * w),                             # (N, 4, 4, 4 w)
         BatchNorm(4 * w), ReLU(),
-        ConvTranspose2d(4 * w, 2 * w, **quarter), BatchNorm(2 * w), ReLU(),
-        ConvTranspose2d(2 * w, w, **half), BatchNorm(w), ReLU(),
-        ConvTranspose2d(w, channels, **whole), Tanh())
-    critic = Sequential(
-        Conv2d(channels, w, **whole), LeakyReLU(0.2),
-        Conv2d(w, 2 * w, **half), LeakyReLU(0.2),
-        Conv2d(2 * w, 4 * w, **quarter), LeakyReLU(0.2),
-        Flatten(), Dense(features, 1, rng=streams["init"]))
+        ConvTranspose2d(4 * w, 2 * w, **inner),                    # (N, 7, 7, 2 w)
+        BatchNorm(2 * w), ReLU(),
+        ConvTranspose2d(2 * w, w, **middle),                       # (N, 14, 14, w)
+        BatchNorm(w), ReLU(),
+        ConvTranspose2d(w, channels, **outer), Tanh())             # (N, 28, 28, 1)
+    critic = Sequential(                                           # x: (N, 28, 28, 1)
+        Conv2d(channels, w, **outer), LeakyReLU(0.2),              # (N, 14, 14, w)
+        Conv2d(w, 2 * w, **middle), LeakyReLU(0.2),                # (N, 7, 7, 2 w)
+        Conv2d(2 * w, 4 * w, **inner), LeakyReLU(0.2),             # (N, 4, 4, 4 w)
+        Flatten(), Dense(features, 1, rng=rng))                    # (N, 1)
     return generator, critic
 
 

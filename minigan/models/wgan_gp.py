@@ -13,10 +13,10 @@ it would make the gradient at one sample depend on the others.
 Deviations from the paper, by preset:
 - all: a `step` is one critic update, and G's update follows every n_critic-th, so that one batch of
   images serves one step; a moving average of G draws the samples (`ema`).
-- `conv28`: three strided layers each way on 28x28 images, as in the authors' MNIST code, but of 4x4
-  (the authors: 5x5 and a cut from 8 to 7 pixels) and a quarter as wide, no norm in the critic, and
-  beta1 = 0.5 as theirs. n_critic = 2 and ten times the learning rate, for a few minutes on a
-  processor.
+- `conv28`: three strided layers each way on 28x28 images, as in the authors' MNIST code, with its
+  beta1 = 0.5 and no norm in the critic, but with 4x4 kernels (the authors: 5x5, and a cut from 8 to
+  7 pixels) and a quarter as wide. n_critic = 2 and ten times the learning rate, for a few minutes
+  on a processor.
 - `wide28`: two wide layers, layer norm in the critic, for measuring speed.
 - `toy`: the authors' networks for two-dimensional data, with their lambda = 0.1.
 - `seed`: the smallest dense networks of the GAN's file, for measuring the engine.
@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 from minigan import losses
 from minigan.engine import Tensor, grad, no_grad
@@ -38,6 +39,7 @@ from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, Laye
 from minigan.ops import negative
 from minigan.optim import EMA, Adam
 from minigan.penalties import gradient_penalty
+from minigan.streams import Streams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +83,8 @@ class WGANGP(Model):
 
     def build(self) -> None:
         s = self.settings
-        self.generator, self.discriminator = NETWORKS[s.networks](s, self.shape, self.streams)
+        networks = NETWORKS[s.networks]
+        self.generator, self.discriminator = networks(s, self.shape, self.streams)
         betas = (s.beta1, s.beta2)
         self.g_optimizer = Adam(self.generator.parameters(), s.learning_rate, betas)
         self.c_optimizer = Adam(self.discriminator.parameters(), s.learning_rate, betas)
@@ -89,13 +92,14 @@ class WGANGP(Model):
         self.ema = EMA(self.generator, s.ema) if s.ema else None
 
     def phase(self) -> str:
-        """"both" when the critic will have had n_critic updates since G's last, else "critic"."""
-        done = self.c_optimizer.t + 1
-        return "critic" if done % self.settings.n_critic else "both"
+        """"both" in the last of the critic's n_critic updates for one of G."""
+        c_updates = self.c_optimizer.t + 1  # including the next one
+        return "both" if c_updates % self.settings.n_critic == 0 else "critic"
 
     def critic_step(self, x: Tensor) -> dict[str, Tensor]:
         """Algorithm 1, lines 4 to 9, for a whole batch x at once."""
-        G, f = self.generator, self.discriminator
+        G = self.generator
+        f = self.discriminator
         with no_grad():
             fake = G(self.latent(len(x)))                                     # lines 4 and 5
         distance = losses.wasserstein_critic(f(x), f(fake))
@@ -107,7 +111,8 @@ class WGANGP(Model):
 
     def generator_step(self, n: int) -> dict[str, Tensor]:
         """Algorithm 1, lines 11 and 12, with n latent vectors."""
-        G, f = self.generator, self.discriminator
+        G = self.generator
+        f = self.discriminator
         loss = losses.wasserstein_generator(f(G(self.latent(n))))
         self.g_optimizer.step(grad(loss, G.parameters()))
         if self.ema:
@@ -116,7 +121,8 @@ class WGANGP(Model):
 
     def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """One update of the critic, and one of G when n_critic of them are done."""
-        phase, result = self.phase(), self.critic_step(x)
+        phase = self.phase()
+        result = self.critic_step(x)
         if phase == "both":
             result.update(self.generator_step(len(x)))
         return result
@@ -124,46 +130,99 @@ class WGANGP(Model):
 
 # ---------------------------------------------------------------- networks
 
-def conv(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
-    """Strided layers; batch norm in G, layer norm or nothing in the critic."""
-    sizes, channels = halved(shape, s.layers, odd=True), shape[2]   # (28, 28), (14, 14), ...
-    wide = [s.width << i for i in range(s.layers)]                  # 16, 32, ...
-    he = {"weight_init": init.he_uniform, "rng": streams["init"]}
-    layers = [{**halving(size), **he} for size in sizes[:-1]]
-    first = sizes[-1][0] * sizes[-1][1] * wide[-1]
-    generator: list[Module] = [Dense(s.latent_size, first, rng=streams["init"]),
-                               Reshape(*sizes[-1], wide[-1])]
-    critic: list[Module] = []
-    for layer, n_in, n_out in zip(layers[::-1], wide[::-1], wide[-2::-1] + [channels]):
-        generator += [BatchNorm(n_in), ReLU(), ConvTranspose2d(n_in, n_out, **layer)]
-    for layer, n_in, n_out in zip(layers, [channels] + wide, wide):
-        critic += [Conv2d(n_in, n_out, **layer)]
-        critic += [LayerNorm(n_out, axes=(1, 2, 3))] if s.layer_norm and critic[1:] else []
-        critic += [LeakyReLU(0.2)]
-    return (Sequential(*generator, Tanh()),
-            Sequential(*critic, Flatten(), Dense(first, 1, rng=streams["init"])))
+def conv(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """Strided layers, as in DCGAN; batch norm in G, layer norm or nothing in the critic."""
+    return conv_generator(s, shape, streams), conv_critic(s, shape, streams)
 
 
-def toy(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
+def conv_generator(s: Settings, shape: Shape, streams: Streams) -> Module:
+    """G: a dense layer, then transposed convolutions of stride 2, each with half the channels.
+
+    `conv28`:
+
+        z            100
+        dense         4 x  4 x 64     batch norm, ReLU
+        transposed    7 x  7 x 32     batch norm, ReLU
+        transposed   14 x 14 x 16     batch norm, ReLU
+        transposed   28 x 28 x  1     tanh
+    """
+    sizes = halved(shape, s.layers, odd=True)                    # (28, 28), ..., (4, 4)
+    widths = [s.width * 2 ** i for i in range(s.layers)]         # 16, 32, 64
+    height, width = sizes[-1]
+    rng = streams["init"]
+    he: dict[str, Any] = {"weight_init": init.he_uniform, "rng": rng}
+
+    layers: list[Module] = [
+        Dense(s.latent_size, height * width * widths[-1], rng=rng),
+        Reshape(height, width, widths[-1])]
+    for i in reversed(range(s.layers)):
+        n_out = widths[i - 1] if i > 0 else shape[2]
+        layers += [BatchNorm(widths[i]), ReLU()]
+        layers += [ConvTranspose2d(widths[i], n_out, **halving(sizes[i]), **he)]
+    return Sequential(*layers, Tanh())
+
+
+def conv_critic(s: Settings, shape: Shape, streams: Streams) -> Module:
+    """f: convolutions of stride 2, each with twice the channels of the last, and one number.
+
+    `conv28`, where there is no layer norm:
+
+        x            28 x 28 x  1
+        convolution  14 x 14 x 16     LeakyReLU
+        convolution   7 x  7 x 32     layer norm, LeakyReLU
+        convolution   4 x  4 x 64     layer norm, LeakyReLU
+        dense         1
+    """
+    sizes = halved(shape, s.layers, odd=True)                    # (28, 28), ..., (4, 4)
+    height, width = sizes[-1]
+    rng = streams["init"]
+    he: dict[str, Any] = {"weight_init": init.he_uniform, "rng": rng}
+
+    layers: list[Module] = []
+    n_in = shape[2]
+    for i in range(s.layers):
+        n_out = s.width * 2 ** i                                 # 16, 32, 64
+        layers += [Conv2d(n_in, n_out, **halving(sizes[i]), **he)]
+        if s.layer_norm and i > 0:  # none on the critic's input, as in DCGAN
+            layers += [LayerNorm(n_out, axes=(1, 2, 3))]
+        layers += [LeakyReLU(0.2)]
+        n_in = n_out
+    return Sequential(*layers, Flatten(), Dense(height * width * n_in, 1, rng=rng))
+
+
+def toy(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
     """Three hidden ReLU layers each, for points (shape (1, 1, 2)) or anything flat."""
-    size, rng = math.prod(shape), streams["init"]
+    size = math.prod(shape)
+    w = s.width
+    rng = streams["init"]
+    he: dict[str, Any] = {"weight_init": init.he_uniform, "rng": rng}
+    generator = Sequential(                                      # z: (N, 2)
+        Dense(s.latent_size, w, **he), ReLU(),                   # (N, 512)
+        Dense(w, w, **he), ReLU(),                               # (N, 512)
+        Dense(w, w, **he), ReLU(),                               # (N, 512)
+        Dense(w, size, rng=rng), Reshape(*shape))                # (N, 1, 1, 2)
+    critic = Sequential(                                         # x: (N, 1, 1, 2)
+        Flatten(),                                               # (N, 2)
+        Dense(size, w, **he), ReLU(),                            # (N, 512)
+        Dense(w, w, **he), ReLU(),                               # (N, 512)
+        Dense(w, w, **he), ReLU(),                               # (N, 512)
+        Dense(w, 1, rng=rng))                                    # (N, 1)
+    return generator, critic
 
-    def hidden(n_in: int) -> list[Module]:
-        sizes = [n_in, s.width, s.width, s.width]
-        return [layer for n, m in zip(sizes, sizes[1:])
-                for layer in (Dense(n, m, weight_init=init.he_uniform, rng=rng), ReLU())]
 
-    return (Sequential(*hidden(s.latent_size), Dense(s.width, size, rng=rng), Reshape(*shape)),
-            Sequential(Flatten(), *hidden(size), Dense(s.width, 1, rng=rng)))
-
-
-def seed(s: Settings, shape: Shape, streams) -> tuple[Module, Module]:
-    """100 -> 128 -> 784 and 784 -> 128 -> 1."""
-    pixels, rng = math.prod(shape), streams["init"]
-    return (Sequential(Dense(s.latent_size, 128, rng=rng), LeakyReLU(0.01),
-                       Dense(128, pixels, rng=rng), Tanh(), Reshape(*shape)),
-            Sequential(Flatten(), Dense(pixels, 128, rng=rng), LeakyReLU(0.01),
-                       Dense(128, 1, rng=rng)))
+def seed(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+    """The smallest: one hidden layer each."""
+    pixels = math.prod(shape)
+    rng = streams["init"]
+    generator = Sequential(                                      # z: (N, 100)
+        Dense(s.latent_size, 128, rng=rng), LeakyReLU(0.01),     # (N, 128)
+        Dense(128, pixels, rng=rng), Tanh(),                     # (N, 784)
+        Reshape(*shape))                                         # (N, 28, 28, 1)
+    critic = Sequential(                                         # x: (N, 28, 28, 1)
+        Flatten(),                                               # (N, 784)
+        Dense(pixels, 128, rng=rng), LeakyReLU(0.01),            # (N, 128)
+        Dense(128, 1, rng=rng))                                  # (N, 1)
+    return generator, critic
 
 
 NETWORKS = {"conv": conv, "toy": toy, "seed": seed}
