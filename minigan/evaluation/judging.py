@@ -118,7 +118,7 @@ def nearest_by_class(distances: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 def _translation(trained: Loaded, known: data.Images, n: int, seed: int, raw: bool, what: str
                  ) -> Found:
-    from minigan.metrics.pictures import translation_test
+    from minigan.metrics.translation import translation_test
     unseen = _unseen(known)
     given = unseen or known
     n = min(n, len(given))

@@ -15,25 +15,33 @@ def shifted(images: np.ndarray, dy: int, dx: int) -> np.ndarray:
     """Images (N, H, W, C) moved down by dy and right by dx, one pixel at most; black comes in."""
     h, w = images.shape[1:3]
     wide = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return wide[:, 1 - dy:1 - dy + h, 1 - dx:1 - dx + w]
+    top = 1 - dy
+    left = 1 - dx
+    return wide[:, top:top + h, left:left + w]
 
 
 def nearest_training(samples: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each sample's nearest training image over the nine shifts by up to one pixel.
 
-    samples, training: u8 (N, H, W, C), (M, H, W, C).
+    samples, training: uint8 (N, H, W, C), (M, H, W, C).
     Returns distances, float32 (N,), of pixels in [0, 1], and indices into training, int64 (N,).
+
+    Raises:
+        ValueError: they are not uint8 images of one shape.
     """
-    if samples.dtype != np.uint8 or training.dtype != np.uint8 or (
-            samples.shape[1:] != training.shape[1:]):
+    bytes_only = samples.dtype == training.dtype == np.uint8
+    if not bytes_only or samples.shape[1:] != training.shape[1:]:
         raise ValueError(f"samples and training must be uint8 images of one shape, got "
                          f"{samples.dtype} {samples.shape} and {training.dtype} {training.shape}")
     known = vectors("training", training)
-    best, index = np.full(len(samples), np.inf, np.float32), np.zeros(len(samples), np.int64)
+    best = np.full(len(samples), np.inf, np.float32)
+    index = np.zeros(len(samples), np.int64)
     for dy, dx in SHIFTS:
-        squared, which = nearest(vectors("samples", shifted(samples, dy, dx)), known)
+        moved = vectors("samples", shifted(samples, dy, dx))
+        squared, which = nearest(moved, known)
         closer = squared[:, 0] < best
-        best[closer], index[closer] = squared[closer, 0], which[closer, 0]
+        best[closer] = squared[closer, 0]
+        index[closer] = which[closer, 0]
     return np.sqrt(best), index
 
 
@@ -47,8 +55,10 @@ class CopyTest(NamedTuple):
 def copy_test(distances: np.ndarray, unseen: np.ndarray) -> CopyTest:
     """How near samples are to the training images, beside images that nobody trained on.
 
-    distances, unseen: what `nearest_training` says of the samples and of unseen real images, or
-    of the latter its quantiles at equal steps.
+    distances, unseen: what `nearest_training` finds for the samples and for unseen real images, or
+    for the latter its quantiles at equal steps.
     """
-    return CopyTest(float(np.median(distances) / np.median(unseen)),
-                    float((distances < np.quantile(unseen, 0.01)).mean()))
+    limit = np.quantile(unseen, 0.01)
+    median = np.median(distances) / np.median(unseen)
+    near = (distances < limit).mean()
+    return CopyTest(float(median), float(near))

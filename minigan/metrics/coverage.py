@@ -10,19 +10,33 @@ from minigan.metrics.distances import blocks, radii, vectors
 def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[float, float]:
     """Share of samples among the real, and share of the real among the samples.
 
-    A vector is among a set X if it lies within the ball around some x of X that just reaches x's
-    k-th nearest neighbour in X. Precision falls with samples that are not real, recall with modes
-    that are missing. Copies of real vectors score best in both: it rewards copying.
+        f(v, X)   = 1 if |v - x| <= |x - NN_k(x, X)| for some x of X, else 0             (eq. 1)
+        precision = mean over samples of f(sample, real)                                 (eq. 2)
+        recall    = mean over the real of f(real vector, samples)                        (eq. 2)
+
+    NN_k(x, X) is x's k-th nearest neighbour in X: v is among X if it lies within the ball around
+    some x that just reaches that neighbour. Precision falls with samples that are not real, recall
+    with modes that are missing. Copies of real vectors score best in both: it rewards copying.
 
     real, fake: (N, D), (M, D). Source: Kynkaanniemi et al. 2019, eq. 1 and 2 (there k = 3).
+
+    Raises:
+        ValueError: not vectors of one length, or k or fewer of them.
     """
-    real, fake = vectors("real", real, k + 1), vectors("fake", fake, k + 1)
-    real_radii, fake_radii = radii(real, k), radii(fake, k)
-    recalled, precise = np.zeros(len(real), bool), np.zeros(len(fake), bool)
+    real = vectors("real", real, k + 1)
+    fake = vectors("fake", fake, k + 1)
+    real_radii = radii(real, k)
+    fake_radii = radii(fake, k)
+    among_fake = np.zeros(len(real), bool)
+    among_real = np.zeros(len(fake), bool)
     for rows, squared in blocks(real, fake):
-        recalled[rows] = (squared <= fake_radii).any(1)
-        precise |= (squared <= real_radii[rows, None]).any(0)
-    return float(precise.mean()), float(recalled.mean())
+        in_fake_ball = squared <= fake_radii
+        in_real_ball = squared <= real_radii[rows, None]
+        among_fake[rows] = in_fake_ball.any(1)
+        among_real |= in_real_ball.any(0)
+    precision = among_real.mean()
+    recall = among_fake.mean()
+    return float(precision), float(recall)
 
 
 def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[float, float]:
@@ -35,12 +49,18 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[fl
     samples covers nothing. Equal distributions have density 1 and coverage 1 - 2^-k about.
 
     real, fake: (N, D), (M, D). Source: Naeem et al. 2020, section 3.
+
+    Raises:
+        ValueError: not vectors of one length, or k or fewer real ones.
     """
-    real, fake = vectors("real", real, k + 1), vectors("fake", fake)
+    real = vectors("real", real, k + 1)
+    fake = vectors("fake", fake)
     real_radii = radii(real, k)
-    held, covered = 0, np.zeros(len(real), bool)
+    held = 0
+    covered = np.zeros(len(real), bool)
     for rows, squared in blocks(real, fake):
-        inside = squared <= real_radii[rows, None]
-        held += int(inside.sum())
-        covered[rows] = inside.any(1)
-    return held / (k * len(fake)), float(covered.mean())
+        in_real_ball = squared <= real_radii[rows, None]
+        held += int(in_real_ball.sum())
+        covered[rows] = in_real_ball.any(1)
+    density = held / (k * len(fake))
+    return density, float(covered.mean())

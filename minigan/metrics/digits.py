@@ -17,7 +17,7 @@ Further rows without a bound are there to be compared: they were beaten by bad s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 import numpy as np
@@ -28,6 +28,7 @@ from minigan.metrics.coverage import density_coverage, precision_recall
 from minigan.metrics.frechet import frechet_distance, gaussian
 from minigan.metrics.judges import N_CLASSES, features, probabilities
 from minigan.metrics.kernel import kernel_distance
+from minigan.metrics.records import Result, Row
 from minigan.metrics.reference import N_VECTORS, Reference, class_spreads, reference
 from minigan.metrics.two_sample import one_nearest_neighbour
 
@@ -35,70 +36,25 @@ LEAST = 200  # samples: with fewer, nothing here means much
 COPIES_WIN = "rewards copying: see the copy row"
 
 # The least, or for "copies, near" the most, that counts as digits; a preset may promise more.
-BOUNDS = {"recognised": 0.5, "least class": 0.03, "precision": 0.6, "recall": 0.5,
-          "copies, median": 0.9, "copies, near": 0.03, "label right": 0.8,
-          "label right, worst digit": 0.6, "spread, worst digit": 0.8}
-UPPER = {"copies, near", "alike", "error"}  # the value must not be above the bound
+BOUNDS = {
+    "recognised": 0.5,
+    "least class": 0.03,
+    "precision": 0.6,
+    "recall": 0.5,
+    "copies, median": 0.9,
+    "copies, near": 0.03,
+    "label right": 0.8,
+    "label right, worst digit": 0.6,
+    "spread, worst digit": 0.8,
+}
 
 
 @dataclass(frozen=True)
-class Row:
-    """One number of the digit test."""
+class DigitTest(Result):
+    """All numbers of one set of samples, and each sample's nearest training digit.
 
-    part: str             # "a" to "e"; empty where nothing depends on it
-    name: str
-    value: float
-    n: int                # samples it was computed from
-    bound: float | None   # None: only for comparison
-    floor: float | None   # the same of real test digits
-    note: str = ""        # what it was compared with, what it cannot see
-
-    @property
-    def passed(self) -> bool:
-        """Whether the value keeps the bound; without a bound, yes. NaN does not."""
-        return self.bound is None or bool(
-            self.value <= self.bound if self.name in UPPER else self.value >= self.bound)
-
-
-@dataclass(frozen=True)
-class DigitTest:
-    """All numbers of one set of samples, and for a picture each sample's nearest training digit."""
-
-    rows: tuple[Row, ...]
-    nearest: np.ndarray    # int64 (N,): indices into the training images
-    distances: np.ndarray  # float32 (N,): how far that one is, up to a shift by a pixel
-
-    def __getitem__(self, name: str) -> float:
-        return next(row.value for row in self.rows if row.name == name)
-
-    @property
-    def failed(self) -> str:
-        """The parts that fail, as "ac"; empty if the set passes."""
-        return "".join(sorted({row.part for row in self.rows if not row.passed}))
-
-    @property
-    def passed(self) -> bool:
-        """Whether every bound is kept."""
-        return not self.failed
-
-    def lines(self) -> list[str]:
-        """A table for people: every number with bound, floor, N, and what it was compared with."""
-        lines = [f"   {'':25}{'samples':>7}{'bound':>9}{'floor':>7}"]
-        for row in self.rows:
-            sign = "<=" if row.name in UPPER else ">="
-            bound = "" if row.bound is None else f"{sign} {row.bound:.2f}"
-            floor = "" if row.floor is None else _number(row.floor)
-            verdict = "" if row.bound is None else "ok" if row.passed else "FAILS"
-            lines.append(f"{row.part:3}{row.name:25}{_number(row.value):>7}{bound:>9}{floor:>7}  "
-                         f"{verdict:7}N = {row.n:,}{row.note and f'; {row.note}'}")
-        return lines
-
-    def record(self) -> dict[str, Any]:
-        """The same for a JSON file."""
-        return {"passed": self.passed, "failed": self.failed, "rows": [
-            {"part": row.part, "name": row.name, "value": _finite(row.value), "n": row.n,
-             "bound": row.bound, "floor": row.floor, "passed": row.passed, "note": row.note}
-            for row in self.rows]}
+    nearest, distances: of all N samples; up to a shift by a pixel, of pixels in [0, 1].
+    """
 
 
 def digit_test(images: np.ndarray, training: np.ndarray, labels: np.ndarray | None = None,
@@ -106,80 +62,131 @@ def digit_test(images: np.ndarray, training: np.ndarray, labels: np.ndarray | No
                against: Reference | None = None) -> DigitTest:
     """Measure samples, part by part as above. The first 3,000 are compared with 3,000 test digits.
 
-    images: u8 (N, 28, 28, 1), in no order of digits, N 200 or more; floors are of N = 5,000.
-    training: what they could be copies of, u8 (M, 28, 28, 1).
+    images: uint8 (N, 28, 28, 1), N 200 or more, in random order; floors are of N = 5,000.
+    training: what they could be copies of, uint8 (M, 28, 28, 1).
     labels: the requested digits, integers (N,), for conditional models.
-    bounds: by name, in place of those of `BOUNDS`. against: by default the package's reference.
+    bounds: by a row's name, in place of those of `BOUNDS`.
+    against: by default the package's reference.
 
     Raises:
-        ValueError: an argument has another shape, or a bound a name that no row has.
+        ValueError: an argument has another shape, or no row has a bound's name.
     """
-    against = against or reference()
-    bounds = {**BOUNDS, **_checked(images, labels, bounds or {})}
-    n, first = len(images), min(len(images), N_VECTORS)
-    p = probabilities(images)
-    named, agreed = recognised(p), p.argmax(-1)
-    shares = np.bincount(named[named >= 0], minlength=N_CLASSES) / n
-    found = features(images)
-    some, real = found[:first], against.features
-    precision, recall = precision_recall(real, some)
-    density, coverage = density_coverage(real, some)
-    kernel = kernel_distance(real, some)
-    distances, nearest = nearest_training(images, training)
-    copies = copy_test(distances, against.distances)
-    rows: list[Row] = []
+    _check(images, labels, bounds or {})
+    if against is None:
+        against = reference()
+    p = probabilities(images)                                       # (2, N, 10)
+    found = features(images)                                        # (N, 64)
+    distances, nearest = nearest_training(images, training)         # (N,) each
 
-    def add(part: str, name: str, value: float, note: str = "", count: int = n) -> None:
-        rows.append(Row(part, name, float(value), count, bounds.get(name),
-                        against.floors.get(name), note))
-
-    compared = f"{len(real):,} test digits; {COPIES_WIN}"
-    add("a", "recognised", (named >= 0).mean(), f"by two judges at {SURE} or more")
-    add("b", "least class", shares.min(), f"digit {shares.argmin()}")
-    add("c", "precision", precision, compared, first)
-    add("c", "recall", recall, compared, first)
-    known = f"nearest of {len(training):,} training digits"
-    add("d", "copies, median", copies.median, f"{known}, over test digits' median")
-    add("d", "copies, near", copies.near, f"{known}, below test digits' 1 % quantile")
+    table = Table({**BOUNDS, **(bounds or {})}, against.floors)
+    _add_recognition(table, p)
+    _add_coverage(table, found[:N_VECTORS], against)
+    _add_copies(table, distances, len(training), against)
     if labels is not None:
-        right = (agreed == labels).all(0)
-        each = np.array([right[labels == k].mean() if (labels == k).any() else np.nan
-                         for k in range(N_CLASSES)])
-        spread = class_spreads(images, labels, N_CLASSES) / against.spreads
-        add("e", "label right", right.mean(), "by both judges")
-        add("e", "label right, worst digit", np.nanmin(each), f"digit {np.nanargmin(each)}")
-        add("e", "spread", np.nanmean(spread), "distance of two of a class, over test digits'")
-        add("e", "spread, worst digit", np.nanmin(spread), f"digit {np.nanargmin(spread)}")
-    add("", "Frechet distance", frechet_distance(against.gaussian, gaussian(found)),
-        f"5,000 test digits; {COPIES_WIN}")
-    add("", "kernel distance", kernel.mean, f"+- {kernel.deviation:.2f} over subsets; {compared}",
-        first)
-    add("", "density", density, compared, first)
-    add("", "coverage", coverage, compared, first)
-    add("", "1-NN accuracy", one_nearest_neighbour(real[:first], some[:len(real)]),
-        f"0.5 is best; {compared}", first)
-    add("", "classifier score", classifier_score(p[0]), "ten pictures win it")
-    return DigitTest(tuple(rows), nearest, distances)
+        _add_requests(table, images, labels, p, against)
+    _add_comparisons(table, found, p, against)
+    return DigitTest(tuple(table.rows), nearest, distances)
 
 
-def _checked(images: np.ndarray, labels: Any, bounds: Mapping[str, float]) -> Mapping[str, float]:
-    """The bounds, after a look at all arguments."""
+@dataclass
+class Table:
+    """Rows under construction; each gets its bound and floor by its name."""
+
+    bounds: Mapping[str, float]
+    floors: Mapping[str, float]
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, part: str, name: str, value: float, n: int, note: str = "") -> None:
+        """Append a row; see `Row`."""
+        bound = self.bounds.get(name)
+        floor = self.floors.get(name)
+        self.rows.append(Row(part, name, float(value), n, bound, floor, note))
+
+
+def _check(images: np.ndarray, labels: Any, bounds: Mapping[str, float]) -> None:
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28, 1) or len(images) < LEAST:
         raise ValueError(f"images: expected {LEAST} or more digits, uint8 (N, 28, 28, 1), got "
                          f"{images.dtype} {images.shape}")
-    if labels is not None and (np.shape(labels) != (len(images),)
-                               or np.asarray(labels).dtype.kind not in "iu"):
-        raise ValueError(f"labels: expected {len(images)} integers, got {np.asarray(labels).dtype} "
-                         f"{np.shape(labels)}")
+    if labels is not None:
+        given = np.asarray(labels)
+        if given.shape != (len(images),) or given.dtype.kind not in "iu":
+            raise ValueError(f"labels: expected {len(images)} integers, got {given.dtype} "
+                             f"{given.shape}")
     for unknown in bounds.keys() - BOUNDS.keys():
         raise ValueError(f"bounds: {unknown!r} is unknown; known are {', '.join(BOUNDS)}")
-    return bounds
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+def _add_recognition(table: Table, p: np.ndarray) -> None:
+    """Parts a and b, from the judges' probabilities (2, N, 10)."""
+    named = recognised(p)                                           # (N,), -1 for none
+    n = len(named)
+    counts = np.bincount(named[named >= 0], minlength=N_CLASSES)
+    shares = counts / n
+    table.add("a", "recognised", (named >= 0).mean(), n, f"by two judges at {SURE} or more")
+    table.add("b", "least class", shares.min(), n, f"digit {shares.argmin()}")
 
 
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+def _add_coverage(table: Table, some: np.ndarray, against: Reference) -> None:
+    """Part c, from samples' features (n, 64)."""
+    precision, recall = precision_recall(against.features, some)
+    note = _compared(against)
+    table.add("c", "precision", precision, len(some), note)
+    table.add("c", "recall", recall, len(some), note)
+
+
+def _compared(against: Reference) -> str:
+    return f"{len(against.features):,} test digits; {COPIES_WIN}"
+
+
+def _add_copies(table: Table, distances: np.ndarray, n_training: int, against: Reference) -> None:
+    """Part d, from each sample's distance to its nearest training digit, (N,)."""
+    copies = copy_test(distances, against.distances)
+    n = len(distances)
+    nearest = f"nearest of {n_training:,} training digits"
+    table.add("d", "copies, median", copies.median, n, f"{nearest}, over test digits' median")
+    table.add("d", "copies, near", copies.near, n, f"{nearest}, below test digits' 1 % quantile")
+
+
+def _add_requests(table: Table, images: np.ndarray, labels: np.ndarray, p: np.ndarray,
+                  against: Reference) -> None:
+    """Part e, for samples of requested digits (N,)."""
+    n = len(images)
+    right = (p.argmax(-1) == labels).all(0)                         # (N,)
+    by_digit = np.full(N_CLASSES, np.nan)
+    for digit in range(N_CLASSES):
+        asked = labels == digit
+        if asked.any():
+            by_digit[digit] = right[asked].mean()
+    table.add("e", "label right", right.mean(), n, "by both judges")
+    table.add("e", "label right, worst digit", np.nanmin(by_digit), n,
+              f"digit {np.nanargmin(by_digit)}")
+
+    spread = class_spreads(images, labels, N_CLASSES) / against.spreads
+    table.add("e", "spread", np.nanmean(spread), n,
+              "distance of two of a class, over test digits'")
+    table.add("e", "spread, worst digit", np.nanmin(spread), n, f"digit {np.nanargmin(spread)}")
+
+
+def _add_comparisons(table: Table, found: np.ndarray, p: np.ndarray, against: Reference) -> None:
+    """Rows without a bound, from features (N, 64) and probabilities (2, N, 10)."""
+    real = against.features
+    some = found[:N_VECTORS]
+    n = len(some)
+    compared = _compared(against)
+
+    frechet = frechet_distance(against.gaussian, gaussian(found))
+    table.add("", "Frechet distance", frechet, len(found), f"5,000 test digits; {COPIES_WIN}")
+
+    kernel = kernel_distance(real, some)
+    table.add("", "kernel distance", kernel.mean, n,
+              f"+- {kernel.deviation:.2f} over subsets; {compared}")
+
+    density, coverage = density_coverage(real, some)
+    table.add("", "density", density, n, compared)
+    table.add("", "coverage", coverage, n, compared)
+
+    accuracy = one_nearest_neighbour(real[:n], some[:len(real)])
+    table.add("", "1-NN accuracy", accuracy, n, f"0.5 is best; {compared}")
+
+    table.add("", "classifier score", classifier_score(p[0]), len(found), "ten pictures win it")

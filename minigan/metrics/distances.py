@@ -1,4 +1,4 @@
-"""Distances between two sets of vectors, block by block, so that a set of 10,000 takes little room.
+"""Distances between two sets of vectors, block by block: a set of 10,000 takes little memory.
 
     |a - b|^2 = |a|^2 + |b|^2 - 2 <a, b>
 
@@ -15,7 +15,9 @@ ROWS = 500  # of a block of distances: 500 x 10,000 float32 are 20 MB
 
 
 def vectors(name: str, x: np.ndarray, least: int = 1) -> np.ndarray:
-    """x as float vectors (N, D): features as they are, images (N, H, W, C) of bytes in [0, 1].
+    """x as float vectors (N, D): features as they are, uint8 images (N, H, W, C) in [0, 1].
+
+    name: of x, for the errors. least: how many vectors there must be.
 
     Raises:
         ValueError: fewer than `least` vectors, or values that are not finite.
@@ -34,29 +36,32 @@ def vectors(name: str, x: np.ndarray, least: int = 1) -> np.ndarray:
 
 def blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Squared distances (rows, M) of a block of a's rows to all of b; a: (N, D), b: (M, D)."""
-    b_squares, b_transposed = (b * b).sum(1), b.T
+    b_squares = (b * b).sum(1)
+    b_transposed = b.T
     for start in range(0, len(a), ROWS):
         rows = a[start:start + ROWS]
         squared = rows @ b_transposed
         squared *= -2
         squared += (rows * rows).sum(1)[:, None]
         squared += b_squares
-        yield slice(start, start + len(rows)), np.maximum(squared, 0, out=squared)
+        np.maximum(squared, 0, out=squared)  # rounding may leave -1e-7 of 0
+        yield slice(start, start + len(rows)), squared
 
 
 def radii(x: np.ndarray, k: int) -> np.ndarray:
     """Squared distance of each vector to its k-th nearest other: (N, D) -> (N,)."""
     result = np.empty(len(x), x.dtype)
-    for rows, squared in blocks(x, x):  # the nearest of all, at place 0, is the vector itself
+    for rows, squared in blocks(x, x):  # the nearest of all, at index 0, is the vector itself
         result[rows] = np.partition(squared, k, axis=1)[:, k]
     return result
 
 
 def nearest(a: np.ndarray, b: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Each of a's k nearest in b, nearest first: squared distances (N, k), indices (N, k)."""
-    best, index = np.empty((len(a), k), a.dtype), np.empty((len(a), k), np.int64)
+    best = np.empty((len(a), k), a.dtype)
+    index = np.empty((len(a), k), np.int64)
     for rows, squared in blocks(a, b):
-        few = np.argpartition(squared, k - 1, axis=1)[:, :k]
+        few = np.argpartition(squared, k - 1, axis=1)[:, :k]   # in no order
         values = np.take_along_axis(squared, few, 1)
         order = values.argsort(1, kind="stable")
         best[rows] = np.take_along_axis(values, order, 1)

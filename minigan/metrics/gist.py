@@ -23,43 +23,50 @@ BLOCK = 250  # pictures computed at a time
 
 
 def gist(images: np.ndarray) -> np.ndarray:
-    """Features, float32 (N, D), of pictures u8 (N, H, W, C) of any size and number of channels.
+    """Features, float32 (N, D), of pictures uint8 (N, H, W, C) of any size and number of channels.
 
     D is 16 C for the colours and up to 192 for the edges; a scale of a single pixel has none.
 
     Raises:
-        ValueError: images are not u8 (N, H, W, C), one or more.
+        ValueError: images are not uint8 (N, H, W, C), one or more.
     """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or not images.size:
         raise ValueError(f"images: expected uint8 (N, H, W, C), one or more, got {images.dtype} "
                          f"{images.shape}")
-    return np.concatenate([_block(images[i:i + BLOCK]) for i in range(0, len(images), BLOCK)])
+    starts = range(0, len(images), BLOCK)
+    return np.concatenate([_features(images[start:start + BLOCK]) for start in starts])
 
 
-def _block(images: np.ndarray) -> np.ndarray:
+def _features(images: np.ndarray) -> np.ndarray:
+    """Of pictures (n, H, W, C): (n, D)."""
     x = images.astype(np.float32) / np.float32(255)                     # (n, H, W, C)
     found = [reduced(x, PLACES, PLACES)]
     for _ in range(SCALES):
-        if min(x.shape[1:3]) < 2:
+        height, width = x.shape[1:3]
+        if min(height, width) < 2:
             break
         found += [reduced(edges, PLACES, PLACES) for edges in _edges(x)]
-        x = reduced(x, (x.shape[1] + 1) // 2, (x.shape[2] + 1) // 2)
-    return np.concatenate([part.reshape(len(images), -1) for part in found], axis=1)
+        x = reduced(x, (height + 1) // 2, (width + 1) // 2)
+    flat = [maps.reshape(len(images), -1) for maps in found]
+    return np.concatenate(flat, axis=1)
 
 
 def _edges(x: np.ndarray) -> list[np.ndarray]:
     """How much neighbours differ, to the right, below and on both diagonals: (n, H-1, W-1, 1)."""
-    here, right = x[:, :-1, :-1], x[:, :-1, 1:]
-    below, across = x[:, 1:, :-1], x[:, 1:, 1:]
+    here = x[:, :-1, :-1]
+    right = x[:, :-1, 1:]
+    below = x[:, 1:, :-1]
+    across = x[:, 1:, 1:]
     pairs = [(right, here), (below, here), (across, here), (below, right)]
     return [np.abs(a - b).mean(axis=3, keepdims=True) for a, b in pairs]
 
 
 def reduced(x: np.ndarray, height: int, width: int) -> np.ndarray:
     """Pictures (n, H, W, C) as (n, height, width, C): each new pixel is the mean of its area."""
-    rows, columns = _areas(x.shape[1], height), _areas(x.shape[2], width)
     n, h, w, c = x.shape
+    rows = _areas(h, height)                                            # (height, H)
+    columns = _areas(w, width)                                          # (width, W)
     y = rows @ x.reshape(n, h, w * c)                                   # (n, height, W C)
     y = y.reshape(n * height, w, c)
     return (columns @ y).reshape(n, height, width, c)
@@ -67,7 +74,9 @@ def reduced(x: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _areas(size: int, parts: int) -> np.ndarray:
     """What share each of `size` pixels has in each of `parts` equal areas: (parts, size)."""
-    edges = np.arange(parts + 1) * size / parts
-    starts = np.maximum(edges[:-1, None], np.arange(size))
-    ends = np.minimum(edges[1:, None], np.arange(1, size + 1))
-    return (np.maximum(ends - starts, 0) * parts / size).astype(np.float32)
+    borders = np.arange(parts + 1) * size / parts
+    pixel = np.arange(size)
+    starts = np.maximum(borders[:-1, None], pixel)                      # of what they share
+    ends = np.minimum(borders[1:, None], pixel + 1)
+    shared = np.maximum(ends - starts, 0)
+    return (shared * parts / size).astype(np.float32)

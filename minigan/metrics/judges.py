@@ -20,7 +20,8 @@ from minigan.nn import (AvgPool2d, BatchNorm, Conv2d, Dense, Dropout, Flatten, L
 from minigan.streams import Stream
 
 WEIGHTS = Path(__file__).with_name("judges.npz")
-N_CLASSES, N_FEATURES = 10, 64
+N_CLASSES = 10
+N_FEATURES = 64
 BLOCK = 250  # images computed at a time: what a block needs stays small
 
 
@@ -31,7 +32,8 @@ class Judge(Module):
     """
 
     def __init__(self, body: Module, rng: Stream) -> None:
-        self.body, self.head = body, Dense(N_FEATURES, N_CLASSES, rng=rng)
+        self.body = body
+        self.head = Dense(N_FEATURES, N_CLASSES, rng=rng)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.body(x))
@@ -44,21 +46,28 @@ def strided(rng: Stream) -> Judge:
     and blurred digits cover few of them. Without batch norm noise would lie among the digits.
     """
     he: Any = {"weight_init": init.he_normal, "rng": rng}
-    return Judge(Sequential(
-        Conv2d(1, 16, 4, stride=2, padding=1, bias=False, **he), BatchNorm(16), LeakyReLU(0.1),
-        Conv2d(16, 24, 4, stride=2, padding=1, bias=False, **he), BatchNorm(24), LeakyReLU(0.1),
-        Conv2d(24, 24, 3, stride=2, padding=1, bias=False, **he), BatchNorm(24), LeakyReLU(0.1),
-        Flatten(), Dense(4 * 4 * 24, N_FEATURES, **he), ReLU()), rng)
+    body = Sequential(                                                      # (N, 28, 28, 1)
+        Conv2d(1, 16, 4, stride=2, padding=1, bias=False, **he),            # (N, 14, 14, 16)
+        BatchNorm(16), LeakyReLU(0.1),
+        Conv2d(16, 24, 4, stride=2, padding=1, bias=False, **he),           # (N, 7, 7, 24)
+        BatchNorm(24), LeakyReLU(0.1),
+        Conv2d(24, 24, 3, stride=2, padding=1, bias=False, **he),           # (N, 4, 4, 24)
+        BatchNorm(24), LeakyReLU(0.1),
+        Flatten(), Dense(4 * 4 * 24, N_FEATURES, **he), ReLU())             # (N, 64)
+    return Judge(body, rng)
 
 
 def pooled(rng: Stream) -> Judge:
     """The second judge: wide kernels, then pooling, dropout, a normalised last layer; 106,000."""
     he: Any = {"weight_init": init.he_normal, "rng": rng}
-    return Judge(Sequential(
-        Conv2d(1, 16, 5, stride=2, padding=2, bias=False, **he), BatchNorm(16), ReLU(),
-        Conv2d(16, 32, 3, padding=1, bias=False, **he), BatchNorm(32), ReLU(), AvgPool2d(2),
-        Flatten(), Dense(7 * 7 * 32, N_FEATURES, bias=False, **he), BatchNorm(N_FEATURES), ReLU(),
-        Dropout(0.2, rng)), rng)
+    body = Sequential(                                                      # (N, 28, 28, 1)
+        Conv2d(1, 16, 5, stride=2, padding=2, bias=False, **he),            # (N, 14, 14, 16)
+        BatchNorm(16), ReLU(),
+        Conv2d(16, 32, 3, padding=1, bias=False, **he),                     # (N, 14, 14, 32)
+        BatchNorm(32), ReLU(), AvgPool2d(2),                                # (N, 7, 7, 32)
+        Flatten(), Dense(7 * 7 * 32, N_FEATURES, bias=False, **he),         # (N, 64)
+        BatchNorm(N_FEATURES), ReLU(), Dropout(0.2, rng))
+    return Judge(body, rng)
 
 
 ARCHITECTURES = {"strided": strided, "pooled": pooled}
@@ -67,25 +76,27 @@ ARCHITECTURES = {"strided": strided, "pooled": pooled}
 @lru_cache(maxsize=1)
 def judges() -> tuple[Judge, ...]:
     """Both judges with their weights, in evaluation mode, on NumPy."""
+    result = []
     with np.load(WEIGHTS) as saved, use("numpy"):
-        made = []
         for name, build in ARCHITECTURES.items():
             judge = build(Stream(0, "judge"))
-            judge.load_state_dict({key.removeprefix(f"{name}/"): saved[key].astype(np.float32)
-                                   for key in saved.files if key.startswith(f"{name}/")})
+            prefix = f"{name}/"
+            weights = {key.removeprefix(prefix): saved[key].astype(np.float32)
+                       for key in saved.files if key.startswith(prefix)}
+            judge.load_state_dict(weights)
             judge.eval()
-            made.append(judge)
-    return tuple(made)
+            result.append(judge)
+    return tuple(result)
 
 
 def in_range(images: np.ndarray) -> np.ndarray:
     """Images as the judges want them: float32 (N, 28, 28, 1) in [-1, 1].
 
-    images: u8, or floats in [-1, 1].
+    images: uint8, or floats in [-1, 1].
 
     Raises:
         ValueError: another shape, or floats outside [-1, 1].
-        TypeError: neither u8 nor floats.
+        TypeError: neither uint8 nor floats.
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[1:] != (28, 28, 1):
@@ -100,19 +111,26 @@ def in_range(images: np.ndarray) -> np.ndarray:
 
 
 def _by_blocks(network: Module, x: np.ndarray) -> np.ndarray:
+    """The network's outputs for x (N, ...), on the host."""
     xp = get_backend("numpy")
+    outputs = []
     with no_grad():
-        return np.concatenate([network(Tensor(xp.from_host(x[i:i + BLOCK]))).numpy()
-                               for i in range(0, len(x), BLOCK)])
+        for start in range(0, len(x), BLOCK):
+            block = Tensor(xp.from_host(x[start:start + BLOCK]))
+            outputs.append(network(block).numpy())
+    return np.concatenate(outputs)
 
 
 def probabilities(images: np.ndarray) -> np.ndarray:
     """What both judges think: float32 (2, N, 10), each row a softmax over the digits.
 
-    images: (N, 28, 28, 1), u8 or floats in [-1, 1], N at least 1.
+    images: (N, 28, 28, 1), uint8 or floats in [-1, 1], N at least 1.
+
+    Raises:
+        TypeError, ValueError: as `in_range`.
     """
     x = in_range(images)
-    logits = np.stack([_by_blocks(judge, x) for judge in judges()])
+    logits = np.stack([_by_blocks(judge, x) for judge in judges()])     # (2, N, 10)
     odds = np.exp(logits - logits.max(-1, keepdims=True))
     return odds / odds.sum(-1, keepdims=True)
 

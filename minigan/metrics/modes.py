@@ -1,8 +1,8 @@
-"""Points in the plane against a mixture: does a generator find every mode, and only modes?
+"""Points in the plane beside a mixture: does a generator find every mode, and only modes?
 
 The field reports modes found and the share of samples near one. A bad generator passes both: eight
 points score 8 of 8 and 100 %, and so does one that puts 93 % of its samples on one mode. So three
-numbers stand beside them here, with bounds, and beside every number what real points get.
+numbers stand beside them here, with bounds, and beside every number stands what real points get.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from minigan.metrics.distances import vectors
 
 NEAR = 3.0  # standard deviations from a centre within which a sample counts as that mode's
 # Half of a Gaussian of deviation 1 is nearer to its middle than this, in the plane and on a line.
-HALF_IN_PLANE, HALF_ON_LINE = math.sqrt(2 * math.log(2)), 0.67449
+HALF_IN_PLANE = math.sqrt(2 * math.log(2))
+HALF_ON_LINE = 0.67449
 
 MAX_REVERSE_KL = 0.1
 MIN_LEAST_SHARE = 1 / 3
@@ -26,7 +27,7 @@ DEVIATIONS = (0.5, 2.0)
 class ModeScores(NamedTuple):
     """What `mode_scores` counts."""
 
-    modes: int          # that there are
+    modes: int          # how many there are
     found: int          # modes with one near sample or more
     near: float         # share of samples within 3 sigma of a mode
     reverse_kl: float   # of the generator's shares of the modes from equal ones, in nats
@@ -37,11 +38,13 @@ class ModeScores(NamedTuple):
     def failed(self) -> list[str]:
         """The names of the fields outside the bounds; none if the test is passed."""
         low, high = DEVIATIONS
-        right = {"found": self.found == self.modes,
-                 "reverse_kl": self.reverse_kl <= MAX_REVERSE_KL,
-                 "least_share": self.least_share >= MIN_LEAST_SHARE,
-                 "deviation": low <= self.deviation <= high}
-        return [name for name, passed in right.items() if not passed]
+        passed = {
+            "found": self.found == self.modes,
+            "reverse_kl": self.reverse_kl <= MAX_REVERSE_KL,
+            "least_share": self.least_share >= MIN_LEAST_SHARE,
+            "deviation": low <= self.deviation <= high,
+        }
+        return [name for name, kept in passed.items() if not kept]
 
 
 def mode_scores(points: np.ndarray, centres: np.ndarray, sigma: float) -> ModeScores:
@@ -59,16 +62,22 @@ def mode_scores(points: np.ndarray, centres: np.ndarray, sigma: float) -> ModeSc
     all samples would speak of the few between two modes.
 
     Source: Srivastava et al. 2017, "VEEGAN", section 4.1; Lin et al. 2018, "PacGAN", section 4.1.
+
+    Raises:
+        ValueError: no points or no centres, or values that are not finite.
     """
-    points, centres = vectors("points", points), vectors("centres", centres)
+    points = vectors("points", points)
+    centres = vectors("centres", centres)
     distances = np.linalg.norm(points[:, None] - centres, axis=2)              # (N, modes)
-    nearest = distances.argmin(axis=1)
+    mode_of = distances.argmin(axis=1)                                         # (N,)
+    is_near = distances.min(axis=1) <= NEAR * sigma                            # (N,)
+
     middles = np.zeros_like(centres)
-    for mode in np.unique(nearest):
-        middles[mode] = np.median(points[nearest == mode], axis=0)
-    around = np.linalg.norm(points - middles[nearest], axis=1)                 # (N,)
-    return _scores(nearest, distances.min(axis=1) <= NEAR * sigma, len(centres),
-                   float(np.median(around)) / (HALF_IN_PLANE * sigma))
+    for mode in np.unique(mode_of):
+        middles[mode] = np.median(points[mode_of == mode], axis=0)
+    from_middle = np.linalg.norm(points - middles[mode_of], axis=1)            # (N,)
+    deviation = float(np.median(from_middle)) / (HALF_IN_PLANE * sigma)
+    return _scores(mode_of, is_near, len(centres), deviation)
 
 
 def curve_scores(points: np.ndarray, curve: np.ndarray, sigma: float, parts: int = 20
@@ -78,25 +87,38 @@ def curve_scores(points: np.ndarray, curve: np.ndarray, sigma: float, parts: int
     points: (N, 2); curve: (M, 2), points along it at equal weights, dense beside sigma; a sample
     belongs to the part that holds the nearest of them. deviation: the median distance from the
     curve, over 0.674 sigma.
+
+    Raises:
+        ValueError: no points, fewer than `parts` of the curve, or values that are not finite.
     """
-    points, curve = vectors("points", points), vectors("curve", curve, parts)
+    points = vectors("points", points)
+    curve = vectors("curve", curve, parts)
     distances = np.linalg.norm(points[:, None] - curve, axis=2)                # (N, M)
-    away = distances.min(axis=1)
-    return _scores(distances.argmin(axis=1) * parts // len(curve), away <= NEAR * sigma, parts,
-                   float(np.median(away)) / (HALF_ON_LINE * sigma))
+    from_curve = distances.min(axis=1)                                         # (N,)
+    part_of = distances.argmin(axis=1) * parts // len(curve)                   # (N,)
+    deviation = float(np.median(from_curve)) / (HALF_ON_LINE * sigma)
+    return _scores(part_of, from_curve <= NEAR * sigma, parts, deviation)
 
 
 def reverse_kl(counts: np.ndarray) -> float:
-    """Of the samples' shares q from equal ones, sum of q log(q * modes), in nats.
+    """KL(q || equal shares) = sum over modes of q log(q * modes), in nats; q: the modes' shares.
 
     0 for equal counts, log(modes) for a single mode. counts: integers (modes,), not all 0.
     """
+    modes = len(counts)
     q = counts[counts > 0] / counts.sum()
-    return max(0.0, float((q * np.log(q * len(counts))).sum()))  # equal shares, rounded, are just 0
+    divergence = (q * np.log(q * modes)).sum()
+    return max(0.0, float(divergence))  # equal shares, rounded, may be below 0
 
 
-def _scores(nearest: np.ndarray, near: np.ndarray, modes: int, deviation: float) -> ModeScores:
-    counts = np.bincount(nearest, minlength=modes)
-    good = np.bincount(nearest[near], minlength=modes) / len(nearest)
-    return ModeScores(modes, int((good > 0).sum()), float(near.mean()), reverse_kl(counts),
-                      float(good.min()) * modes, deviation)
+def _scores(mode_of: np.ndarray, is_near: np.ndarray, modes: int, deviation: float) -> ModeScores:
+    """From each sample's mode (N,), and whether it is near that (N,)."""
+    counts = np.bincount(mode_of, minlength=modes)
+    near_shares = np.bincount(mode_of[is_near], minlength=modes) / len(mode_of)
+    return ModeScores(
+        modes=modes,
+        found=int((near_shares > 0).sum()),
+        near=float(is_near.mean()),
+        reverse_kl=reverse_kl(counts),
+        least_share=float(near_shares.min()) * modes,
+        deviation=deviation)

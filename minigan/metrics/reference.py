@@ -2,7 +2,7 @@
 
 `benchmarks/make_reference.py` drew 5,000 of the 10,000 test digits at random and wrote what is
 needed of them to `reference.npz`; the other 5,000, measured like samples of a GAN, gave the floors.
-Random halves, not the file's own two, of which the second is harder.
+The halves are random because the second half of the file is harder than the first.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from minigan.metrics.judges import features
 PATH = Path(__file__).with_name("reference.npz")
 N_VECTORS = 3000  # of the reference that are kept one by one
 PERCENT = np.linspace(0, 1, 101)
+FLOOR = "floor/"  # what the names of floors begin with in the file
 
 
 class Reference(NamedTuple):
@@ -36,47 +37,65 @@ def class_spreads(images: np.ndarray, labels: np.ndarray, n_classes: int = 10) -
     """Mean distance of two different images of a class, pixels in [0, 1]: float32 (n_classes,).
 
     A generator that draws each class in one way only has small ones; NaN for a class with fewer
-    than two images. images: u8 (N, H, W, C), labels: (N,).
+    than two images. images: uint8 (N, H, W, C) or vectors (N, D); labels: (N,).
+
+    Raises:
+        ValueError: no images, or values that are not finite.
     """
-    x, found = vectors("images", images), np.full(n_classes, np.nan, np.float32)
-    for digit in range(n_classes):
-        own = x[labels == digit]
-        if len(own) > 1:
-            total = 0.0
-            for rows, squared in blocks(own, own):
-                here = np.arange(len(squared))
-                squared[here, rows.start + here] = 0  # an image's distance to itself, but rounding
-                total += float(np.sqrt(squared).sum(dtype=np.float64))
-            found[digit] = total / (len(own) * (len(own) - 1))
-    return found
+    x = vectors("images", images)
+    spreads = np.full(n_classes, np.nan, np.float32)
+    for label in range(n_classes):
+        own = x[labels == label]
+        n = len(own)
+        if n < 2:
+            continue
+        total = 0.0
+        for rows, squared in blocks(own, own):
+            here = np.arange(len(squared))
+            squared[here, rows.start + here] = 0  # rounding leaves more between it and itself
+            total += float(np.sqrt(squared).sum(dtype=np.float64))
+        spreads[label] = total / (n * (n - 1))
+    return spreads
 
 
 def summarise(images: np.ndarray, labels: np.ndarray, distances: np.ndarray,
               floors: dict[str, float]) -> Reference:
-    """The reference of real images u8 (N, 28, 28, 1) with labels (N,).
+    """The reference of real images uint8 (N, 28, 28, 1) with labels (N,).
 
-    distances: what `copies.nearest_training` says of them.
+    distances: what `copies.nearest_training` finds for them. floors: by the names of rows.
     """
     found = features(images)
-    return Reference(found[:N_VECTORS], gaussian(found),
-                     np.quantile(distances, PERCENT).astype(np.float32),
-                     class_spreads(images, labels), floors)
+    return Reference(
+        features=found[:N_VECTORS],
+        gaussian=gaussian(found),
+        distances=np.quantile(distances, PERCENT).astype(np.float32),
+        spreads=class_spreads(images, labels),
+        floors=floors)
 
 
 def arrays(reference: Reference) -> dict[str, np.ndarray]:
     """A reference as the entries of an npz; the single vectors are rounded to float16."""
-    return {"features": reference.features.astype(np.float16),
-            "mean": reference.gaussian.mean, "covariance": reference.gaussian.covariance,
-            "distances": reference.distances, "spreads": reference.spreads,
-            **{f"floor/{name}": np.array(value) for name, value in reference.floors.items()}}
+    entries = {
+        "features": reference.features.astype(np.float16),
+        "mean": reference.gaussian.mean,
+        "covariance": reference.gaussian.covariance,
+        "distances": reference.distances,
+        "spreads": reference.spreads,
+    }
+    for name, value in reference.floors.items():
+        entries[FLOOR + name] = np.array(value)
+    return entries
 
 
 @lru_cache(maxsize=1)
 def reference() -> Reference:
     """The reference in the package."""
     with np.load(PATH) as saved:
+        floors = {name.removeprefix(FLOOR): saved[name].item() for name in saved.files
+                  if name.startswith(FLOOR)}
         return Reference(
-            saved["features"].astype(np.float32), Gaussian(saved["mean"], saved["covariance"]),
-            saved["distances"], saved["spreads"],
-            {name.removeprefix("floor/"): saved[name].item() for name in saved.files
-             if name.startswith("floor/")})
+            features=saved["features"].astype(np.float32),
+            gaussian=Gaussian(saved["mean"], saved["covariance"]),
+            distances=saved["distances"],
+            spreads=saved["spreads"],
+            floors=floors)

@@ -4,8 +4,9 @@ A judge of single digits looks at each colour of a picture; what it sees, 100 re
 is the picture's mode. The papers' rule takes the judge at its word, however unsure it is: specks
 find 19 modes with one judge and one with the other. So beside each judge's own count stands that of
 pictures in which both judges name all three digits alike at 0.9 or more. The numbers depend on the
-classifier: compare them with the floor, what real digits get, before a paper's. They say nothing of
-how good the digits are, of copies, or of variety within a mode: 1,000 pictures would get 1,000.
+classifier: compare them with the floor, what real digits get, before a paper's. They say nothing
+about how good the digits are, about copies, or about variety within a mode: 1,000 pictures are
+enough for 1,000 modes.
 
 Source: Metz et al. 2017, "Unrolled GAN", section 3.3.1; Srivastava et al. 2017, "VEEGAN"; Lin et
 al. 2018, "PacGAN", whose code repeats the former with 25,600 samples and the latter with 26,000,
@@ -24,11 +25,12 @@ from minigan.metrics.judges import ARCHITECTURES, probabilities
 from minigan.metrics.modes import reverse_kl
 from minigan.streams import Stream
 
-N_MODES, CHANNELS = 1000, 3
+N_MODES = 1000
+CHANNELS = 3
 N_PAPERS = 26_000  # samples of VEEGAN and PacGAN
 PLACES = np.array([100, 10, 1])
-RULES = {**{name: f"the {name} judge's word, as in papers" for name in ARCHITECTURES},
-         "both": f"both judges alike, each digit at {SURE} or more"}
+RULES = {name: f"the {name} judge's word, as in papers" for name in ARCHITECTURES}
+RULES["both"] = f"both judges alike, each digit at {SURE} or more"
 
 # Modes and reverse KL in nats: (method, modes, KL, where it was published). Other networks,
 # classifiers and lengths of training each.
@@ -58,13 +60,18 @@ def mode_count(counts: np.ndarray) -> ModeCount:
     (modes - 1) / 2n, 0.019 for 26,000 and 1,000 modes: no generator can be expected below.
 
     counts: integers (modes,), none negative.
+
+    Raises:
+        ValueError: they are not.
     """
     counts = np.asarray(counts)
     if counts.ndim != 1 or not counts.size or counts.dtype.kind not in "iu" or counts.min() < 0:
         raise ValueError(f"counts: expected integers of 0 or more, (modes,), got {counts.dtype} "
                          f"{counts.shape}")
     n = int(counts.sum())
-    return ModeCount(n, int((counts > 0).sum()), reverse_kl(counts) if n else math.nan)
+    found = int((counts > 0).sum())
+    kl = reverse_kl(counts) if n else math.nan
+    return ModeCount(n, found, kl)
 
 
 def count_modes(images: np.ndarray) -> np.ndarray:
@@ -78,14 +85,17 @@ def count_modes(images: np.ndarray) -> np.ndarray:
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[1:] != (28, 28, CHANNELS) or not len(images):
         raise ValueError(f"images: expected stacked digits (N, 28, 28, 3), got {images.shape}")
-    planes = np.ascontiguousarray(np.moveaxis(images, -1, 1)).reshape(-1, 28, 28, 1)  # (3 N, ...)
-    return _counts(seen(planes).reshape(len(RULES), -1, CHANNELS))
+    planes = np.ascontiguousarray(np.moveaxis(images, -1, 1))              # (N, 3, 28, 28)
+    digits = planes.reshape(-1, 28, 28, 1)                                 # (3 N, 28, 28, 1)
+    return _counts(seen(digits).reshape(len(RULES), -1, CHANNELS))
 
 
 def seen(digits: np.ndarray) -> np.ndarray:
     """Which digit each rule sees, int64 (3, N), -1 for none. digits: (N, 28, 28, 1)."""
     p = probabilities(digits)                                                 # (2, N, 10)
-    return np.concatenate([p.argmax(-1), recognised(p)[None]])
+    alone = p.argmax(-1)                                                      # (2, N)
+    both = recognised(p)                                                      # (N,)
+    return np.concatenate([alone, both[None]])
 
 
 def real_counts(digits: np.ndarray, n: int = N_PAPERS, seed: int = 0) -> np.ndarray:
@@ -94,11 +104,15 @@ def real_counts(digits: np.ndarray, n: int = N_PAPERS, seed: int = 0) -> np.ndar
     Each digit is judged once, however many pictures it is in.
     """
     chosen = Stream(seed, "real stacks").integers(len(digits), (n, CHANNELS))
-    needed, place = np.unique(chosen, return_inverse=True)
-    return _counts(seen(digits[needed])[:, place.reshape(chosen.shape)])
+    needed, index = np.unique(chosen, return_inverse=True)
+    named = seen(digits[needed])                                              # (3, needed)
+    return _counts(named[:, index.reshape(chosen.shape)])
 
 
 def _counts(named: np.ndarray) -> np.ndarray:
     """Counts (rules, 1000) of digits (rules, N, 3); pictures with a -1 are not counted."""
-    return np.stack([np.bincount(rows[(rows >= 0).all(1)] @ PLACES, minlength=N_MODES)
-                     for rows in named])
+    counts = []
+    for of_rule in named:
+        complete = of_rule[(of_rule >= 0).all(1)]                             # (n, 3)
+        counts.append(np.bincount(complete @ PLACES, minlength=N_MODES))
+    return np.stack(counts)

@@ -14,15 +14,21 @@ def one_nearest_neighbour(real: np.ndarray, fake: np.ndarray) -> float:
     closer to these real vectors than those to each other. Copies of other real images get 0.5: it
     rewards copying. real, fake: (N, D) each, equally many, as another ratio has another floor.
     Source: Lopez-Paz and Oquab 2017, section 3, with this classifier.
+
+    Raises:
+        ValueError: fewer than two vectors, or not equally many of one length.
     """
-    real, fake = vectors("real", real, 2), vectors("fake", fake, 2)
+    real = vectors("real", real, 2)
+    fake = vectors("fake", fake, 2)
     if real.shape != fake.shape:
         raise ValueError(f"real and fake must be equally many vectors of one length, got "
                          f"{real.shape} and {fake.shape}")
     both = np.concatenate([real, fake])
-    is_real, right = np.arange(len(both)) < len(real), 0
+    is_real = np.arange(len(both)) < len(real)
+    right = 0
     for rows, squared in blocks(both, both):
         here = np.arange(len(both))[rows]
         squared[here - rows.start, here] = np.inf  # leave one out
-        right += int((is_real[squared.argmin(1)] == is_real[rows]).sum())
+        neighbour = squared.argmin(1)
+        right += int((is_real[neighbour] == is_real[rows]).sum())
     return right / len(both)

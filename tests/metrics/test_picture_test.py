@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import minigan as mg
+from minigan.metrics.feature_distances import distance_rows, scale_of
 from minigan.metrics.gist import gist, reduced
-from minigan.metrics.pictures import (BOUNDS, Real, distance_rows, nearest_pictures, picture_test,
-                                      scale_of, thumbnails, translation_test)
+from minigan.metrics.pictures import BOUNDS, Real, picture_test
+from minigan.metrics.thumbnails import nearest_pictures, thumbnails
+from minigan.metrics.translation import translation_test
 from minigan.system.threads import use_threads
 
 RNG = np.random.default_rng(0)
