@@ -26,7 +26,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence, TypeVar
 
 import numpy as np
 
-from minigan import errors
+from minigan import checks, errors, refusals
 from minigan.backend import BY_TYPE, Array, backend_of, check_array, default
 from minigan.blocks import Block, Hook, State, current
 from minigan.reading import noting
@@ -77,7 +77,7 @@ class Tensor:
     """
 
     __array_ufunc__ = None  # ndarray + Tensor asks the Tensor, which refuses with a clear error
-    __array__ = errors.refuse_conversion
+    __array__ = refusals.refuse_conversion
 
     grad: Tensor | None = None
     name = ""
@@ -181,23 +181,23 @@ class Tensor:
         return CORE["getitem"](self, index)
 
     __hash__ = object.__hash__  # a tensor is itself, whatever its values
-    __eq__ = __ne__ = errors.refuse_equality
-    __lt__ = __le__ = __gt__ = __ge__ = errors.refuse_order
-    __float__ = __int__ = errors.refuse_number
-    __abs__ = errors.refuse_abs
-    __dir__ = errors.own_names
+    __eq__ = __ne__ = refusals.refuse_equality
+    __lt__ = __le__ = __gt__ = __ge__ = refusals.refuse_order
+    __float__ = __int__ = refusals.refuse_number
+    __abs__ = refusals.refuse_abs
+    __dir__ = refusals.own_names
 
     def __bool__(self) -> bool:
         return bool(self.item())
 
     def __len__(self) -> int:
         if self.ndim == 0:
-            errors.refuse_rows()
+            refusals.refuse_rows()
         return len(self.data)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
-            errors.refuse_rows()
+            refusals.refuse_rows()
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
@@ -214,7 +214,9 @@ class Tensor:
         Raises:
             ValueError: it has more or fewer elements than one.
         """
-        errors.check_one(self)
+        if self.size != 1:
+            raise ValueError(f"item: a tensor of shape {self.shape} has {self.size} elements, not "
+                             f"one; use t.numpy() or an index")
         return backend_of(self.data).item(self.data)
 
     def detach(self) -> Tensor:
@@ -237,7 +239,7 @@ class Tensor:
         Raises:
             TypeError: it is not a dtype that tensors have.
         """
-        return CORE["astype"](self, dtype=errors.checked_dtype("astype: dtype", dtype))
+        return CORE["astype"](self, dtype=checks.checked_dtype("astype: dtype", dtype))
 
     def to(self, device: str) -> Tensor:
         """These values on another device, "numpy" or "cupy"; differentiable.
@@ -258,7 +260,7 @@ class Tensor:
             ValueError: the value is another kind of array, or of another shape or dtype.
         """
         new = _noted(value).data if isinstance(value, Tensor) else value
-        errors.check_alike("assign: value", new, self.data)
+        checks.check_alike("assign: value", new, self.data)
         backend_of(self.data).assign(self.data, new)
         self.touch()
 
@@ -276,16 +278,16 @@ class Tensor:
         grad: the cotangent, of this tensor's shape; 1 for a scalar if left out.
 
         Raises:
-            TypeError: the cotangent is not a tensor.
+            NotTensorError: the cotangent is not a tensor.
             NotScalarError: this is not a scalar, and there is no cotangent.
         """
-        if grad is not None:
-            errors.check_tensors("backward", grad=grad)
+        if grad is not None and not isinstance(grad, Tensor):
+            raise errors.NotTensorError("backward", "grad", grad)
         _backward(self, grad)
 
 
-for _name in errors.NO_METHODS:
-    setattr(Tensor, _name, errors.NoMethod(_name))
+for _name in refusals.NO_METHODS:
+    setattr(Tensor, _name, refusals.NoMethod(_name))
 
 Operand = Tensor | float  # numbers are constants
 
@@ -302,9 +304,9 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
     """
     array = _noted(data).data if isinstance(data, Tensor) else data
     if dtype is not None:
-        dtype = errors.checked_dtype("tensor: dtype", dtype)
+        dtype = checks.checked_dtype("tensor: dtype", dtype)
     if not hasattr(array, "dtype"):
-        kind = errors.kind_of_numbers("tensor: data", array)
+        kind = checks.kind_of_numbers("tensor: data", array)
         if dtype is None and kind == "f":
             dtype = np.float32
 
@@ -406,7 +408,8 @@ class Op:
                 array_type = type(data)
                 dtype = data.dtype
             elif type(data) is not array_type:
-                raise errors.MixedDevicesError(self.name, inputs)
+                raise errors.MixedDevicesError(
+                    self.name, [x.device for x in inputs if isinstance(x, Tensor)])
             elif data.dtype is not dtype and data.dtype != dtype:
                 dtype = _common_dtype(self, dtype, data.dtype)
                 mixed = True
@@ -543,7 +546,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
     """
     outs = _tensors("outputs", outputs)
     wanted = _tensors("inputs", inputs)
-    errors.check_choice("grad: unreached", unreached, ("raise", "zeros"))
+    checks.check_choice("grad: unreached", unreached, ("raise", "zeros"))
     seeds = _cotangents(outs, grad_outputs)
 
     with Block(recording=create_graph) as state:
@@ -613,10 +616,15 @@ def _tensors(name: str, given: Any) -> list[Tensor]:
 
 def _cotangents(outs: list[Tensor], grad_outputs: Any) -> list[Tensor]:
     if grad_outputs is None:
-        errors.check_scalars(outs)
+        for y in outs:
+            if y.size != 1:
+                raise errors.NotScalarError(y)
         return [Tensor(backend_of(y.data).ones(y.shape, y.dtype)) for y in outs]
     seeds = _tensors("grad_outputs", grad_outputs)
-    errors.check_cotangents(seeds, outs)
+    if len(seeds) != len(outs):
+        raise ValueError(f"grad: {len(seeds)} grad_outputs for {len(outs)} outputs")
+    for i, (gy, y) in enumerate(zip(seeds, outs)):
+        checks.check_alike(f"grad: grad_outputs[{i}]", gy.data, y.data)
     return seeds
 
 

@@ -20,8 +20,8 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from minigan.backend import backend_of
+from minigan.checks import is_whole
 from minigan.engine import Tensor, grad
-from minigan.errors import is_whole
 
 SMALLEST = 1e-3  # below this a derivative is 0 as far as differences of numbers near 1 can tell
 

@@ -16,8 +16,8 @@ All functions raise a TypeError for what is not a tensor; `tensor(...)` makes on
 from __future__ import annotations
 
 from minigan.engine import Tensor
-from minigan.errors import check_tensors
 from minigan.ops import mean, negative, relu, softplus, square
+from minigan.ops.arguments import check_tensors
 
 # ---------------------------------------------------------------- the game of 2014
 

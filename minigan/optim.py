@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Iterable, Sequence
 
 import numpy as np
 
-from minigan import errors
+from minigan import checks, errors
 from minigan.backend import Array, backend_of
 from minigan.engine import Tensor
 from minigan.reading import reads
@@ -82,7 +82,7 @@ class Optimizer:
         self.t = 0
         if not self.parameters:
             raise ValueError(f"{name}: parameters is empty: there is nothing to optimize")
-        if not (errors.is_number(lr) and 0 < lr < math.inf):
+        if not (checks.is_number(lr) and 0 < lr < math.inf):
             raise ValueError(f"{name}: lr must be above 0 and finite, got {errors.shown(lr)}")
         self.lr = lr
         _check_parameters(name, self.parameters)
@@ -162,7 +162,7 @@ class Optimizer:
             if not isinstance(g, Tensor):
                 raise ValueError(f"step: the gradient of parameter {p.name} of shape {p.shape} is "
                                  f"{'missing' if g is None else f'a {type(g).__name__}'}")
-            errors.check_alike(f"step: the gradient of parameter {p.name}", g.data, view)
+            checks.check_alike(f"step: the gradient of parameter {p.name}", g.data, view)
             self.xp.assign(slot, g.data)
 
         self.xp.advance(self, "t")
@@ -227,7 +227,7 @@ class Optimizer:
 
 
 def _checked_rate(name: str, rate: float) -> float:
-    if not (errors.is_number(rate) and 0 <= rate < math.inf):  # a schedule may end at 0
+    if not (checks.is_number(rate) and 0 <= rate < math.inf):  # a schedule may end at 0
         raise ValueError(f"{name}: lr must be finite and not below 0, got {errors.shown(rate)}")
     return float(rate)  # NumPy's float64 would widen the float32 arrays that it multiplies
 
@@ -282,7 +282,7 @@ class SGD(Optimizer):
     kernel = "sgd"
 
     def __init__(self, parameters: Iterable[Any], lr: float, momentum: float = 0.0) -> None:
-        errors.check_share("SGD: momentum", momentum)
+        checks.check_share("SGD: momentum", momentum)
         super().__init__(parameters, lr)
         self.momentum = momentum
 
@@ -312,8 +312,8 @@ class RMSprop(Optimizer):
 
     def __init__(self, parameters: Iterable[Any], lr: float, alpha: float = 0.99,
                  eps: float = 1e-8) -> None:
-        errors.check_share("RMSprop: alpha", alpha)
-        errors.check_eps("RMSprop: eps", eps)
+        checks.check_share("RMSprop: alpha", alpha)
+        checks.check_eps("RMSprop: eps", eps)
         super().__init__(parameters, lr)
         self.alpha = alpha
         self.eps = eps
@@ -351,9 +351,9 @@ class Adam(Optimizer):
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"Adam: betas must be a pair, (beta1, beta2), got "
                              f"{errors.shown(betas)}")
-        errors.check_share("Adam: beta1", betas[0])
-        errors.check_share("Adam: beta2", betas[1])
-        errors.check_eps("Adam: eps", eps)
+        checks.check_share("Adam: beta1", betas[0])
+        checks.check_share("Adam: beta2", betas[1])
+        checks.check_eps("Adam: eps", eps)
         super().__init__(parameters, lr)
         self.betas = betas
         self.eps = eps
@@ -399,7 +399,7 @@ class EMA:
     """
 
     def __init__(self, network: Any, decay: float = 0.999) -> None:
-        errors.check_share("EMA: decay", decay)
+        checks.check_share("EMA: decay", decay)
         if not hasattr(network, "named_tensors") or not [*network.named_tensors()]:
             raise TypeError(f"EMA: network must be a network with weights, got "
                             f"{errors.shown(network)}")
@@ -453,7 +453,7 @@ def clip_weights(parameters: Iterable[Any], limit: float,
         TypeError: parameters holds something that is not a Parameter.
         ValueError: limit is not above 0.
     """
-    if not (errors.is_number(limit) and limit > 0):
+    if not (checks.is_number(limit) and limit > 0):
         raise ValueError(f"clip_weights: limit must be above 0, got {errors.shown(limit)}")
     clipped = list(parameters)
     for i, p in enumerate(clipped):

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from minigan import errors
+from minigan import checks, errors
 from minigan.backend import backend_of
 from minigan.engine import Tensor, grad
 from minigan.ops import mean, norm, relu, square, sum
+from minigan.ops.arguments import check_floats
 from minigan.streams import Stream
 
 Critic = Callable[[Tensor], Tensor]
@@ -79,7 +80,7 @@ def dragan(critic: Critic, real: Tensor, rng: Stream, std: float = 0.5, target: 
     """
     _check("dragan", critic, real=real)
     _check_stream("dragan", rng)
-    if not (errors.is_number(std) and std > 0):
+    if not (checks.is_number(std) and std > 0):
         raise ValueError(f"dragan: std must be above 0, got {errors.shown(std)}")
 
     delta = Tensor(rng.normal(real.shape, 0.0, std, dtype=real.dtype, xp=backend_of(real.data)))
@@ -158,7 +159,7 @@ def _check_stream(penalty: str, rng: Any) -> None:
 
 
 def _check(penalty: str, critic: Any, **images: Tensor) -> None:
-    errors.check_floats(penalty, **images)
+    check_floats(penalty, **images)
     for name, x in images.items():
         if x.ndim < 1:
             raise ValueError(f"{penalty}: {name} must be (N, ...), got the shape {x.shape}")

@@ -11,7 +11,7 @@ from typing import Any, Sequence, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from minigan.errors import MOST_CLASSES
+from minigan.checks import MOST_CLASSES
 
 
 class Lazy:

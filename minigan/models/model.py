@@ -9,7 +9,7 @@ from typing import Any, Callable, ClassVar
 
 import numpy as np
 
-from minigan import errors
+from minigan import checks
 from minigan.backend import default
 from minigan.engine import Tensor, no_grad
 from minigan.models.settings import check_settings, setting
@@ -137,8 +137,8 @@ class Model:
         self.settings = self._chosen(settings)
         if len(shape) != 3 or not all(type(size) is int and size > 0 for size in shape):
             raise ValueError(f"shape must be (H, W, C), whole numbers of 1 or more, got {shape}")
-        if type(n_classes) is not int or not 1 <= n_classes <= errors.MOST_CLASSES:
-            raise ValueError(f"n_classes must be a whole number from 1 to {errors.MOST_CLASSES:,}, "
+        if type(n_classes) is not int or not 1 <= n_classes <= checks.MOST_CLASSES:
+            raise ValueError(f"n_classes must be a whole number from 1 to {checks.MOST_CLASSES:,}, "
                              f"got {n_classes!r}")
 
         self.shape = shape
@@ -274,7 +274,7 @@ class Model:
             raise ValueError(f"labels must be from 0 to {self.n_classes - 1}, got {array.max()}")
         if array.shape != (n,) or array.dtype.kind not in "iu":
             raise ValueError(f"labels must be {n} integers, got {array.dtype} {array.shape}")
-        errors.check_ids("labels", array, self.n_classes)
+        checks.check_ids("labels", array, self.n_classes)
         return Tensor(default().from_host(array.astype(np.int64)))
 
     def _trained(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigan import errors
+from minigan import checks, errors
 from minigan.streams import Stream, stream
 
 Size = int | tuple[int, int]  # for both directions, or (height, width)
@@ -17,7 +17,7 @@ def whole(what: str, value: Any) -> int:
     Raises:
         ValueError: it is not a whole number of 1 or more; `what` is named.
     """
-    if not errors.is_whole(value) or value < 1:
+    if not checks.is_whole(value) or value < 1:
         raise ValueError(f"{what} must be a whole number of 1 or more, got {errors.shown(value)}")
     return int(value)
 

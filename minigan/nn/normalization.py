@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 
-from minigan import errors
+from minigan import checks, errors
 from minigan.backend import default
 from minigan.engine import Tensor, no_grad
 from minigan.nn.checks import whole
 from minigan.nn.module import Module, Parameter
 from minigan.ops import instance_norm, layer_norm, moments, normalize, reshape
+from minigan.ops.arguments import Axis
 from minigan.ops.normalization import standardize
-from minigan.ops.reductions import Axis
 
 
 class _Norm(Module):
@@ -28,7 +28,7 @@ class _Norm(Module):
     def __init__(self, features: int, eps: float = 1e-5) -> None:
         name = type(self).__name__
         features = whole(f"{name}: features", features)
-        errors.check_eps(f"{name}: eps", eps)
+        checks.check_eps(f"{name}: eps", eps)
         self.eps = eps
         self.gamma = Parameter(default().ones(features, "float32"), "gain")
         self.beta = Parameter(default().zeros(features, "float32"), "bias")
@@ -60,7 +60,7 @@ class BatchNorm(_Norm):
 
     def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(features, eps)
-        if not (errors.is_number(momentum) and 0 <= momentum <= 1):
+        if not (checks.is_number(momentum) and 0 <= momentum <= 1):
             raise ValueError(f"BatchNorm: momentum must be in [0, 1], got "
                              f"{errors.shown(momentum)}")
         self.momentum = momentum
@@ -115,7 +115,7 @@ class LayerNorm(_Norm):
     def __init__(self, features: int, axes: Axis = (-1,), eps: float = 1e-5) -> None:
         super().__init__(features, eps)
         listed = axes if isinstance(axes, (tuple, list)) else (axes,)
-        if axes is not None and not all(map(errors.is_whole, listed)):
+        if axes is not None and not all(map(checks.is_whole, listed)):
             raise ValueError(f"LayerNorm: axes must be an int, a tuple of ints or None, got "
                              f"{errors.shown(axes)}")
         self.axes = axes

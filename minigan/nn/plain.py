@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from minigan import errors
+from minigan import checks
 from minigan.engine import Tensor
 from minigan.geometry import pair
 from minigan.nn.checks import Size, stream_or_default, whole
@@ -88,7 +88,7 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float, rng: Stream | None = None) -> None:
-        errors.check_share("Dropout: rate", rate)
+        checks.check_share("Dropout: rate", rate)
         self.rng = stream_or_default("Dropout", rng, "dropout")
         self.rate = rate
 

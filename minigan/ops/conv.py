@@ -3,8 +3,8 @@
     T(x, w, y) = <y, conv2d(x, w)> = <x, conv_transpose2d(y, w)> = <w, conv2d_weight(x, y)>
 
 Each of the three functions is one partial derivative of T, so the gradients of each are the other
-two, and the family is closed under differentiation of any order. How each is computed, as a matrix
-product with patch rows ("im2col") or their adjoint ("col2im"), stands in `backend/base.py`.
+two, and the family is closed under differentiation of any order. `backend/base.py` shows how each
+is computed: as a matrix product with rows of patches ("im2col"), or with their adjoint ("col2im").
 
 Shapes: x (N, H, W, C_in), w (KH, KW, C_in, C_out), y (N, OH, OW, C_out). All three take the same
 `Geometry`, that of the forward convolution.
@@ -15,48 +15,39 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigan import errors
-from minigan.backend import backend_of
+from minigan.backend import Array, Backend, backend_of
 from minigan.engine import Tensor, op
 from minigan.geometry import Geometry, conv_geometry, pair, transpose_geometry
+from minigan.ops.arguments import check_tensors
 from minigan.ops.arithmetic import widened
 from minigan.ops.reductions import mean
 from minigan.ops.shape import getitem, reshape
 
+# ---------------------------------------------------------------- the three ops
+
 
 @op(lambda gy, y, x, w, g: _conv_transpose2d(gy, w, g=g),
     lambda gy, y, x, w, g: _conv2d_weight(x, gy, g=g))
-def _conv2d(xp, x, w, g):
-    return xp.conv2d(x, w, g)
+def _conv2d(xp: Backend, x: Array, w: Array, g: Geometry) -> Array:
+    return xp.conv2d(x, w, g)                                         # (N, OH, OW, C_out)
 
 
 @op(lambda gx, x, y, w, g: _conv2d(gx, w, g=g),
     lambda gx, x, y, w, g: _conv2d_weight(gx, y, g=g))
-def _conv_transpose2d(xp, y, w, g):
-    return xp.conv_transpose2d(y, w, g)
+def _conv_transpose2d(xp: Backend, y: Array, w: Array, g: Geometry) -> Array:
+    return xp.conv_transpose2d(y, w, g)                               # (N, H, W, C_in)
 
 
 @op(lambda gw, w, x, y, g: _conv_transpose2d(y, gw, g=g),
     lambda gw, w, x, y, g: _conv2d(x, gw, g=g))
-def _conv2d_weight(xp, x, y, g):
-    return xp.conv2d_weight(x, y, g)
+def _conv2d_weight(xp: Backend, x: Array, y: Array, g: Geometry) -> Array:
+    return xp.conv2d_weight(x, y, g)                                  # (KH, KW, C_in, C_out)
 
 
-def _check(name: str, images: Tensor, which: str, w: Tensor, axis: int) -> None:
-    """Images (N, H, W, C) and weights (KH, KW, C_in, C_out) whose channels agree."""
-    errors.check_tensors(name, **{which: images, "w": w})
-    hint = "images are (N, H, W, C); for (N, C, H, W) use transpose(x, (0, 2, 3, 1))"
-    if images.ndim != 4:
-        raise ValueError(f"{name}: {which} has shape {images.shape}; {hint}")
-    if w.ndim != 4:
-        raise ValueError(f"{name}: w has shape {w.shape}; weights are (KH, KW, C_in, C_out)")
-    if images.shape[-1] != w.shape[axis]:
-        raise ValueError(f"{name}: {which} of shape {images.shape} has {images.shape[-1]} channels "
-                         f"and w of shape {w.shape} wants {w.shape[axis]}; {hint}")
-
+# ---------------------------------------------------------------- as functions
 
 def conv2d(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
-    """Cross-correlation of images with kernels, as every deep-learning library calls convolution.
+    """Cross-correlation of images with kernels, called convolution in deep learning.
 
     y[n, i, j, o] = sum over k, l, c of x[n, i*s + k*d - top, j*s + l*d - left, c] * w[k, l, c, o]
 
@@ -64,11 +55,14 @@ def conv2d(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: An
     OH = floor((H + top + bottom - d*(KH - 1) - 1) / s) + 1.
     stride, dilation: an int or a pair. padding: an int, a pair, ((top, bottom), (left, right)), or
     "same", for which OH = ceil(H / s) and an odd pad goes to the bottom and the right (Keras).
+
+    Raises:
+        NotTensorError: x or w is not a tensor.
+        ValueError: a shape or a setting is something else, or the kernel does not fit.
     """
-    _check("conv2d", x, "x", w, 2)
-    x, w = widened(x), widened(w)
+    _check("conv2d", "x", x, w, 2)
     g = conv_geometry("conv2d", x.shape[1:3], w.shape[:2], stride, padding, dilation)
-    return _conv2d(x, w, g=g)
+    return _conv2d(widened(x), widened(w), g=g)
 
 
 def conv_transpose2d(y: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0,
@@ -78,22 +72,29 @@ def conv_transpose2d(y: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0,
     y: (N, H, W, C_out); w: (KH, KW, C_in, C_out), as in the convolution that it transposes;
     result: (N, OH, OW, C_in) with OH = (H - 1)*s - top - bottom + d*(KH - 1) + output_padding + 1,
     or H*s with padding "same". output_padding picks one of the sizes that conv2d maps to H.
+
+    Raises:
+        NotTensorError: y or w is not a tensor.
+        ValueError: a shape or a setting is something else.
     """
-    _check("conv_transpose2d", y, "y", w, 3)
-    y, w = widened(y), widened(w)
+    _check("conv_transpose2d", "y", y, w, 3)
     g = transpose_geometry("conv_transpose2d", y.shape[1:3], w.shape[:2], stride, padding,
                            output_padding, dilation)
-    return _conv_transpose2d(y, w, g=g)
+    return _conv_transpose2d(widened(y), widened(w), g=g)
 
 
 def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                   dilation: Any = 1) -> Tensor:
     """The gradient of <y, conv2d(x, w)> with respect to w.
 
-    x: (N, H, W, C_in); y: (N, OH, OW, C_out); result: (KH, KW, C_in, C_out). kernel_size is needed
-    because several kernels give the same OH when the stride leaves a remainder.
+    x: (N, H, W, C_in); y: (N, OH, OW, C_out); result: (KH, KW, C_in, C_out). kernel_size, an int or
+    a pair, is needed because several kernels give the same OH when the stride leaves a remainder.
+
+    Raises:
+        NotTensorError: x or y is not a tensor.
+        ValueError: a shape or a setting is something else, or y is not of the size that x gives.
     """
-    errors.check_tensors("conv2d_weight", x=x, y=y)
+    check_tensors("conv2d_weight", x=x, y=y)
     if x.ndim != 4 or y.ndim != 4 or x.shape[0] != y.shape[0]:
         raise ValueError(f"conv2d_weight: x and y must be (N, H, W, C) of one N, got {x.shape} and "
                          f"{y.shape}")
@@ -105,54 +106,95 @@ def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, paddi
     return _conv2d_weight(widened(x), widened(y), g=g)
 
 
+def _check(function: str, name: str, images: Tensor, w: Tensor, axis: int) -> None:
+    """Images (N, H, W, C), and weights (KH, KW, C_in, C_out) with as many channels on `axis`."""
+    check_tensors(function, **{name: images, "w": w})
+    hint = "images are (N, H, W, C); for (N, C, H, W) use transpose(x, (0, 2, 3, 1))"
+    if images.ndim != 4:
+        raise ValueError(f"{function}: {name} has shape {images.shape}; {hint}")
+    if w.ndim != 4:
+        raise ValueError(f"{function}: w has shape {w.shape}; weights are (KH, KW, C_in, C_out)")
+    channels = images.shape[-1]
+    if channels != w.shape[axis]:
+        raise ValueError(f"{function}: {name} of shape {images.shape} has {channels} channels "
+                         f"and w of shape {w.shape} wants {w.shape[axis]}; {hint}")
+
+
 # ---------------------------------------------------------------- pooling: windows without weights
 
 @op(lambda gy, y, x, g: _unwindow(gy, g=g), view=True)
-def _windows(xp, x, g):
-    return xp.patches(x, g).reshape(x.shape[0], *g.out_size, math.prod(g.kernel), x.shape[-1])
+def _windows(xp: Backend, x: Array, g: Geometry) -> Array:
+    n, *_, c = x.shape
+    rows = xp.patches(x, g)                                           # (N*OH*OW, K*C)
+    return rows.reshape(n, *g.out_size, math.prod(g.kernel), c)       # (N, OH, OW, K, C)
 
 
 @op(lambda gx, x, y, g: _windows(gx, g=g))
-def _unwindow(xp, y, g):
+def _unwindow(xp: Backend, y: Array, g: Geometry) -> Array:
     n, oh, ow, k, c = y.shape
-    return xp.fold(y.reshape(n * oh * ow, k * c), g, c)
-
-
-def _pool_geometry(name: str, x: Tensor, size: Any, stride: Any) -> Geometry:
-    errors.check_tensors(name, x=x)
-    if x.ndim != 4:
-        raise ValueError(f"{name}: x has shape {x.shape}; images are (N, H, W, C)")
-    kernel = pair(f"{name}: size", size, 1)
-    return conv_geometry(name, x.shape[1:3], kernel, kernel if stride is None else stride, 0, 1)
+    rows = y.reshape(n * oh * ow, k * c)                              # (N*OH*OW, K*C)
+    return xp.fold(rows, g, c)                                        # (N, H, W, C)
 
 
 def avg_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
-    """Mean of each window: (N, H, W, C) -> (N, OH, OW, C); stride is `size` if left out."""
+    """Mean of each window: (N, H, W, C) -> (N, OH, OW, C), without padding.
+
+    size, stride: ints or pairs; stride is `size` if left out.
+
+    Raises:
+        NotTensorError: x is not a tensor.
+        ValueError: x is not (N, H, W, C), or a setting is something else, or no window fits.
+    """
     g = _pool_geometry("avg_pool2d", x, size, stride)
     if g.kernel != g.stride:
         return mean(_windows(x, g=g), axis=3)
-    (oh, ow), (kh, kw), (n, h, w, c) = g.out_size, g.kernel, x.shape
-    whole = x if (h, w) == (oh * kh, ow * kw) else x[:, :oh * kh, :ow * kw]
-    # Windows that lie side by side need not be copied.
-    return mean(reshape(whole, (n, oh, kh, ow, kw, c)), axis=(2, 4))
+
+    n, h, w, c = x.shape
+    (oh, ow), (kh, kw) = g.out_size, g.kernel
+    if (h, w) != (oh * kh, ow * kw):
+        x = x[:, :oh * kh, :ow * kw]  # pixels that fill no window are left out
+    blocks = reshape(x, (n, oh, kh, ow, kw, c))  # side by side, so nothing is copied
+    return mean(blocks, axis=(2, 4))
 
 
 @op(None, converts=True)
-def _first_largest(xp, windows):
+def _first_largest(xp: Backend, windows: Array) -> Array:
     return xp.argmax(windows, axis=3)
 
 
 def max_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
-    """Largest element of each window; the first of equal ones gets the gradient."""
-    windows = _windows(x, g=_pool_geometry("max_pool2d", x, size, stride))  # (N, OH, OW, K, C)
-    best = _first_largest(windows).data
-    n, oh, ow, c = best.shape
-    places = _grid(best, n, oh, ow, c)
-    return getitem(windows, (places[0], places[1], places[2], best, places[3]))
+    """Largest element of each window: (N, H, W, C) -> (N, OH, OW, C), without padding.
+
+    size, stride: ints or pairs; stride is `size` if left out. The first of equal elements gets the
+    gradient.
+
+    Raises:
+        NotTensorError: x is not a tensor.
+        ValueError: x is not (N, H, W, C), or a setting is something else, or no window fits.
+    """
+    g = _pool_geometry("max_pool2d", x, size, stride)
+    windows = _windows(x, g=g)                                        # (N, OH, OW, K, C)
+    best = _first_largest(windows).data                               # (N, OH, OW, C)
+    image, row, column, channel = _grid(best)
+    return getitem(windows, (image, row, column, best, channel))      # (N, OH, OW, C)
 
 
-def _grid(like: Any, *sizes: int) -> list[Any]:
-    """Open index arrays 0 to size - 1, one an axis, on the device of `like`."""
-    xp = backend_of(like)
-    return [xp.arange(size).reshape([-1 if i == axis else 1 for i in range(len(sizes))])
-            for axis, size in enumerate(sizes)]
+def _pool_geometry(function: str, x: Tensor, size: Any, stride: Any) -> Geometry:
+    check_tensors(function, x=x)
+    if x.ndim != 4:
+        raise ValueError(f"{function}: x has shape {x.shape}; images are (N, H, W, C)")
+    kernel = pair(f"{function}: size", size, 1)
+    if stride is None:
+        stride = kernel
+    return conv_geometry(function, x.shape[1:3], kernel, stride, 0, 1)
+
+
+def _grid(array: Array) -> list[Array]:
+    """For each axis of an array the numbers 0 to size - 1 along that axis, as index arrays."""
+    xp = backend_of(array)
+    grid = []
+    for axis, size in enumerate(array.shape):
+        shape = [1] * array.ndim
+        shape[axis] = -1
+        grid.append(xp.arange(size).reshape(shape))
+    return grid

@@ -4,44 +4,63 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigan import errors
 from minigan.backend import backend_of
 from minigan.engine import Tensor
+from minigan.ops.arguments import check_tensors
 from minigan.ops.arithmetic import negative, square
 from minigan.ops.elementwise import softplus
 from minigan.ops.reductions import log_softmax, mean
 from minigan.ops.shape import check_ids, getitem
 
 
-def _same_shape(name: str, prediction: Tensor, target: Tensor, called: str = "prediction") -> None:
-    errors.check_tensors(name, **{called: prediction, "target": target})
-    if prediction.shape != target.shape:
-        raise ValueError(f"{name}: {called} has shape {prediction.shape} and target "
-                         f"{target.shape}; losses do not broadcast")
-
-
 def binary_cross_entropy_with_logits(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean of -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)) = softplus(z) - t z.
+    """Mean of -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)) = softplus(z) - t z, a scalar.
 
-    Finite for every finite logit. logits, target: one shape; targets in [0, 1].
+    Finite for every finite logit. logits, target: floats of one shape; targets in [0, 1].
+
+    Raises:
+        NotTensorError: one of them is not a tensor.
+        ValueError: their shapes differ.
     """
-    _same_shape("binary_cross_entropy_with_logits", logits, target, "logits")
+    _same_shape("binary_cross_entropy_with_logits", "logits", logits, target)
     return mean(softplus(logits) - target * logits)
 
 
 def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
-    """Mean of -log(softmax(z)[label]). logits: (N, K); labels: (N,) integers from 0 to K - 1."""
-    errors.check_tensors("softmax_cross_entropy", logits=logits)
-    data = labels.data if isinstance(labels, Tensor) else labels
-    if logits.ndim != 2 or getattr(data, "shape", None) != logits.shape[:1]:
+    """Mean of -log(softmax(z)[label]), a scalar.
+
+    logits: (N, K) floats; labels: (N,), an array or a tensor of integers from 0 to K - 1.
+
+    Raises:
+        NotTensorError: logits are not a tensor.
+        ValueError: a shape is another, or a label (on the host) is below 0 or above K - 1.
+        TypeError: labels are not integers.
+    """
+    check_tensors("softmax_cross_entropy", logits=logits)
+    ids = labels.data if isinstance(labels, Tensor) else labels
+    if logits.ndim != 2 or getattr(ids, "shape", None) != logits.shape[:1]:
         raise ValueError(f"softmax_cross_entropy: logits must be (N, K) and labels an array (N,), "
-                         f"got {logits.shape} and {getattr(data, 'shape', data)}")
-    check_ids("softmax_cross_entropy: labels", data, logits.shape[1])
-    rows = backend_of(logits.data).arange(logits.shape[0])
-    return negative(mean(getitem(log_softmax(logits), (rows, data))))
+                         f"got {logits.shape} and {getattr(ids, 'shape', ids)}")
+    n, k = logits.shape
+    check_ids("softmax_cross_entropy: labels", ids, k)
+    rows = backend_of(logits.data).arange(n)
+    right = getitem(log_softmax(logits), (rows, ids))                 # (N,)
+    return negative(mean(right))
 
 
 def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean of (prediction - target)^2; both of one shape."""
-    _same_shape("mean_squared_error", prediction, target)
+    """Mean of (prediction - target)^2, a scalar; both of one shape.
+
+    Raises:
+        NotTensorError: one of them is not a tensor.
+        ValueError: their shapes differ.
+    """
+    _same_shape("mean_squared_error", "prediction", prediction, target)
     return mean(square(prediction - target))
+
+
+def _same_shape(function: str, name: str, prediction: Tensor, target: Tensor) -> None:
+    check_tensors(function, **{name: prediction, "target": target})
+    if prediction.shape != target.shape:
+        raise ValueError(f"{function}: {name} has shape {prediction.shape} and target "
+                         f"{target.shape}; losses do not broadcast")

@@ -28,3 +28,29 @@ def weigh(xp: Backend, gy: Array, share: Array) -> Array:
 def gate(xp: Backend, gy: Array, x: Array, slope: float, **out: Array) -> Array:
     """gy where x > 0, else slope * gy: linear in gy, flat in x."""
     return xp.gate(gy, x, slope, **out)
+
+
+@op(None)
+def is_zero(xp: Backend, x: Array) -> Array:
+    """1 where x is 0, else 0, in x's dtype."""
+    return xp.asarray(x == 0).astype(x.dtype)
+
+
+@op(None)
+def at_least(xp: Backend, x: Array, limit: float) -> Array:
+    """1 where x >= limit, else 0, in x's dtype."""
+    return xp.asarray(x >= limit).astype(x.dtype)
+
+
+@op(None)
+def in_range(xp: Backend, x: Array, low: float, high: float) -> Array:
+    """1 where x is in [low, high], else 0, in x's dtype."""
+    return ((x >= low) & (x <= high)).astype(x.dtype)
+
+
+@op(None, None, broadcasts=True)
+def larger(xp: Backend, a: Array, b: Array) -> Array:
+    """1 where a > b, 1/2 where they are equal, else 0; a or b may be a number."""
+    dtype = a.dtype if hasattr(a, "dtype") else b.dtype
+    above = xp.greater(a, b).astype(dtype)
+    return (above + xp.greater_equal(a, b)) / 2

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from minigan import errors
+from minigan import checks
 from minigan.backend import Array, Backend, backend_of
+from minigan.checks import is_number, is_whole
 from minigan.engine import Tensor, core, op
+from minigan.errors import NotTensorError, ShapesError, shown
+from minigan.ops.arguments import check_tensors
 from minigan.ops.arithmetic import widened
 from minigan.ops.elementwise import where
 
@@ -19,10 +22,17 @@ def _broadcast_to(xp: Backend, x: Array, shape: tuple[int, ...]) -> Array:
 
 
 def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """x repeated, without copying, to `shape`."""
+    """x repeated to `shape`, without copying.
+
+    Raises:
+        ValueError: shape is not a tuple of whole numbers.
+        ShapesError: x does not broadcast to it.
+    """
     if not isinstance(shape, tuple):
-        errors.check_sizes("broadcast_to: shape", shape)
-    return x if x.data.shape == shape else _broadcast_to(x, shape=tuple(shape))
+        checks.check_sizes("broadcast_to: shape", shape)
+    if x.data.shape == shape:
+        return x
+    return _broadcast_to(x, shape=tuple(shape))
 
 
 @op(lambda gy, y, x, shape: reshape(gy, x.shape), view=True)
@@ -32,17 +42,60 @@ def _reshape(xp: Backend, x: Array, shape: int | tuple[int, ...]) -> Array:
 
 @core
 def reshape(x: Tensor, shape: int | tuple[int, ...]) -> Tensor:
-    """The same elements, in C order, in another shape; one size may be -1."""
+    """The same elements, in C order, in another shape.
+
+    shape: an int or a tuple; one size may be -1, which is then worked out.
+
+    Raises:
+        ShapesError: the number of elements is another.
+        ValueError: a size is negative and not -1.
+    """
     if isinstance(x, Tensor) and x.data.shape == shape:
         return x
     y = _reshape(x, shape=shape)
     if y.data.shape != shape:  # a size was left to NumPy, which takes any negative number for that
-        errors.check_sizes("reshape: shape", (shape,) if errors.is_whole(shape) else shape, -1)
+        checks.check_sizes("reshape: shape", (shape,) if is_whole(shape) else shape, -1)
     return y
 
 
+def expand_dims(x: Tensor, axis: int) -> Tensor:
+    """x with a new axis of size 1 before `axis` (counted in the result).
+
+    Raises:
+        NotTensorError: x is not a tensor.
+        ValueError: the result has no such axis.
+    """
+    check_tensors("expand_dims", x=x)
+    axis = _one_axis("expand_dims", axis, x.ndim + 1, x)
+    return reshape(x, x.shape[:axis] + (1,) + x.shape[axis:])
+
+
+def squeeze(x: Tensor, axis: int) -> Tensor:
+    """x without its axis `axis`, which must have size 1.
+
+    Raises:
+        NotTensorError: x is not a tensor.
+        ValueError: x has no such axis, or its size is not 1.
+    """
+    check_tensors("squeeze", x=x)
+    axis = _one_axis("squeeze", axis, x.ndim, x)
+    if x.shape[axis] != 1:
+        raise ValueError(f"squeeze: axis {axis} of a tensor of shape {x.shape} does not have "
+                         f"size 1")
+    return reshape(x, x.shape[:axis] + x.shape[axis + 1:])
+
+
+def _one_axis(function: str, axis: Any, ndim: int, x: Tensor) -> int:
+    """An axis, counted from the front, of a tensor that has ndim of them: x or what it becomes."""
+    if not is_whole(axis) or not -ndim <= axis < ndim:
+        among = f"from {-ndim} to {ndim - 1}" if ndim else "of which there is none"
+        raise ValueError(f"{function}: axis must be an int, {among}, got {shown(axis)} for "
+                         f"a tensor of shape {x.shape}")
+    return int(axis) % ndim
+
+
 def _transpose_rule(gy: Tensor, y: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """Every axis back to where it was."""
+    """Every axis goes back to where it was."""
     back = tuple([axes.index(i) for i in range(len(axes))])
     return _transpose(gy, axes=back)
 
@@ -54,41 +107,45 @@ def _transpose(xp: Backend, x: Array, axes: tuple[int, ...]) -> Array:
 
 @core
 def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
-    """Axes in another order; reversed if `axes` is left out."""
-    errors.check_tensors("transpose", x=x)
+    """Axes in another order; reversed if `axes` is left out.
+
+    axes: where each axis of the result comes from, as in NumPy: (N, H, W, C) becomes (N, C, H, W)
+    by (0, 3, 1, 2).
+
+    Raises:
+        TypeError: x is not a tensor, or axes is not a tuple of ints.
+        ShapesError: the axes are not each axis of x once.
+    """
+    check_tensors("transpose", x=x)
     if axes is None:
         return _transpose(x, axes=tuple(range(x.ndim))[::-1])
-    if not isinstance(axes, (tuple, list)) or not all(map(errors.is_whole, axes)):
-        raise TypeError(f"transpose: axes must be a tuple of {x.ndim} ints, got "
-                        f"{errors.shown(axes)}")
-    return _transpose(x, axes=tuple(a + x.ndim if a < 0 else a for a in axes))
+    if not isinstance(axes, (tuple, list)) or not all(map(is_whole, axes)):
+        raise TypeError(f"transpose: axes must be a tuple of {x.ndim} ints, got {shown(axes)}")
+    return _transpose(x, axes=tuple([a + x.ndim if a < 0 else a for a in axes]))
 
 
 # ---------------------------------------------------------------- picking, and putting back
 
-# Two ops, one for indices made of slices, one for arrays, as the second may pick an element twice.
+# An index made of slices picks an element at most once, and the result is a view. An index with
+# arrays may pick one several times, and its adjoint has to add. So there are two ops.
 
-def _slice_rule(gy: Tensor, y: Tensor, x: Tensor, index: Any) -> Tensor:
-    return _scatter_add(gy, index=index, shape=x.shape, repeats=False)
-
-
-@op(_slice_rule, view=True, public="getitem")
+@op(lambda gy, y, x, index: _scatter_add(gy, index=index, shape=x.shape, repeats=False), view=True,
+    public="getitem")
 def _slice(xp: Backend, x: Array, index: Any) -> Array:
     return x[index]
 
 
-def _gather_rule(gy: Tensor, y: Tensor, x: Tensor, index: Any) -> Tensor:
-    return _scatter_add(gy, index=index, shape=x.shape, repeats=True)
-
-
-@op(_gather_rule, public="getitem")
+@op(lambda gy, y, x, index: _scatter_add(gy, index=index, shape=x.shape, repeats=True),
+    public="getitem")
 def _gather(xp: Backend, x: Array, index: Any) -> Array:
     return x[index]
 
 
 def _scatter_add_rule(gy: Tensor, y: Tensor, values: Tensor, index: Any, shape: tuple[int, ...],
                       repeats: bool) -> Tensor:
-    return _gather(gy, index=index) if repeats else _slice(gy, index=index)
+    if repeats:
+        return _gather(gy, index=index)
+    return _slice(gy, index=index)
 
 
 @op(_scatter_add_rule)
@@ -99,91 +156,132 @@ def _scatter_add(xp: Backend, values: Array, index: Any, shape: tuple[int, ...],
 
 @core
 def getitem(x: Tensor, index: Any) -> Tensor:
-    """x[index] as in NumPy: ints, slices, None, Ellipsis, integer or boolean arrays."""
-    index, arrays = backend_of(x.data).constant_index(index)
-    return _gather(x, index=index) if arrays else _slice(x, index=index)
+    """x[index] as in NumPy.
+
+    index: ints, slices, None, Ellipsis, integer or boolean arrays on x's device, or a tuple of
+    those. Arrays are copied, so they may be overwritten later.
+
+    Raises:
+        NotTensorError: x is not a tensor.
+        TypeError: the index is made of something else.
+        ShapesError: it points outside x, or has too many entries.
+    """
+    if not isinstance(x, Tensor):
+        raise NotTensorError("getitem", "x", x)
+    index, has_arrays = backend_of(x.data).constant_index(index)
+    if has_arrays:
+        return _gather(x, index=index)
+    return _slice(x, index=index)
 
 
 def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
-    """Zeros of `shape` with values added at index, repeats summed: the adjoint of getitem.
+    """Zeros of `shape` with values added at index, repeats summed: the adjoint of `getitem`.
 
-    Of booleans and integers the result is int64, as that of `sum`.
+    values: of the shape that zeros(shape)[index] has. index: as in `getitem`. Of booleans and
+    integers the result is int64, as that of `sum`.
+
+    Raises:
+        TypeError: values are not a tensor, or the index is made of something else.
+        ValueError: shape is not a tuple of whole numbers.
+        ShapesError: the index points outside the shape, or picks another number of elements.
     """
-    errors.check_tensors("scatter_add", values=values)
+    check_tensors("scatter_add", values=values)
     values = widened(values)
-    index, arrays = backend_of(values.data).constant_index(index)
-    errors.check_places(index, shape, values, backend_of(values.data).zeros)
-    return _scatter_add(values, index=index, shape=tuple(shape), repeats=arrays)
+    xp = backend_of(values.data)
+    index, has_arrays = xp.constant_index(index)
+    _check_picked(xp, index, shape, values)
+    return _scatter_add(values, index=index, shape=tuple(shape), repeats=has_arrays)
 
 
-# ---------------------------------------------------------------- made of those
+def _check_picked(xp: Backend, index: Any, shape: Any, values: Tensor) -> None:
+    """Raise unless an index picks as many elements of `shape` as there are values."""
+    checks.check_sizes("scatter_add: shape", shape)
+    try:
+        picked = xp.zeros(shape, "bool")[index].shape
+    except IndexError as error:
+        raise ShapesError("scatter_add", error, (values,), {"shape": shape}) from error
+    if picked != values.shape:
+        raise ShapesError("scatter_add", f"the index picks places of shape {picked}", (values,),
+                          {"shape": shape})
 
 
-def _one_axis(function: str, axis: Any, ndim: int, x: Tensor) -> int:
-    """An axis, counted from the front, of a tensor that has ndim of them: x or what it becomes."""
-    if not errors.is_whole(axis) or not -ndim <= axis < ndim:
-        among = f"from {-ndim} to {ndim - 1}" if ndim else "of which there is none"
-        raise ValueError(f"{function}: axis must be an int, {among}, got {errors.shown(axis)} for "
-                         f"a tensor of shape {x.shape}")
-    return int(axis) % ndim
+def embedding(ids: Any, table: Tensor) -> Tensor:
+    """Rows of a table: ids (...) integers from 0 to K - 1, table (K, D) -> (..., D).
+
+    ids: an array or a tensor. Values are checked on the host only, on each replay of a recorded
+    step, too.
+
+    Raises:
+        NotTensorError: the table is not a tensor.
+        TypeError: ids are not integers.
+        ValueError: the table is not (K, D), or an id is below 0 or above K - 1.
+    """
+    check_tensors("embedding", table=table)
+    if table.ndim != 2:
+        raise ValueError(f"embedding: table must be (K, D), a row for each id, got {table.shape}")
+    rows = ids.data if isinstance(ids, Tensor) else ids
+    check_ids("embedding: ids", rows, table.shape[0])
+    return getitem(table, rows)
 
 
-def _several(function: str, tensors: Any) -> None:
-    """Raise unless `tensors` is a list or tuple of tensors, not an empty one."""
-    if isinstance(tensors, Tensor) or not isinstance(tensors, (list, tuple)) or not tensors:
-        raise ValueError(f"{function}: tensors must be a list or tuple of at least one tensor, got "
-                         f"{errors.shown(tensors)}")
-    for i, x in enumerate(tensors):
-        errors.check_tensors(function, **{f"tensors[{i}]": x})
+def check_ids(what: str, ids: Any, count: int) -> None:
+    """Check that ids are an array of integers from 0 to count - 1, and check again in each replay.
+
+    Raises:
+        TypeError, ValueError: they are not, see `checks.check_ids`.
+    """
+    checks.check_ids(what, ids, count)
+    backend_of(ids).recheck(lambda array: checks.check_ids(what, array, count), ids, count)
 
 
-def expand_dims(x: Tensor, axis: int) -> Tensor:
-    """x with a new axis of size 1 before `axis` (counted in the result)."""
-    errors.check_tensors("expand_dims", x=x)
-    axis = _one_axis("expand_dims", axis, x.ndim + 1, x)
-    return reshape(x, x.shape[:axis] + (1,) + x.shape[axis:])
+# ---------------------------------------------------------------- joining
 
-
-def squeeze(x: Tensor, axis: int) -> Tensor:
-    """x without its axis `axis`, which must have size 1."""
-    errors.check_tensors("squeeze", x=x)
-    axis = _one_axis("squeeze", axis, x.ndim, x)
-    if x.shape[axis] != 1:
-        raise ValueError(f"squeeze: axis {axis} of a tensor of shape {x.shape} has not size 1")
-    return reshape(x, x.shape[:axis] + x.shape[axis + 1:])
-
-
-def _concatenate_rule(gy: Tensor, y: Tensor, *parts: Tensor, axis: int,
+def _concatenate_rule(gy: Tensor, y: Tensor, *tensors: Tensor, axis: int,
                       wanted: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
-    gradients, start = [], 0
-    for part, want in zip(parts, wanted):
-        stop = start + part.shape[axis]
-        gradients.append(gy[(slice(None),) * axis + (slice(start, stop),)] if want else None)
+    """To each tensor the piece of gy that lies where it lies in y."""
+    before = (slice(None),) * axis
+    gradients = []
+    start = 0
+    for x, want in zip(tensors, wanted):
+        stop = start + x.shape[axis]
+        piece = (*before, slice(start, stop))
+        gradients.append(gy[piece] if want else None)
         start = stop
     return tuple(gradients)
 
 
 @op(joint=_concatenate_rule)
-def _concatenate(xp, *parts, axis):
-    return xp.concatenate(parts, axis=axis)
+def _concatenate(xp: Backend, *arrays: Array, axis: int) -> Array:
+    return xp.concatenate(arrays, axis=axis)
 
 
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
-    """Tensors one after another along an existing axis; all other sizes must agree."""
-    _several("concatenate", tensors)
+    """Tensors one after another along an existing axis; all other sizes must agree.
+
+    Raises:
+        ValueError: tensors is not a list or tuple of one or more, or their sizes do not agree, or
+            they have no such axis.
+        NotTensorError: one of them is not a tensor.
+    """
+    _check_several("concatenate", tensors)
     first = tensors[0]
     axis = _one_axis("concatenate", axis, first.ndim, first)
     for x in tensors[1:]:
-        if x.ndim != first.ndim or any(n != m for i, (n, m) in enumerate(zip(x.shape, first.shape))
-                                       if i != axis):
+        if x.ndim != first.ndim or _without(x, axis) != _without(first, axis):
             raise ValueError(f"concatenate: tensors of shapes {first.shape} and {x.shape} do not "
                              f"agree in all axes but {axis}")
     return _concatenate(*tensors, axis=axis)
 
 
 def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
-    """Tensors of one shape along a new axis."""
-    _several("stack", tensors)
+    """Tensors of one shape along a new axis, before `axis` (counted in the result).
+
+    Raises:
+        ValueError: tensors is not a list or tuple of one or more, or they have several shapes, or
+            the result has no such axis.
+        NotTensorError: one of them is not a tensor.
+    """
+    _check_several("stack", tensors)
     if len({t.shape for t in tensors}) != 1:
         raise ValueError(f"stack: tensors must be one or more of one shape, got the shapes "
                          f"{[t.shape for t in tensors]}")
@@ -191,49 +289,17 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     return concatenate([expand_dims(t, axis) for t in tensors], axis)
 
 
-def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
-    """x with `widths[i]` = (before, after) constant elements added along axis i."""
-    errors.check_tensors("pad", x=x)
-    if not isinstance(widths, (tuple, list)) or len(widths) != x.ndim or not all(map(_is_pair,
-                                                                                     widths)):
-        raise ValueError(f"pad: widths must be {x.ndim} pairs of ints, 0 or more, for a tensor of "
-                         f"shape {x.shape}, got {errors.shown(widths)}")
-    if not errors.is_number(value):
-        raise TypeError(f"pad: value must be a number, got {errors.shown(value)}")
-    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, widths))
-    inside = tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths))
-    padded = scatter_add(x, inside, shape)
-    if x.dtype.kind != "f":
-        padded = padded.astype(x.dtype)  # nothing was summed
-    if not value:
-        return padded
-    ones = Tensor(backend_of(x.data).ones(x.shape, bool))
-    is_inside = scatter_add(ones, inside, shape).astype(bool)
-    return where(is_inside, padded, value)
+def _check_several(function: str, tensors: Any) -> None:
+    """Raise unless `tensors` is a list or tuple of tensors, not an empty one."""
+    if isinstance(tensors, Tensor) or not isinstance(tensors, (list, tuple)) or not tensors:
+        raise ValueError(f"{function}: tensors must be a list or tuple of at least one tensor, got "
+                         f"{shown(tensors)}")
+    for i, x in enumerate(tensors):
+        check_tensors(function, **{f"tensors[{i}]": x})
 
 
-def _is_pair(widths: Any) -> bool:
-    return isinstance(widths, (tuple, list)) and len(widths) == 2 and all(
-        errors.is_whole(n) and n >= 0 for n in widths)
-
-
-def check_ids(what: str, ids: Any, count: int) -> None:
-    """Raise unless ids are an array of integers from 0 to count - 1; in every replay anew.
-
-    See `errors.check_ids`.
-    """
-    errors.check_ids(what, ids, count)
-    backend_of(ids).recheck(lambda array: errors.check_ids(what, array, count), ids, count)
-
-
-def embedding(ids: Any, table: Tensor) -> Tensor:
-    """Rows of a table: ids (...) integers from 0 to K - 1, table (K, D) -> (..., D)."""
-    errors.check_tensors("embedding", table=table)
-    if table.ndim != 2:
-        raise ValueError(f"embedding: table must be (K, D), a row for each id, got {table.shape}")
-    data = ids.data if isinstance(ids, Tensor) else ids
-    check_ids("embedding: ids", data, table.shape[0])
-    return getitem(table, data)
+def _without(x: Tensor, axis: int) -> tuple[int, ...]:
+    return x.shape[:axis] + x.shape[axis + 1:]
 
 
 def pack(x: Tensor, m: int) -> Tensor:
@@ -242,23 +308,75 @@ def pack(x: Tensor, m: int) -> Tensor:
     Source: PacGAN, Lin et al. 2018, "PacGAN: the power of two samples in generative adversarial
     networks", section 2: D judges m real or m generated samples at once, D(pack(x, m)), so it sees
     when they are too much alike. D is built for m times the channels; nothing else changes.
+
+    Raises:
+        NotTensorError: x is not a tensor.
+        ValueError: N is not a multiple of m, or m is not a whole number of 1 or more.
     """
-    errors.check_tensors("pack", x=x)
-    if x.ndim < 2 or not errors.is_whole(m) or m < 1 or x.shape[0] % m:
+    check_tensors("pack", x=x)
+    if x.ndim < 2 or not is_whole(m) or m < 1 or x.shape[0] % m:
         raise ValueError(f"pack: x must be (N, ..., C) with N a multiple of m, which is 1 or more, "
                          f"got {x.shape} and {m!r}")
     n, *middle, c = x.shape
-    rows = reshape(x, (n // m, m, *middle, c))
-    beside = transpose(rows, (0, *range(2, x.ndim), 1, x.ndim))      # (N / m, ..., m, C)
-    return reshape(beside, (n // m, *middle, m * c))
+    rows = reshape(x, (n // m, m, *middle, c))                        # (N / m, m, ..., C)
+    beside = transpose(rows, (0, *range(2, x.ndim), 1, x.ndim))       # (N / m, ..., m, C)
+    return reshape(beside, (n // m, *middle, m * c))                  # (N / m, ..., m C)
+
+
+# ---------------------------------------------------------------- larger ones
+
+def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
+    """x with `widths[i]` = (before, after) constant elements added along axis i.
+
+    Raises:
+        NotTensorError: x is not a tensor.
+        ValueError: widths is not a pair of whole numbers, 0 or more, for each axis.
+        TypeError: value is not a number.
+    """
+    check_tensors("pad", x=x)
+    _check_widths(widths, x)
+    if not is_number(value):
+        raise TypeError(f"pad: value must be a number, got {shown(value)}")
+
+    shape = tuple([before + n + after for n, (before, after) in zip(x.shape, widths)])
+    inside = tuple([slice(before, before + n) for n, (before, _) in zip(x.shape, widths)])
+    padded = scatter_add(x, inside, shape)
+    if x.dtype.kind != "f":
+        padded = padded.astype(x.dtype)  # nothing was summed
+    if not value:
+        return padded
+
+    ones = Tensor(backend_of(x.data).ones(x.shape, bool))
+    is_inside = scatter_add(ones, inside, shape).astype(bool)
+    return where(is_inside, padded, value)
+
+
+def _check_widths(widths: Any, x: Tensor) -> None:
+    """Raise unless `widths` is a pair of whole numbers, 0 or more, for each axis of x."""
+    if not isinstance(widths, (tuple, list)) or len(widths) != x.ndim or not all(
+            map(_is_pair, widths)):
+        raise ValueError(f"pad: widths must be {x.ndim} pairs of ints, 0 or more, for a tensor of "
+                         f"shape {x.shape}, got {shown(widths)}")
+
+
+def _is_pair(widths: Any) -> bool:
+    if not isinstance(widths, (tuple, list)) or len(widths) != 2:
+        return False
+    return all(is_whole(n) and n >= 0 for n in widths)
 
 
 def upsample_nearest(x: Tensor, scale: int = 2) -> Tensor:
-    """Every pixel repeated: (N, H, W, C) -> (N, H * scale, W * scale, C)."""
-    errors.check_tensors("upsample_nearest", x=x)
-    if x.ndim != 4 or not errors.is_whole(scale) or scale < 1:
+    """Every pixel repeated: (N, H, W, C) -> (N, H * scale, W * scale, C).
+
+    Raises:
+        NotTensorError: x is not a tensor.
+        ValueError: x is not (N, H, W, C), or scale is not a whole number of 1 or more.
+    """
+    check_tensors("upsample_nearest", x=x)
+    if x.ndim != 4 or not is_whole(scale) or scale < 1:
         raise ValueError(f"upsample_nearest: x must be (N, H, W, C) and scale an int of 1 or more, "
                          f"got {x.shape} and {scale!r}")
     n, h, w, c = x.shape
-    repeated = broadcast_to(reshape(x, (n, h, 1, w, 1, c)), (n, h, scale, w, scale, c))
+    pixels = reshape(x, (n, h, 1, w, 1, c))
+    repeated = broadcast_to(pixels, (n, h, scale, w, scale, c))
     return reshape(repeated, (n, h * scale, w * scale, c))

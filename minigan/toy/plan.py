@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from minigan.errors import check_choice
+from minigan.checks import check_choice
 from minigan.system.console import plural
 from minigan.toy.games import GAMES, Game
 from minigan.toy.protocols import PROTOCOLS, SETS, Points, Protocol

@@ -14,8 +14,8 @@ from project import ROOT
 HOUSE = ROOT / "minigan"
 
 ROOMS = [  # level by level: a room imports from earlier levels only
-    {"errors", "geometry", "reading", "blocks", "system"},
-    {"backend", "plot"},
+    {"errors", "geometry", "reading", "refusals", "blocks", "system"},
+    {"backend", "plot", "checks"},
     {"engine", "streams"},
     {"ops", "gradcheck", "profiler", "graph", "capturing"},
     {"nn", "optim", "losses", "penalties"},

@@ -1,0 +1,138 @@
+"""Checks of arguments that are not tensors: numbers, words, shapes, dtypes and arrays.
+
+`what` names the function and its argument, as in "clip: low", for the message. Checks of tensors
+are in `ops/arguments.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from minigan.errors import look, shown
+
+MOST_CLASSES = 1_000_000  # each has a name, and in a conditional model a row of numbers
+
+# ---------------------------------------------------------------- numbers and words
+
+
+def is_number(value: Any) -> bool:
+    """Whether value is a real number, Python's or NumPy's, and not a tensor or an array."""
+    return isinstance(value, (int, float, np.integer, np.floating))
+
+
+def is_whole(value: Any) -> bool:
+    """Whether value is a whole number, and not True or False."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def check_choice(what: str, given: Any, choices: Sequence[Any]) -> None:
+    """Check that `given` is one of the choices.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if given not in choices:
+        raise ValueError(f"{what} must be one of {', '.join(map(repr, choices))}, got {given!r}")
+
+
+def check_share(what: str, value: Any) -> None:
+    """Check that value is a number in [0, 1).
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not (is_number(value) and 0 <= value < 1):
+        raise ValueError(f"{what} must be in [0, 1), got {shown(value)}")
+
+
+def check_eps(what: str, value: Any) -> None:
+    """Check that value, which keeps a quotient finite, is a finite number of 0 or more.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not (is_number(value) and 0 <= value < float("inf")):
+        raise ValueError(f"{what} must be a number of 0 or more, got {shown(value)}")
+
+
+# ---------------------------------------------------------------- shapes and dtypes
+
+def check_sizes(what: str, shape: Any, least: int = 0) -> None:
+    """Check that `shape` is a tuple or list of whole numbers, none below `least`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(shape, (tuple, list)) or not all(is_whole(n) and n >= least for n in shape):
+        raise ValueError(f"{what} must be a tuple of whole numbers of {least} or more, got "
+                         f"{shown(shape)}")
+
+
+def checked_dtype(what: str, dtype: Any) -> np.dtype:
+    """A dtype that a tensor can have: float32, float64, an integer type or bool.
+
+    Raises:
+        TypeError: it is not one of these.
+    """
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{what} must be float32, float64, an integer type or bool, got "
+                        f"{shown(dtype)}") from None
+    if checked.kind not in "fiub" or checked.kind == "f" and checked.itemsize not in (4, 8):
+        raise TypeError(f"{what} must be float32, float64, an integer type or bool, got {checked}")
+    return checked
+
+
+def kind_of_numbers(what: str, data: Any) -> str:
+    """The kind of dtype ("f", "i", "u", "b") of numbers in nested lists.
+
+    Raises:
+        ValueError: the lists have several lengths.
+        TypeError: they hold something other than numbers.
+    """
+    try:
+        kind = np.asarray(data).dtype.kind
+    except ValueError:
+        raise ValueError(f"{what} must be numbers, or lists of one length within each other, got "
+                         f"{shown(data)}") from None
+    except TypeError:
+        raise TypeError(f"{what} must be numbers, lists of numbers or an array, got "
+                        f"{shown(data)}; tensors become one by minigan.ops.stack") from None
+    if kind not in "fiub":
+        raise TypeError(f"{what} must be float32, float64, integers or booleans, got "
+                        f"{shown(data)}")
+    return kind
+
+
+# ---------------------------------------------------------------- arrays
+
+def check_alike(what: str, given: Any, needed: Any) -> None:
+    """Check that `given` is a number, or an array like `needed` in all but its values.
+
+    Raises:
+        ValueError: it is not; shows both.
+    """
+    if isinstance(given, (int, float)):
+        return
+    kind = (type(given), getattr(given, "shape", None), getattr(given, "dtype", None))
+    if kind != (type(needed), needed.shape, needed.dtype):
+        raise ValueError(f"{what} is {look(given)}; needed is {look(needed)}")
+
+
+def check_ids(what: str, ids: Any, count: int) -> None:
+    """Check that ids are an array of integers and, on the host, from 0 to count - 1.
+
+    NumPy would take -1 for the last one. On another device the values are not looked at, as that
+    would wait for the device: labels are checked before they are copied there.
+
+    Raises:
+        TypeError: they are not an array of integers.
+        ValueError: one is below 0, or count or more.
+    """
+    if getattr(getattr(ids, "dtype", None), "kind", "") not in ("i", "u"):
+        raise TypeError(f"{what} must be an integer array or tensor, got {shown(ids)}")
+    if isinstance(ids, np.ndarray) and ids.size and not 0 <= ids.min() <= ids.max() < count:
+        raise ValueError(f"{what} must be from 0 to {count - 1}, got {ids.min()} to {ids.max()}")
