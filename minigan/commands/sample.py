@@ -28,8 +28,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="in place of RUN: the small generator of digits that comes with minigan")
     parser.add_argument(
         "--n", type=count,
-        help="how many images, or walks (default: as many as --labels, else 8 rows of images, 8 "
-             "walks or one for each class)")
+        help="how many images, or walks (default: as many as --labels; else 64 or 8, and of "
+             "conditional models 8 or 1 of each class)")
     parser.add_argument(
         "--labels", type=labels,
         help="which classes, for conditional models, as 2,0,2,6 or by name (default: all in turn)")

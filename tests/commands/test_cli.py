@@ -486,7 +486,7 @@ def test_help(run):
     for command in ("train", "resume", "sample", "export", "models", "info"):
         assert f"\n  {command} " in out or f"\n    {command} " in out
     for meaning in ("0: done", "1: done, but a check", "2: an error", "130 after Ctrl-C",
-                    "129 and 143 after SIGHUP and SIGTERM"):
+                    "129 after SIGHUP, 143 after SIGTERM"):
         assert meaning in words(out)
     out = words(run("sample", "--help")[1])
     for option, default in (("--n", "64"), ("--seed", "0"), ("--raw", ""), ("--out", "RUN/samples"),
