@@ -76,7 +76,7 @@ def main(quick=False):
         run.fit(run.steps - run.step)
         (due, numbers), (found, ours) = Trainer.resume(straight).state(), run.state()
         differ = [name for name in due if due[name].tobytes() != found[name].tobytes()]
-        same = ours["streams"] == numbers["streams"] and ours["losses"] == numbers["losses"]
+        same = ours.streams == numbers.streams and ours.losses == numbers.losses
         print(f"{len(due)} arrays, {sum(array.nbytes for array in due.values()):,} bytes: "
               f"{len(differ)} differ; streams and losses {'are the same' if same else 'DIFFER'}")
         exact, again = (weights_over_time(copy, watched) for _ in range(2))

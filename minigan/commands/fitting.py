@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Mapping
 
 from minigan.system.console import is_quiet, plural, remark, say
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from minigan.training import Trainer
 
 
-def use_backend(options: argparse.Namespace, before: dict[str, Any] | None = None) -> None:
+def use_backend(options: argparse.Namespace, before: Mapping[str, Any] | None = None) -> None:
     """Make --backend and --precision the default. before: the config of the run that goes on."""
     import minigan
     from minigan.backend import default
@@ -21,7 +21,7 @@ def use_backend(options: argparse.Namespace, before: dict[str, Any] | None = Non
     minigan.use(name, options.precision or kept)
 
 
-def captures(options: argparse.Namespace, before: dict[str, Any] | None = None) -> bool:
+def captures(options: argparse.Namespace, before: Mapping[str, Any] | None = None) -> bool:
     """Whether to capture steps: as --capture says, else as in the run before, else on NumPy only.
 
     Raises:

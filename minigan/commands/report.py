@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make them; returns the exit status."""
     from minigan.runs import make_report, open_run
-    from minigan.runs.trained import load_data
+    from minigan.runs.training_data import load_data
     folder = open_run(run_of(options))
     images = None
     if options.data_dir:

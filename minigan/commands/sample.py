@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _images(trained: Loaded, options: argparse.Namespace) -> tuple[np.ndarray, int]:
     """Images u8 (n, H, W, C), and how many of them make a row."""
-    from minigan.runs.trained import load_data
+    from minigan.runs.training_data import load_data
     columns = trained.model.n_classes if trained.model.conditional else UNLABELLED
     n = options.n or len(options.labels or ()) or 8 * columns
     sources = None

@@ -1,15 +1,23 @@
 """What a run leaves on the disk, and how to use it.
 
-`folder` is the run folder (with `identity`, `log`, `stamps`), `places` where folders lie,
-`checkpoint` its arrays; `trained` loads a model again (with `latent`, `preview`, `exporting`);
-`pictures` is what a run shows (with `curves`, `animation`, `report`; `remaking`: all of it again).
+On the disk: `records` (a run's config, the numbers of a checkpoint), `checkpoint` (arrays and JSON
+in one file), `log` (the losses), `stamps` (whose picture it is), `contents` (a run folder, to be
+read), `folder` (the same while a trainer writes), `places` (a new folder, the newest), `saved` (the
+last good checkpoint).
+
+Used again: `training_data` (the images of a run), `classes` (names of labels), `preview` (what
+samples start from), `latent`, `exporting`, `trained` (a model that draws), `loading`.
+
+Shown: `curves`, `animation`, `recipe` (the commands that make the run again), `report`, `pictures`
+(all of these, while training), `remaking` (all of them again).
 """
 
 from minigan.runs.folder import RunFolder
 from minigan.runs.latent import slerp
+from minigan.runs.loading import load
 from minigan.runs.places import new_run, newest_run, open_run
 from minigan.runs.remaking import make_report
-from minigan.runs.trained import Loaded, load
+from minigan.runs.trained import Loaded
 
 __all__ = ["Loaded", "RunFolder", "load", "make_report", "new_run", "newest_run", "open_run",
            "slerp"]

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Mapping
+from typing import TYPE_CHECKING, Mapping
 
 from minigan.system import files
 
-FRAME_MS, LAST_MS = 400, 3000
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+FRAME_MS = 400
+LAST_MS = 3000
 STRIP = 18  # pixels below the grid, for the step
 
 
 def animate(grids: Mapping[int, Path], path: Path, scale: int = 1) -> None:
     """Write a GIF that shows PNG files one after another, each with its step below, for ever.
 
-    grids: step -> file, in order; all files of one size. scale: of the files, which is undone.
+    grids: step -> file, in order; all files of one size. scale: by which the files were enlarged;
+    the GIF is not.
     """
-    from PIL import Image, ImageDraw
-    frames = []
-    for step, file in grids.items():
-        with Image.open(file) as grid:
-            kind = "L" if grid.mode == "L" else "RGB"
-            size = grid.width // scale, grid.height // scale
-            frame = Image.new(kind, (size[0], size[1] + STRIP), "white")
-            frame.paste(grid.convert(kind).resize(size, Image.Resampling.NEAREST), (0, 0))
-        ImageDraw.Draw(frame).text((2, frame.height - STRIP + 4), f"step {step:,}", fill="black")
-        frames.append(frame)
+    frames = [_frame(step, file, scale) for step, file in grids.items()]
+    durations = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
     content = io.BytesIO()
     frames[0].save(content, "GIF", save_all=True, append_images=frames[1:], loop=0,
-                   duration=[FRAME_MS] * (len(frames) - 1) + [LAST_MS])
+                   duration=durations)
     files.write(path, content.getvalue())
+
+
+def _frame(step: int, file: Path, scale: int) -> Picture:
+    """A grid with its step below."""
+    from PIL import Image, ImageDraw
+    with Image.open(file) as grid:
+        mode = "L" if grid.mode == "L" else "RGB"
+        width = grid.width // scale
+        height = grid.height // scale
+        pixels = grid.convert(mode).resize((width, height), Image.Resampling.NEAREST)
+    frame = Image.new(mode, (width, height + STRIP), "white")
+    frame.paste(pixels, (0, 0))
+    ImageDraw.Draw(frame).text((2, height + 4), f"step {step:,}", fill="black")
+    return frame

@@ -1,7 +1,7 @@
 """Checkpoints and exported files: one npz of arrays and a config, no pickle, nothing half written.
 
 Whatever does not fit is damage: each entry is read to its end, where the zip's check sum of it is
-compared, and sizes that headers declare are looked at before room is made for them.
+compared, and sizes that headers declare are looked at before memory is allocated for them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ END = struct.Struct("<4s6xH10x")  # of a zip without a comment: how many entries
 
 
 class DamagedError(ValueError):
-    """A file is no checkpoint, or not the whole of one."""
+    """A file is not a checkpoint, or not the whole of one."""
 
 
 def save(path: Path, arrays: dict[str, np.ndarray], config: dict[str, Any],
@@ -41,16 +41,17 @@ def save(path: Path, arrays: dict[str, np.ndarray], config: dict[str, Any],
          exclusive: bool = False) -> None:
     """Write arrays and a config to one npz, or leave what was there as it was.
 
-    keep: what the file that was there is called afterwards; mark, exclusive: see `replacing`.
+    keep: what the file that was there is called afterwards. mark, exclusive: see `replacing`.
     compress: smaller, but slow.
 
     As numpy.savez does it, which in NumPy 2.0 leaves its zip file open when the disk is full.
     """
-    kind = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-    text = np.frombuffer(json.dumps(config, indent=1).encode(), np.uint8)
+    compression = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    text = json.dumps(config, indent=1).encode()
+    entries = {CONFIG: np.frombuffer(text, np.uint8), **arrays}
     with (replacing(path, mark, keep, exclusive) as file,
-          zipfile.ZipFile(file, "w", kind, compresslevel=9) as archive):
-        for name, array in {CONFIG: text, **arrays}.items():
+          zipfile.ZipFile(file, "w", compression, compresslevel=9) as archive):
+        for name, array in entries.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
@@ -60,7 +61,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        DamagedError: the file is truncated, changed, or no checkpoint of minigan; or its headers
+        DamagedError: the file is truncated, changed, or not a checkpoint of minigan; or its headers
             declare more than such a file can hold, or than half of this machine's memory.
         ValueError: it was written in another layout.
     """
@@ -79,6 +80,8 @@ def load_config(path: Path) -> dict[str, Any]:
     return _config(path, _read(path, only=CONFIG).get(CONFIG))
 
 
+# The arrays.
+
 def _read(path: Path, only: str | None = None) -> dict[str, np.ndarray]:
     """All arrays of an npz, or the only one of that name."""
     if not is_file(path):
@@ -87,27 +90,38 @@ def _read(path: Path, only: str | None = None) -> dict[str, np.ndarray]:
         try:
             # NumPy warns of headers of Python 2, which a changed one may look like.
             with no_warnings(), zipfile.ZipFile(file) as archive:
-                entries = archive.infolist()
-                _check_sizes(entries, file.seek(0, 2))
-                _check_count(entries, file)
-                return {name: _array(archive, entry) for entry in entries
-                        if (name := entry.filename.removesuffix(".npy")) == (only or name)}
+                return _arrays(archive, file, only)
         except Exception as error:  # damage shows in whatever zipfile and NumPy stumble over
             if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a negative place
                 raise
             reason = str(error) or type(error).__name__
-            raise DamagedError(f"{path} is damaged or no checkpoint of minigan "
+            raise DamagedError(f"{path} is damaged or not a checkpoint of minigan "
                                f"({reason})") from None
+
+
+def _arrays(archive: zipfile.ZipFile, file: IO[bytes], only: str | None) -> dict[str, np.ndarray]:
+    entries = archive.infolist()
+    _check_sizes(entries, file.seek(0, 2))
+    _check_count(entries, file)
+    arrays = {}
+    for entry in entries:
+        name = entry.filename.removesuffix(".npy")
+        if only in (None, name):
+            arrays[name] = _array(archive, entry)
+    return arrays
 
 
 def _check_sizes(entries: list[zipfile.ZipInfo], size: int) -> None:
     """Refuse entries that declare more than a file of `size` bytes of ours can hold."""
-    if len(entries) > ENTRIES or len({entry.filename for entry in entries}) < len(entries):
+    names = {entry.filename for entry in entries}
+    if len(entries) > ENTRIES or len(names) < len(entries):
         raise ValueError("its entries are too many, or some come twice")
     for entry in entries:
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"entry {entry.filename!r} is compressed in an unknown way")
-    declared, most = sum(entry.file_size for entry in entries), max(SMALL, RATIO * size)
+
+    declared = sum(entry.file_size for entry in entries)
+    most = max(SMALL, RATIO * size)
     if declared > most:
         raise ValueError(f"its entries declare {declared:,} bytes, more than the {most:,} that a "
                          f"file of {size:,} bytes can hold")
@@ -118,7 +132,7 @@ def _check_sizes(entries: list[zipfile.ZipInfo], size: int) -> None:
 
 
 def _check_count(entries: list[zipfile.ZipInfo], file: IO[bytes]) -> None:
-    """Refuse a directory of which a part is not read, as a damaged length in it makes it be."""
+    """Refuse a directory that was read in part only, as a damaged length in it leads to."""
     file.seek(-END.size, 2)
     word, counted = END.unpack(file.read(END.size))
     if word != b"PK\5\6" or counted not in (len(entries), 0xFFFF):
@@ -132,11 +146,13 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
             raise ValueError(f"entry {entry.filename!r} has an unknown header")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         size = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or min(shape, default=0) < 0 or file.tell() + size != entry.file_size:
+        fits = min(shape, default=0) >= 0 and file.tell() + size == entry.file_size
+        if dtype.hasobject or not fits:
             raise ValueError(f"entry {entry.filename!r} declares {dtype} {shape} in "
                              f"{entry.file_size:,} bytes")
         array = np.empty(shape, dtype, "F" if fortran else "C")
-        _fill(array.reshape(-1, order="A").view(np.uint8) if size else np.empty(0, np.uint8), file)
+        if size:
+            _fill(array.reshape(-1, order="A").view(np.uint8), file)
         if file.read(1):  # at the end the check sum is compared
             raise ValueError(f"entry {entry.filename!r} is too long")
         return array
@@ -145,35 +161,44 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
 def _fill(room: np.ndarray, file: IO[bytes]) -> None:
     """Read bytes until the room, uint8 (n,), is full."""
     for start in range(0, len(room), BLOCK):
-        block = file.read(min(BLOCK, len(room) - start))
+        due = min(BLOCK, len(room) - start)
+        block = file.read(due)
         room[start:start + len(block)] = np.frombuffer(block, np.uint8)
-        if len(block) < min(BLOCK, len(room) - start):
+        if len(block) < due:
             raise ValueError("it is truncated")
+
+
+# The config.
+
+def _config(path: Path, text: np.ndarray | None) -> dict[str, Any]:
+    """The config from its bytes, after a look at what every one holds."""
+    if text is None or text.dtype != np.uint8:
+        raise DamagedError(f"{path} is not a checkpoint of minigan: it holds no config of a run")
+    try:
+        config = parse_json(text.tobytes())
+    except ValueError as error:
+        raise DamagedError(f"{path} is damaged or not a checkpoint of minigan (its config is not "
+                           f"JSON: {error})") from None
+    if not isinstance(config, dict) or not NEEDED <= config.keys():
+        raise DamagedError(f"{path} is not a checkpoint of minigan: it holds no config of a run")
+    if config["layout"] != LAYOUT:
+        raise ValueError(f"{path} was written by minigan {config['minigan']} in layout "
+                         f"{config['layout']}; this version reads layout {LAYOUT}")
+    return config
 
 
 def _check_plausible(path: Path, config: dict[str, Any], numbers: int) -> None:
     """Refuse a config that speaks of layers or images larger than all arrays of its file."""
-    settings, shape = config["settings"], config["shape"]
-    sizes = [*(settings.values() if isinstance(settings, dict) else ()), config["n_classes"]]
+    settings = config["settings"]
+    sizes = [config["n_classes"]]
+    if isinstance(settings, dict):
+        sizes += settings.values()
     largest = max((size for size in sizes if isinstance(size, int)), default=0)
+
+    shape = config["shape"]
     sides = [side for side in shape if isinstance(side, int)] if isinstance(shape, list) else []
-    if largest > max(numbers, SMALL_LAYER) or math.prod(sides) > max(numbers, SMALL_IMAGE):
-        raise DamagedError(f"{path} is damaged or no checkpoint of minigan (its settings speak of "
-                           f"{max(largest, math.prod(sides)):,}, its arrays hold {numbers:,} "
-                           f"numbers)")
+    pixels = math.prod(sides)
 
-
-def _config(path: Path, text: np.ndarray | None) -> dict[str, Any]:
-    if text is None or text.dtype != np.uint8:
-        raise DamagedError(f"{path} is no checkpoint of minigan: it holds no config of a run")
-    try:
-        config = parse_json(text.tobytes())
-    except ValueError as error:
-        raise DamagedError(f"{path} is damaged or no checkpoint of minigan (its config is no JSON: "
-                           f"{error})") from None
-    if not isinstance(config, dict) or not NEEDED <= config.keys():
-        raise DamagedError(f"{path} is no checkpoint of minigan: it holds no config of a run")
-    if config["layout"] != LAYOUT:
-        raise ValueError(f"{path} was written by minigan {config['minigan']} in layout "
-                         f"{config['layout']}; this version reads layout {LAYOUT}")
-    return dict(config)
+    if largest > max(numbers, SMALL_LAYER) or pixels > max(numbers, SMALL_IMAGE):
+        raise DamagedError(f"{path} is damaged or not a checkpoint of minigan (its settings speak "
+                           f"of {max(largest, pixels):,}, its arrays hold {numbers:,} numbers)")

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
 from minigan.data.images import Images
-from minigan.data.places import is_folder
 from minigan.data.sets import SETS
 from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.runs.preview import COLUMNS
+from minigan.runs.records import RunConfig
 
 LISTED = 100  # characters of a list of names that is shown
 
 
-def class_names(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of a run's classes in the order of its labels, () where nobody knows them.
+def class_names(config: RunConfig) -> tuple[str, ...]:
+    """The names of a run's classes in the order of its labels, () where they are not known.
 
     Runs of earlier versions did not record them; those of known sets are known all the same.
     """
-    if "class_names" in config:
-        return tuple(config["class_names"])
-    known = SETS.get(config["data"]) if config["source"] else None
-    return known.classes if known and len(known.classes) == config["n_classes"] else ()
+    if config.class_names is not None:
+        return tuple(config.class_names)
+    known = SETS.get(config.data) if config.source else None
+    if known is None or len(known.classes) != config.n_classes:
+        return ()
+    return known.classes
 
 
 def label_numbers(labels: Any, names: Sequence[str], n_classes: int) -> Any:
-    """Labels in which names of classes, and numbers as text, have become numbers.
+    """Labels with numbers in place of names of classes, and of numbers that are text.
+
+    labels: a text, a sequence of texts and integers, or None. names: of the classes, in order.
 
     A text is a name first, then a number: where folders are called "1" to "9", label "1" is that of
     folder "1", which is 0. Capitals do not matter where only one name fits. Labels without a text
@@ -42,11 +46,14 @@ def label_numbers(labels: Any, names: Sequence[str], n_classes: int) -> Any:
     given = [labels] if isinstance(labels, str) else list(labels)
     if not any(isinstance(label, str) for label in given):
         return labels
-    return np.array([_number(label, names, n_classes) if isinstance(label, str) else label
-                     for label in given])
+    numbers = []
+    for label in given:
+        number = _label_number(label, names, n_classes) if isinstance(label, str) else label
+        numbers.append(number)
+    return np.array(numbers)
 
 
-def _number(text: str, names: Sequence[str], n_classes: int) -> int:
+def _label_number(text: str, names: Sequence[str], n_classes: int) -> int:
     if text in names:
         return list(names).index(text)
     alike = [i for i, name in enumerate(names) if name.casefold() == text.casefold()]
@@ -66,7 +73,9 @@ def listed(names: Sequence[str]) -> str:
     text = ", ".join(_quoted(name) for name in names)
     if len(text) <= LISTED:
         return text
-    return f"{text[:LISTED].rpartition(', ')[0] or text[:LISTED]}, ..."
+    start = text[:LISTED]
+    whole_names = start.rpartition(", ")[0]
+    return f"{whole_names or start}, ..."
 
 
 def _quoted(name: str) -> str:
@@ -79,26 +88,18 @@ def _quoted(name: str) -> str:
 def columns(names: Sequence[str], n_classes: int) -> str:
     """What the columns of a conditional model's sample grids are."""
     shown = min(n_classes, COLUMNS)
-    what = listed([*names, *map(str, range(len(names), shown))][:shown])
-    return what if shown == n_classes else f"the first {shown} of {n_classes:,} classes: {what}"
+    unnamed = map(str, range(len(names), shown))
+    labels = listed([*names, *unnamed][:shown])
+    if shown == n_classes:
+        return labels
+    return f"the first {shown} of {n_classes:,} classes: {labels}"
 
 
 def described(model: Model, images: Images) -> str | None:
-    """A line about the classes that a model is trained on; None if it is told no labels."""
+    """A line about the classes that a model is trained on; None if it takes no labels."""
     if not model.conditional:
         return None
+    shown = columns(images.classes, model.n_classes)
     if model.n_classes <= COLUMNS:
-        return f"{model.n_classes} columns: {columns(images.classes, model.n_classes)}"
-    return f"the grids show {columns(images.classes, model.n_classes)}"
-
-
-def as_trained(images: Images, config: Mapping[str, Any]) -> Images:
-    """Images of a folder with the labels that their classes had in the run.
-
-    Versions that recorded no names numbered folders as words, 10 before 2. Images of other classes
-    are returned as they are.
-    """
-    if images.labels is None or not images.source or not is_folder(images.source["name"]):
-        return images
-    names = config.get("class_names", sorted(images.classes))
-    return images.ordered(names) if sorted(names) == sorted(images.classes) else images
+        return f"{model.n_classes} columns: {shown}"
+    return f"the grids show {shown}"

@@ -7,53 +7,60 @@ names, and `minigan export RUN --out pretrained.npz`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from minigan.data.places import is_folder, last_part
 from minigan.models.model import Model
 from minigan.runs import checkpoint
+from minigan.runs.records import RunConfig
 
 PRETRAINED = Path(__file__).with_name("pretrained.npz")  # digits on request, in the package
 DROPPED = {"streams", "losses", "steps", "run", "generation", "owner"}  # of no use without a run
 
 
-def export(model: Model, config: dict[str, Any], path: Path) -> None:
+def export(model: Model, config: RunConfig, path: Path) -> None:
     """Write what `minigan.load` needs to draw, and nothing else.
 
     Weights are those that draw a run's samples: the moving average, where the model keeps one. They
-    are `rounded`, which no eye sees, and compressed. A folder of pictures is named by the last part
-    of its path.
+    are `rounded`, which cannot be seen, and compressed. A folder of pictures is named by the last
+    part of its path.
     """
     network = model.generator if model.ema is None else model.ema.network
     arrays = {f"generator/{name}": rounded(value) for name, value in network.state_dict().items()}
-    kept = {name: value for name, value in config.items() if name not in DROPPED}
-    kept["data"] = last_part(kept["data"])  # where its folder lies is of this machine
-    if kept.get("source"):
-        name = kept["source"]["name"]
-        kept["source"] = {**kept["source"], "folder": None,
-                          "name": f"./{last_part(name)}" if is_folder(name) else name}
+
+    kept = {key: value for key, value in config.items() if key not in DROPPED}
+    kept["data"] = last_part(config.data)  # where its folder lies is of this machine
+    if config.source:
+        name = config.source["name"]
+        if is_folder(name):
+            name = f"./{last_part(name)}"
+        kept["source"] = {**config.source, "folder": None, "name": name}
+
     average = model.ema is not None or config.get("holds") == "average"
-    checkpoint.save(path, arrays, {**kept, "holds": "average" if average else "generator"},
-                    compress=True)
+    kept["holds"] = "average" if average else "generator"
+    checkpoint.save(path, arrays, kept, compress=True)
 
 
 def restore(model: Model, arrays: dict[str, np.ndarray]) -> None:
     """Set a fresh model's generator to what `export` wrote."""
-    model.generator.load_state_dict({
-        name.removeprefix("generator/"): value.astype(np.float32) if value.dtype == np.float16 else
-        value for name, value in arrays.items()})
+    weights = {}
+    for name, value in arrays.items():
+        if value.dtype == np.float16:
+            value = value.astype(np.float32)
+        weights[name.removeprefix("generator/")] = value
+    model.generator.load_state_dict(weights)
     model.ema = None
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
     """float16 with 8 significant bits, which compress better than all 11: to the nearest, or even.
 
-    An array that float16 cannot hold stays as it is.
+    An array that is not float32, or that float16 cannot hold, stays as it is.
     """
     if array.dtype != np.float32 or not np.abs(array).max(initial=0) < 60_000:
         return array
     bits = array.astype(np.float16).view(np.uint16)
     even = (bits >> np.uint16(3)) & np.uint16(1)
-    return ((bits + np.uint16(3) + even) & np.uint16(0xFFF8)).view(np.float16)
+    nearest = bits + np.uint16(3) + even
+    return (nearest & np.uint16(0xFFF8)).view(np.float16)

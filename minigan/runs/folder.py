@@ -1,17 +1,7 @@
-"""The run folder: where a training run writes.
+"""The run folder while a trainer writes there: whole files, one trainer at a time.
 
-    config.json      what was run: model, settings, data, seed, machine, versions, and the run's id
-    metrics.jsonl    one JSON object a line: step, losses, seconds
-    samples/         000000.png, 000010.png, ... from fixed latents; latest.png
-    samples.gif      the same, moving
-    losses.png       the loss curves
-    report.html      all of it on one page
-    checkpoint.npz   everything that training changed, and the config
-    previous.npz     the checkpoint before that
-    damaged*         what could not be read, kept for a person to look at
-
-A folder holds no path of its own and can be moved. What a person puts there stays: a trainer
-removes or replaces its own files only, which it knows by their names, and grids by their stamps.
+What a person puts into the folder stays: a trainer removes or replaces its own files only, which it
+knows by their names, and grids by their stamps. `contents` says which file is what.
 """
 
 from __future__ import annotations
@@ -21,55 +11,54 @@ import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Callable, ContextManager, Iterator
+from typing import IO, Any, Callable, ContextManager, Iterator, Mapping
 
 import numpy as np
 
 from minigan.runs import checkpoint, log
-from minigan.runs.identity import NUMBERS, Version, identity, settings_id, version
-from minigan.runs.stamps import is_stamped, is_whole, stamped
+from minigan.runs.contents import (RunContents, content_of, folders_in, is_run, last_written,
+                                   run_id_of)
+from minigan.runs.records import RunConfig, Version
+from minigan.runs.stamps import is_stamped, stamped
 from minigan.system import files
 from minigan.system.console import plural, warn
 from minigan.system.lock import locked
 
 
-class RunFolder:
-    """Paths of one run, and the files that are written a line or a picture at a time."""
+class RunFolder(RunContents):
+    """The files of one run, and the lock that its trainer holds."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.config = path / "config.json"
-        self.metrics = path / "metrics.jsonl"
-        self.samples = path / "samples"
-        self.animation = path / "samples.gif"
-        self.losses = path / "losses.png"
-        self.report = path / "report.html"
-        self.checkpoint = path / "checkpoint.npz"
-        self.previous = path / "previous.npz"
-        self.run = self.settings = ""  # ids; known when the config was written or read
+        super().__init__(path)
+        self.run = ""       # the run's id; known when the config was written or read
+        self.settings = ""  # the id of its settings, likewise
         self._held: os.stat_result | None = None  # config.json, while it is locked
-
-    def __str__(self) -> str:
-        return self.path.as_posix()
 
     # Writing.
 
-    def write_config(self, config: dict[str, Any]) -> None:
+    def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.json."""
+        config = RunConfig.from_json(config)
         self._know(config)
-        files.write(self.config, json.dumps(config, indent=1).encode(), self.run)
+        text = json.dumps(config.to_json(), indent=1)
+        files.write(self.config, text.encode(), self.run)
         self._be_newest(self.config)
 
     def replacing(self, path: Path) -> ContextManager[IO[bytes]]:
-        """A file of this folder to write to, as `files.replacing`; this run removes what a kill
-        leaves of it."""
+        """A file of this folder to write to, as `files.replacing`.
+
+        What a kill leaves of it, this run removes when it goes on.
+        """
         self.check_place()
         return files.replacing(path, self.run)
 
-    def save(self, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> None:
-        """Write the checkpoint; the one before is previous.npz from then on."""
+    def save(self, arrays: dict[str, np.ndarray], content: dict[str, Any]) -> None:
+        """Write the checkpoint; the one before is previous.npz from then on.
+
+        content: the run's config with the numbers and the version of the checkpoint.
+        """
         self.check_place()
-        checkpoint.save(self.checkpoint, arrays, config, keep=self.previous, mark=self.run)
+        checkpoint.save(self.checkpoint, arrays, content, keep=self.previous, mark=self.run)
         self._be_newest(self.checkpoint)
 
     def append_metrics(self, record: dict[str, Any]) -> None:
@@ -80,11 +69,11 @@ class RunFolder:
     def write_grid(self, step: int, png: bytes, keep: bool) -> None:
         """Write samples/latest.png and, to keep, samples/STEP.png, from a PNG file's bytes.
 
-        Another's picture of that name is kept as kept-STEP.png.
+        A picture of that name that somebody else has drawn is kept as kept-STEP.png.
         """
         content = stamped(png, self.settings, step)
         if keep:
-            path = self._grid(step)
+            path = self.grid(step)
             if files.exists(path) and not self._is_own(step) and path.read_bytes() != png:
                 name = f"kept-{path.stem}"
                 files.move_aside(path, files.numbered(f"{name}.png", lambda n: f"{name}-{n}.png"))
@@ -93,25 +82,45 @@ class RunFolder:
         with self.replacing(self.samples / "latest.png") as file:
             file.write(content)
 
-    # Reading.
+    def _is_own(self, step: int) -> bool:
+        """Whether the grid of that step is just as this run drew it."""
+        return is_stamped(content_of(self.grid(step)), self.settings, step)
 
-    def read_config(self) -> dict[str, Any]:
+    def _be_newest(self, path: Path) -> None:
+        """Give a file that was written just now a time after that of every other run beside it.
+
+        So the order of runs is that of their writing also where the clock went back.
+        """
+        with suppress(OSError):
+            own = path.stat().st_mtime_ns
+            others = self._last_written_beside()
+            if own <= others:
+                os.utime(path, ns=(time.time_ns(), others + 1_000_000))
+
+    def _last_written_beside(self) -> int:
+        """When another run in the same folder was written to last, in nanoseconds."""
+        latest = 0
+        for other in folders_in(self.path.parent):
+            if other.name != self.path.name:
+                with suppress(OSError):
+                    latest = max(latest, last_written(other))
+        return latest
+
+    # The config.
+
+    def read_config(self) -> RunConfig:
         """What config.json holds; where it is damaged or gone, what the checkpoint says of it.
 
         Raises:
             ValueError: there is no config in either.
         """
-        try:
-            config = files.read_json(self.config)
-            if not _is_config(config):
-                raise ValueError(f"{self.config} is not a config of minigan")
-        except (FileNotFoundError, ValueError) as error:
-            found = self._saved_config()
-            if found is None:
-                raise ValueError(f"{error}, and no checkpoint says what it was") from None
-            config = {name: value for name, value in found.items() if name not in NUMBERS}
+        config = super().read_config()
         self._know(config)
-        return dict(config)
+        return config
+
+    def _know(self, config: RunConfig) -> None:
+        self.run = config.run_id
+        self.settings = config.settings_id
 
     def restore_config(self) -> None:
         """Write config.json again if it is damaged or gone, and say so; what is left is kept.
@@ -120,9 +129,11 @@ class RunFolder:
             RuntimeError: another process trains here.
         """
         with suppress(FileNotFoundError, ValueError):
-            if _is_config(files.read_json(self.config)):
-                return
-        config, aside = self.read_config(), ""
+            self.recorded_config()
+            return
+
+        config = self.read_config()
+        aside = ""
         if files.exists(self.config):
             with locked(self.config, str(self)):
                 moved = files.move_aside(self.config, _damaged("config", ".json"))
@@ -130,21 +141,10 @@ class RunFolder:
                 self.write_config(config)
         else:
             self.write_config(config)
-        warn(f"{self.config} was damaged or gone and is written anew from the checkpoint{aside}",
-             stacklevel=5)
+        warn(f"{self.config} was damaged or gone and has been written again from the "
+             f"checkpoint{aside}", stacklevel=5)
 
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """All lines of metrics.jsonl; one that is cut short or damaged is left out."""
-        return log.read(self.metrics)[0]
-
-    def grids(self) -> dict[int, Path]:
-        """The pictures in samples/ by step, in order; what is no whole PNG is left out."""
-        steps = sorted(int(path.stem) for path in self.samples.glob("*.png")
-                       if path.stem.isascii() and path.stem.isdecimal())
-        found = {step: self._grid(step) for step in steps}
-        return {step: path for step, path in found.items() if is_whole(_content(path))}
-
-    # While a trainer trains.
+    # One trainer at a time.
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -162,7 +162,7 @@ class RunFolder:
             try:
                 self._held = os.fstat(file.fileno())
                 self.check_place()
-                if self.run and _identity(self.path) != self.run:
+                if self.run and run_id_of(self.path) != self.run:
                     raise self._gone()
                 yield
             finally:
@@ -193,21 +193,32 @@ class RunFolder:
             FileNotFoundError: the folder was moved or deleted; says where it is, if it is near.
             RuntimeError: there is another run in its place.
         """
-        if self.is_shared and _identity(self.path) != self.run:
+        if self.is_shared and run_id_of(self.path) != self.run:
             raise self._gone()
 
     def _gone(self) -> OSError | RuntimeError:
         """What became of a folder that does not hold this run any more."""
-        near = [path for path in folders_in(self.path.parent) if path != self.path
-                and self.run and _identity(path) == self.run]
-        where = (f"it is {near[0].as_posix()} now, where `minigan resume {near[0].as_posix()}` "
-                 f"(Trainer.resume) goes on" if near else "where it is now, `minigan resume "
-                 "FOLDER` (Trainer.resume) goes on with its last checkpoint")
+        moved_to = self._found_beside()
+        if moved_to:
+            where = (f"it is {moved_to} now, where `minigan resume {moved_to}` (Trainer.resume) "
+                     f"goes on")
+        else:
+            where = ("where it is now, `minigan resume FOLDER` (Trainer.resume) goes on with its "
+                     "last checkpoint")
         if is_run(self.path):
             return RuntimeError(f"{self} holds another run now: that of this trainer was moved, "
                                 f"renamed or deleted; {where}")
         return FileNotFoundError(f"{self} is gone: the run folder was moved or deleted while its "
                                  f"trainer was at work; {where}")
+
+    def _found_beside(self) -> str:
+        """The folder beside this one where its run is now; empty if it is not there."""
+        if not self.run:
+            return ""
+        for path in folders_in(self.path.parent):
+            if path != self.path and run_id_of(path) == self.run:
+                return path.as_posix()
+        return ""
 
     def claim(self, owner: str, known: Version | None, step: int) -> None:
         """Before a trainer writes, with the lock held: make sure that its state is the newest.
@@ -220,26 +231,29 @@ class RunFolder:
         Raises:
             RuntimeError: another trainer has saved since then; going on would lose its work.
         """
-        newest = self._newest()
+        newest = self._newest_checkpoint()
         if newest is None:
             return
-        there = version(newest)
-        if there.owner == owner != "" or there == known:
+        version = Version.from_json(newest)
+        own = owner != "" and version.owner == owner
+        if own or version == known:
             return
-        if known is None or there.generation >= known.generation:
+        if known is None or version.generation >= known.generation:
             raise RuntimeError(
                 f"{self} was trained on by another trainer, to step {newest.get('step', 0):,}, "
                 f"since this one, at step {step:,}, was made; go on with "
                 f"Trainer.resume({str(self)!r})")
 
-    def _newest(self) -> dict[str, Any] | None:
+    def _newest_checkpoint(self) -> dict[str, Any] | None:
         """The config of the newest checkpoint, None if there is none."""
         try:
-            return checkpoint.load(self.checkpoint)[1]
+            _, content = checkpoint.load(self.checkpoint)
+            return content
         except FileNotFoundError:
             pass
         except checkpoint.DamagedError:
             self.put_aside()
+
         with suppress(FileNotFoundError, checkpoint.DamagedError):
             return checkpoint.load_config(self.previous)
         return None
@@ -248,8 +262,10 @@ class RunFolder:
         """Rename a damaged checkpoint.npz, so that nothing overwrites it; its new name."""
         return files.move_aside(self.checkpoint, _damaged("", ".npz")).name
 
+    # Going back to a checkpoint.
+
     def go_back(self, step: int, regular: Callable[[dict[str, Any]], bool]) -> None:
-        """Forget what a run wrote after `step`, and the lines that are not regular.
+        """Forget what a run wrote after `step`, and the lines of its log that are not regular.
 
         A checkpoint of that step is where training goes on: it will write all that again. An
         irregular line is that of a last step which is not the last any more. Damaged lines are left
@@ -258,34 +274,26 @@ class RunFolder:
         Removed are grids with this run's stamp and what a kill left of this run's files; not what
         a person has put there.
         """
-        records, damaged = log.read(self.metrics)
-        kept = [record for record in records if record["step"] <= step and regular(record)]
         if files.is_file(self.metrics):
-            aside = self._copy_for(self.metrics) if damaged else None
-            with files.replacing(self.metrics, self.run, keep=aside) as file:
-                file.writelines(json.dumps(record).encode() + b"\n" for record in kept)
-            if aside:
-                warn(f"{self.metrics}: {plural(damaged, 'damaged line')} left out; the file as it "
-                     f"was is {aside.name}", stacklevel=4)
+            self._shorten_log(step, regular)
         for later in self.grids():
             if later > step and self._is_own(later):
-                self._grid(later).unlink()
+                self.grid(later).unlink()
         self.samples.mkdir(exist_ok=True)
         for folder in (self.path, self.samples):
-            for part in files.leftovers(folder, self.run):
-                part.unlink()
+            for left in files.leftovers(folder, self.run):
+                left.unlink()
 
-    # Inside.
-
-    def _know(self, config: dict[str, Any]) -> None:
-        self.run, self.settings = identity(config), settings_id(config)
-
-    def _saved_config(self) -> dict[str, Any] | None:
-        """The config of the last checkpoint that can be read, None if there is none."""
-        for path in (self.checkpoint, self.previous):
-            with suppress(OSError, ValueError):
-                return checkpoint.load_config(path)
-        return None
+    def _shorten_log(self, step: int, regular: Callable[[dict[str, Any]], bool]) -> None:
+        """Keep the regular lines of metrics.jsonl up to `step`."""
+        records, damaged = log.read(self.metrics)
+        kept = [record for record in records if record["step"] <= step and regular(record)]
+        aside = self._copy_for(self.metrics) if damaged else None
+        with files.replacing(self.metrics, self.run, keep=aside) as file:
+            file.writelines(json.dumps(record).encode() + b"\n" for record in kept)
+        if aside:
+            warn(f"{self.metrics}: {plural(damaged, 'damaged line')} left out; the file as it "
+                 f"was is {aside.name}", stacklevel=5)
 
     def _copy_for(self, path: Path) -> Path:
         """A free name for a damaged file; it is taken, so that no other process takes it."""
@@ -295,78 +303,8 @@ class RunFolder:
                 return aside
         raise AssertionError("the names have no end")
 
-    def _grid(self, step: int) -> Path:
-        return self.samples / f"{step:06d}.png"
-
-    def _is_own(self, step: int) -> bool:
-        """Whether the grid of that step is just as this run drew it."""
-        return is_stamped(_content(self._grid(step)), self.settings, step)
-
-    def _be_newest(self, path: Path) -> None:
-        """Give a file that was written just now a time after that of every other run beside it.
-
-        So the order of runs is that of their writing also where the clock went back.
-        """
-        with suppress(OSError):
-            own, others = path.stat().st_mtime_ns, 0
-            for other in folders_in(self.path.parent):
-                if other.name != self.path.name:
-                    with suppress(OSError):
-                        others = max(others, last_written(other))
-            if own <= others:
-                os.utime(path, ns=(time.time_ns(), others + 1_000_000))
-
 
 def _damaged(name: str, suffix: str) -> Iterator[str]:
     """damaged.npz, damaged-2.npz, ... or damaged-config.json, damaged-config-2.json, ..."""
     stem = f"damaged-{name}" if name else "damaged"
     return files.numbered(f"{stem}{suffix}", lambda n: f"{stem}-{n}{suffix}")
-
-
-def _is_config(config: Any) -> bool:
-    return isinstance(config, dict) and "minigan" in config
-
-
-def is_run(path: Path) -> bool:
-    """Whether a folder has a config.json of minigan or, where that is damaged, a checkpoint."""
-    try:
-        RunFolder(path).read_config()
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _identity(path: Path) -> str | None:
-    try:
-        return identity(RunFolder(path).read_config())
-    except (OSError, ValueError):
-        return None
-
-
-def folders_in(root: Path) -> list[Path]:
-    """The folders in a folder, by name; none where it cannot be read."""
-    try:
-        with os.scandir(root) as found:
-            return sorted(Path(entry.path) for entry in found if entry.is_dir())
-    except OSError:
-        return []
-
-
-def _content(path: Path) -> bytes:
-    """A file's bytes, none if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def last_written(path: Path) -> int:
-    """When the last checkpoint was written, else the config, in nanoseconds.
-
-    Raises:
-        OSError: there is none.
-    """
-    try:
-        return (path / "checkpoint.npz").stat().st_mtime_ns
-    except FileNotFoundError:
-        return (path / "config.json").stat().st_mtime_ns

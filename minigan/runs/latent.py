@@ -12,12 +12,16 @@ def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray | float) -> np.ndarray:
     Networks", section 2.1). Normal vectors of many numbers all have about the same length; the
     straight line between two of them passes far inside, where G was never trained.
 
-    a, b: (..., d), float; t: any shape that broadcasts against (..., 1). Where a and b point in the
-    same or in opposite directions, the line is straight.
+    a, b: (..., d), float. t: any shape that broadcasts against (..., 1). Where a and b point in the
+    same or in opposite directions, the line is straight. Returns (..., d), of a's dtype.
     """
-    length = np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
-    cosine = np.sum(a * b, axis=-1, keepdims=True) / np.maximum(length, np.finfo(a.dtype).tiny)
+    length_a = np.linalg.norm(a, axis=-1, keepdims=True)
+    length_b = np.linalg.norm(b, axis=-1, keepdims=True)
+    smallest = np.finfo(a.dtype).tiny
+    product = np.sum(a * b, axis=-1, keepdims=True)
+    cosine = product / np.maximum(length_a * length_b, smallest)
     w = np.arccos(np.clip(cosine, -1, 1))                                    # (..., 1)
+
     straight = np.sin(w) < 1e-3
     sine = np.where(straight, 1, np.sin(w))
     of_a = np.where(straight, 1 - t, np.sin((1 - t) * w) / sine)

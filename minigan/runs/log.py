@@ -10,11 +10,30 @@ import errno
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping, NamedTuple
 
 from minigan.system import files
 
 LINE = 1 << 20  # bytes of a line of metrics.jsonl, at most
+
+
+class Reading(NamedTuple):
+    """The losses as they were read after a step."""
+
+    step: int
+    losses: dict[str, float]
+    seconds: float  # spent training so far
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Reading:
+        """What a line holds; a warning's line has no losses."""
+        losses = {name: value for name, value in record.items()
+                  if name not in ("step", "seconds", "warning")}
+        return cls(record["step"], losses, record.get("seconds", 0.0))
+
+    def to_json(self) -> dict[str, Any]:
+        """As a line has it."""
+        return {"step": self.step, **self.losses, "seconds": round(self.seconds, 3)}
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
@@ -32,11 +51,12 @@ def append(path: Path, record: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The records, and how many lines are damaged; a cut last one is not."""
+    """The records, and how many lines are damaged; a last line that is cut short is not counted."""
     records: list[dict[str, Any]] = []
     damaged = 0
     if not files.is_file(path):
         return records, damaged
+
     with files.naming(path), open(path, "rb") as file:
         while line := file.readline(LINE):
             record = _record(line)
@@ -48,10 +68,14 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
-    """The record of a whole line, None if it is none."""
+    """The record of a whole line; None if it is not one."""
+    if not line.endswith(b"\n"):
+        return None
     try:
-        record = files.parse_json(line) if line.endswith(b"\n") else None
+        record = files.parse_json(line)
     except ValueError:
         return None
-    step = record.get("step") if isinstance(record, dict) else None
+    if not isinstance(record, dict):
+        return None
+    step = record.get("step")
     return record if type(step) is int and step >= 0 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator
+from typing import TYPE_CHECKING, Callable, Iterator
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from minigan.models.model import Model
 from minigan.runs.animation import animate
 from minigan.runs.curves import curves
 from minigan.runs.folder import RunFolder
+from minigan.runs.log import Reading
 from minigan.runs.preview import Preview
+from minigan.runs.records import Numbers, RunConfig
 from minigan.runs.report import write_report
 from minigan.system.console import reason, warn
 
@@ -27,33 +29,35 @@ SCALE = 2  # pixels of a sample grid to a pixel of an image
 
 
 class Pictures:
-    """Draws what training has come to into a run folder.
+    """Draws into a run folder how far training has come.
 
     data: the images of the training; None will do for models that start from latents.
     tell: called with a sentence about what could not be drawn.
     """
 
-    def __init__(self, folder: RunFolder, model: Model, data: Images | None,
-                 config: dict[str, Any]) -> None:
-        self.folder, self.model, self.config = folder, model, config
+    def __init__(self, folder: RunFolder, model: Model, data: Images | None, config: RunConfig
+                 ) -> None:
+        self.folder = folder
+        self.model = model
+        self.config = config
         self.preview = Preview(model, data)
         self.tell: Callable[[str], None] = warn
-        self.failed: set[str] = set()  # what a warning was given of
+        self.failed: set[str] = set()  # for these a warning was given
 
     @contextmanager
-    def extra(self, what: str) -> Iterator[None]:
-        """Nothing that fails in here ends a training: of each `what` there is one warning.
+    def extra(self, name: str) -> Iterator[None]:
+        """Nothing that fails in here ends a training: for each `name` there is one warning.
 
-        But for samples that are not finite: that is a failure of the training itself.
+        The exception are samples that are not finite: that is a failure of the training itself.
         """
         try:
             yield
         except NotFinite:
             raise
         except Exception as error:
-            if what not in self.failed:
-                self.failed.add(what)
-                self.tell(f"{what} could not be written ({reason(error)})")
+            if name not in self.failed:
+                self.failed.add(name)
+                self.tell(f"{name} could not be written ({reason(error)})")
 
     def draw_samples(self, step: int, keep: bool = True) -> np.ndarray | None:
         """Write samples/latest.png and, to keep, samples/STEP.png; returns the samples, if any."""
@@ -66,20 +70,21 @@ class Pictures:
 
     def curves(self, last: int | None = None) -> Figure | None:
         """The losses up to now, or to the step `last`; None before the first."""
-        records = self.folder.read_metrics()
-        return curves(self.model, [record for record in records
-                                   if last is None or record["step"] <= last])
+        readings = [Reading.from_json(record) for record in self.folder.read_metrics()]
+        if last is not None:
+            readings = [reading for reading in readings if reading.step <= last]
+        return curves(self.model, readings)
 
-    def draw_summary(self, numbers: dict[str, Any]) -> None:
-        """Write losses.png, samples.gif and report.html. numbers: see `write_report`."""
+    def draw_summary(self, numbers: Numbers) -> None:
+        """Write losses.png, samples.gif and report.html. numbers: how far the training is."""
         grids: dict[int, Path] = {}
         with self.extra("losses.png"):
-            figure = self.curves(numbers["step"])
+            figure = self.curves(numbers.step)
             if figure is not None:
                 with self.folder.replacing(self.folder.losses) as file:
                     file.write(plot.png(figure))
         with self.extra("samples.gif"):
-            grids = self._frames(numbers["step"])
+            grids = self._frames(numbers.step)
             if grids:
                 animate(grids, self.folder.animation, SCALE)
         with self.extra("report.html"):
@@ -94,5 +99,7 @@ class Pictures:
 
 def is_milestone(step: int) -> bool:
     """10, 15, 20, 30, 50, 70, 100, 150, ...: steps whose grid is kept, and a frame of the GIF."""
-    tens = 10 ** int(math.log10(step)) if step else 0
-    return step >= 10 and step in (tens, 1.5 * tens, 2 * tens, 3 * tens, 5 * tens, 7 * tens)
+    if step < 10:
+        return False
+    tens = 10 ** int(math.log10(step))
+    return step in (tens, 1.5 * tens, 2 * tens, 3 * tens, 5 * tens, 7 * tens)

@@ -7,7 +7,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from minigan.runs.folder import RunFolder, folders_in, is_run, last_written
+from minigan.runs.contents import folders_in, is_run, last_written
+from minigan.runs.folder import RunFolder
 from minigan.system import files
 
 

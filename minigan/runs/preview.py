@@ -30,12 +30,18 @@ class Preview:
     def __init__(self, model: Model, data: Images | None) -> None:
         self.model = model
         self.columns = min(model.n_classes, COLUMNS) if model.conditional else ROWS
-        self.inputs, self.truth = model.inputs_from(
-            Stream(model.streams.seed, "preview"), ROWS * self.columns, partial(draw_images, data))
         self.labels = np.tile(np.arange(self.columns), ROWS) if model.conditional else None
 
+        stream = Stream(model.streams.seed, "preview")
+        draw = partial(draw_images, data)
+        self.inputs, self.truth = model.inputs_from(stream, ROWS * self.columns, draw)
+
     def images(self) -> np.ndarray:
-        """Images u8 (ROWS * columns, H, W, C)."""
+        """Images u8 (ROWS * columns, H, W, C).
+
+        Raises:
+            NotFinite: a pixel is infinite or NaN.
+        """
         values = self.model.sample(self.inputs, self.labels).numpy()
         check_finite({"a pixel of the samples": values})
         return to_bytes(values)
@@ -48,14 +54,15 @@ class Preview:
 def draw_images(data: Images | None, stream: Stream, n: int) -> Tensor:
     """n images of a data set in random order, float32 (n, H, W, C) on the default device.
 
-    One comes again only when all others have come.
+    No image repeats until every other one has been drawn.
 
     Raises:
         ValueError: there is no data set.
     """
     if data is None:
         raise ValueError("data: this model starts from images, and none were given")
-    chosen = stream.permutation(len(data))[np.arange(n) % len(data)]
+    order = stream.permutation(len(data))
+    chosen = order[np.arange(n) % len(data)]
     return Tensor(default().from_host(to_model(data.images[chosen])))
 
 

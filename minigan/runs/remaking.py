@@ -12,10 +12,10 @@ from pathlib import Path
 from minigan.data import Images
 from minigan.models.model import Model
 from minigan.models.rebuilding import Maker
-from minigan.runs import saved
-from minigan.runs.classes import as_trained
+from minigan.runs import saved as checkpoints
+from minigan.runs.loading import build
 from minigan.runs.pictures import Pictures
-from minigan.runs.trained import build, load_data
+from minigan.runs.training_data import as_trained, check_data, load_data
 
 
 def make_report(run: str | os.PathLike[str] | None = None, data: Images | None = None,
@@ -36,20 +36,23 @@ def make_report(run: str | os.PathLike[str] | None = None, data: Images | None =
         RuntimeError: another process trains there; or something could not be made, which is said
             after all else was made.
     """
-    folder, arrays, config = saved.find(run)
-    made = build(config, folder.checkpoint, model)
-    made.load_state_dict(arrays)
-    if type(made).inputs_from is not Model.inputs_from and data is None:
-        data = load_data(config)
+    folder, saved = checkpoints.find(run)
+    made = build(saved.config, folder.checkpoint, model)
+    made.load_state_dict(saved.arrays)
+
+    starts_from_images = type(made).inputs_from is not Model.inputs_from
+    if starts_from_images and data is None:
+        data = load_data(saved.config)
     if data is not None:
-        data = as_trained(data, config)
-        saved.check_data(data, config)
-    pictures = Pictures(folder, made, data, config)
+        data = as_trained(data, saved.config)
+        check_data(data, saved.config)
+
+    pictures = Pictures(folder, made, data, saved.config)
     problems: list[str] = []
     pictures.tell = problems.append
     with folder.locked():
-        pictures.draw_samples(config["step"])
-        pictures.draw_summary(config)
+        pictures.draw_samples(saved.numbers.step)
+        pictures.draw_summary(saved.numbers)
     if problems:
         raise RuntimeError(f"{folder}: {'; '.join(problems)}")
     return folder.report

@@ -13,6 +13,7 @@ from minigan.runs.classes import class_names, columns
 from minigan.runs.folder import RunFolder
 from minigan.runs.preview import PAIRED
 from minigan.runs.recipe import recipe
+from minigan.runs.records import Numbers, RunConfig
 from minigan.system import files
 from minigan.system.console import plural
 
@@ -58,52 +59,73 @@ pre {{ background: #f3f5f7; padding: .7rem 1rem; overflow-x: auto; font-size: .9
 """
 
 
-def write_report(folder: RunFolder, model: Model, config: Mapping[str, Any],
-                 numbers: Mapping[str, Any], grids: Mapping[int, Path], paired: bool = False
-                 ) -> None:
+def write_report(folder: RunFolder, model: Model, config: RunConfig, numbers: Numbers,
+                 grids: Mapping[int, Path], paired: bool = False) -> None:
     """Write a run's report.html from the pictures that are in its folder.
 
-    model, config: the run's; numbers: its step, steps, seconds and latest losses; grids: see
-    `animate`; paired: whether its samples stand between their inputs and the truth.
+    model, config: the run's. numbers: how far it is. grids: see `animate`. paired: whether its
+    samples stand between their inputs and the truth.
     """
-    step = numbers["step"]
-    title = f"{config['model']} {config['preset']} on {last_part(config['data'])}"
-    losses = ", ".join(f"{name} {value:.3f}" for name, value in numbers["losses"].items())
-    paper = f"{model.paper}. " if model.paper else ""
-    summary = (f"{paper}{plural(step, 'step')} of "
-               f"{plural(config['batch_size'], 'image')} in "
-               f"{numbers['seconds']:.0f} s{f'; {losses}' if losses else ''}.")
-    told = ""
-    if model.conditional:
-        told = f"; columns: {columns(class_names(config), model.n_classes)}"
-    elif paired:
-        told = f"; {PAIRED}"
-    place = folder.path.name if folder.path.is_absolute() else folder  # the page can be sent away
-    chosen = {int(i * (len(grids) - 1) / (GRIDS - 1)) for i in range(GRIDS)}  # evenly, both ends
-    over_time = [_figure(path, f"step {at:,}") for i, (at, path) in enumerate(grids.items())
-                 if i in chosen]
+    step = numbers.step
+    title = f"{config.model} {config.preset} on {last_part(config.data)}"
+    told = _told_of_samples(model, config, paired)
+    place = folder.path.name if folder.path.is_absolute() else str(folder)  # it may be sent away
+    commands = recipe(config, step, place, type(model))
+    settings = {**config.settings, "seed": config.seed,
+                "image shape": " x ".join(map(str, config.shape))}
+    environment = {"minigan": config.minigan, "backend": config.backend,
+                   "threads": config.threads, **config.environment}
+
     page = PAGE.format(
-        title=html.escape(title), summary=html.escape(summary), warnings=_warnings(folder, step),
+        title=html.escape(title),
+        summary=html.escape(_summary(model, config, numbers)),
+        warnings=_warnings(folder, step),
         latest=_figure(folder.samples / "latest.png", f"step {step:,}{told}"),
         animation=_figure(folder.animation, "while it learned"),
         inputs="inputs" if paired else "latents",
-        curves=_image(folder.losses, "loss curves"), grids="".join(over_time),
+        curves=_image(folder.losses, "loss curves"),
+        grids=_over_time(grids),
         evaluation=_evaluation(folder),
-        settings=_table({**config["settings"], "seed": config["seed"], "image shape":
-                         " x ".join(map(str, config["shape"]))}),
-        environment=_table({"minigan": config["minigan"], "backend": config["backend"],
-                            "threads": config["threads"], **config["environment"]}),
-        commands=html.escape("\n".join(recipe(config, step, place, type(model)))))
+        settings=_table(settings),
+        environment=_table(environment),
+        commands=html.escape("\n".join(commands)))
     with folder.replacing(folder.report) as file:
         file.write(page.encode())
 
 
+def _summary(model: Model, config: RunConfig, numbers: Numbers) -> str:
+    """A line: the paper, how long it was trained, the latest losses."""
+    paper = f"{model.paper}. " if model.paper else ""
+    steps = plural(numbers.step, "step")
+    batch = plural(config.batch_size, "image")
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in numbers.losses.items())
+    return (f"{paper}{steps} of {batch} in {numbers.seconds:.0f} s"
+            f"{f'; {losses}' if losses else ''}.")
+
+
+def _told_of_samples(model: Model, config: RunConfig, paired: bool) -> str:
+    """What the columns of the samples are."""
+    if model.conditional:
+        return f"; columns: {columns(class_names(config), model.n_classes)}"
+    return f"; {PAIRED}" if paired else ""
+
+
+def _over_time(grids: Mapping[int, Path]) -> str:
+    """At most GRIDS of the grids, evenly, with the first and the last."""
+    chosen = {int(i * (len(grids) - 1) / (GRIDS - 1)) for i in range(GRIDS)}
+    figures = [_figure(path, f"step {step:,}")
+               for i, (step, path) in enumerate(grids.items()) if i in chosen]
+    return "".join(figures)
+
+
 def _warnings(folder: RunFolder, last: int) -> str:
     """What was warned of while it trained, up to a step."""
-    records = [record for record in folder.read_metrics()
-               if "warning" in record and record["step"] <= last]
-    return "\n".join(f'<p class="warning">Step {record["step"]:,}: '
-                     f'{html.escape(str(record["warning"]))}.' for record in records)
+    paragraphs = []
+    for record in folder.read_metrics():
+        if "warning" in record and record["step"] <= last:
+            words = html.escape(str(record["warning"]))
+            paragraphs.append(f'<p class="warning">Step {record["step"]:,}: {words}.')
+    return "\n".join(paragraphs)
 
 
 def _evaluation(folder: RunFolder) -> str:
@@ -119,15 +141,18 @@ def _evaluation(folder: RunFolder) -> str:
 
 
 def _table(rows: Mapping[str, Any]) -> str:
-    return "<table>" + "".join(
-        f"<tr><th>{html.escape(name.replace('_', ' '))}<td>{html.escape(str(value))}"
-        for name, value in rows.items()) + "</table>"
+    lines = []
+    for name, value in rows.items():
+        label = html.escape(name.replace("_", " "))
+        lines.append(f"<tr><th>{label}<td>{html.escape(str(value))}")
+    return "<table>" + "".join(lines) + "</table>"
 
 
 def _figure(path: Path, caption: str) -> str:
     picture = _image(path, caption)
-    words = html.escape(caption)
-    return f"<figure>{picture}<figcaption>{words}</figcaption></figure>" if picture else ""
+    if not picture:
+        return ""
+    return f"<figure>{picture}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
 def _image(path: Path, alternative: str) -> str:
@@ -135,5 +160,6 @@ def _image(path: Path, alternative: str) -> str:
     if not path.is_file():
         return ""
     content = base64.b64encode(path.read_bytes()).decode()
-    words, kind = html.escape(alternative), path.suffix[1:]
-    return f'<img alt="{words}" src="data:image/{kind};base64,{content}">'
+    words = html.escape(alternative)
+    file_type = path.suffix[1:]
+    return f'<img alt="{words}" src="data:image/{file_type};base64,{content}">'

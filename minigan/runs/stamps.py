@@ -13,40 +13,46 @@ from typing import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FIRST = len(SIGNATURE) + 25  # where the chunk after IHDR begins
-KIND, WORD = b"tEXt", b"minigan\0"
+AROUND = 12                  # bytes of a chunk beside its body: size, type, check sum
+TEXT = b"tEXt"               # the type of chunk that holds a text
+WORD = b"minigan\0"          # how ours begins
 
 
 def stamped(png: bytes, run: str, step: int) -> bytes:
     """A PNG file's bytes with the stamp of a run and a step."""
     body = WORD + f"run {run} step {step} sum {zlib.crc32(png):08x}".encode()
-    chunk = struct.pack(">I", len(body)) + KIND + body
-    chunk += struct.pack(">I", zlib.crc32(KIND + body))
-    return png[:FIRST] + chunk + png[FIRST:]
+    size = struct.pack(">I", len(body))
+    crc = struct.pack(">I", zlib.crc32(TEXT + body))
+    return png[:FIRST] + size + TEXT + body + crc + png[FIRST:]
 
 
 def is_stamped(content: bytes, run: str, step: int) -> bool:
     """Whether these bytes are just what `stamped` made for this run and step."""
-    size = struct.unpack(">I", content[FIRST:FIRST + 4])[0] if len(content) > FIRST + 4 else 0
-    plain = content[:FIRST] + content[FIRST + 12 + size:]
+    if len(content) <= FIRST + 4:
+        return False
+    (size,) = struct.unpack(">I", content[FIRST:FIRST + 4])
+    plain = content[:FIRST] + content[FIRST + AROUND + size:]
     return size > 0 and content == stamped(plain, run, step)
 
 
 def is_whole(content: bytes) -> bool:
     """Whether bytes are a PNG file with every chunk from first to last, each with its check sum."""
-    kinds = list(_chunks(content))
-    return content.startswith(SIGNATURE) and kinds[:1] == [b"IHDR"] and kinds[-1:] == [b"IEND"]
+    if not content.startswith(SIGNATURE):
+        return False
+    types = list(_chunk_types(content))
+    return types[:1] == [b"IHDR"] and types[-1:] == [b"IEND"]
 
 
-def _chunks(content: bytes) -> Iterator[bytes]:
-    """The kinds of a PNG's chunks, up to the first that is cut or damaged."""
-    at = len(SIGNATURE)
-    while at + 12 <= len(content):
-        size, kind = struct.unpack(">I4s", content[at:at + 8])
-        end = at + 12 + size
+def _chunk_types(content: bytes) -> Iterator[bytes]:
+    """The types of a PNG's chunks, up to the first that is cut or damaged."""
+    start = len(SIGNATURE)
+    while start + AROUND <= len(content):
+        size, chunk_type = struct.unpack(">I4s", content[start:start + 8])
+        end = start + AROUND + size
         if end > len(content):
             return
-        (due,) = struct.unpack(">I", content[end - 4:end])
-        if zlib.crc32(content[at + 4:end - 4]) != due:
+        (crc,) = struct.unpack(">I", content[end - 4:end])
+        if zlib.crc32(content[start + 4:end - 4]) != crc:
             return
-        yield kind
-        at = end
+        yield chunk_type
+        start = end

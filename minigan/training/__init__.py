@@ -1,8 +1,9 @@
 """Training: the loop and what decides how it goes on.
 
-Read `trainer` first, then `stepping` (a step, recorded or not), `resuming` (from a checkpoint),
-`symptoms` (what looks wrong) and `diagnosis` (where a NaN came from). What a run writes is in
-`minigan.runs`.
+Read `trainer` first, then, from below: `stepping` (a step, recorded or not), `state` (what decides
+how training goes on), `description` (what config.json says), `metrics_log` (the losses on disk),
+`resuming` (from a checkpoint), `symptoms` (what looks wrong) and `diagnosis` (where a NaN came
+from). What a run writes is in `minigan.runs`.
 """
 
 from minigan.evaluation import Evaluation, evaluate

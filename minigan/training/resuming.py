@@ -5,30 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from minigan.runs.folder import RunFolder
+from minigan.runs.records import RunConfig, Saved
 from minigan.system.console import warn
 from minigan.training.state import TrainingState
 
-Config = dict[str, Any]
 
-
-def load_state(state: TrainingState, path: Path, arrays: dict[str, np.ndarray],
-               numbers: Config) -> None:
+def restore(state: TrainingState, saved: Saved, path: Path) -> None:
     """Set a fresh training to the checkpoint that was read from `path`.
 
     Raises:
         ValueError: an entry is missing, or does not fit.
     """
     try:
-        state.load_state(arrays, numbers)
+        state.restore(saved)
     except (KeyError, TypeError, ValueError) as error:
         reason = f"it has no entry {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path} does not fit this version of minigan ({reason})") from None
 
 
-def warn_of_changes(folder: RunFolder, then: Config, now: Config) -> None:
+def warn_of_changes(folder: RunFolder, then: RunConfig, now: RunConfig) -> None:
     """Warn where machine, versions or a class's own code are not those of the checkpoint.
 
     then, now: the config of the checkpoint, and that of the trainer which goes on.
@@ -41,14 +37,19 @@ def warn_of_changes(folder: RunFolder, then: Config, now: Config) -> None:
         warn(f"{folder} goes on, but may not get the same bits as without a stop: "
              f"{'; '.join(changed)}", stacklevel=3)
 
-    crcs = (then.get("class_crc32"), now["class_crc32"])
-    if None not in crcs and crcs[0] != crcs[1]:
-        warn(f"{folder} goes on with the class {now['class']}, whose source text has changed since "
-             f"it was trained", stacklevel=3)
+    if then.class_crc32 is None or now.class_crc32 is None:
+        return
+    if then.class_crc32 != now.class_crc32:
+        warn(f"{folder} goes on with the class {now.model_class}, whose source text has changed "
+             f"since it was trained", stacklevel=3)
 
 
-def _circumstances(config: Config) -> Config:
+def _circumstances(config: RunConfig) -> dict[str, Any]:
     """Everything beside the run's own settings that decides about its bits."""
-    return {**{name: config[name] for name in ("minigan", "backend", "threads")},
-            "precision": config.get("precision", "fp32"),
-            **config["environment"]}
+    return {
+        "minigan": config.minigan,
+        "backend": config.backend,
+        "threads": config.threads,
+        "precision": config.precision,
+        **config.environment,
+    }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigan.backend import backend_of
 from minigan.data import Batches
 from minigan.engine import Tensor
 from minigan.models.model import Model
+from minigan.runs.records import Numbers, Saved
 from minigan.training.stepping import Stepper
 
 
@@ -32,13 +31,13 @@ class TrainingState:
                              f"steps")
         self.stepper = Stepper(model, batches, self.xp, capture)
 
-        self.step = 0                     # done
-        self.steps = 0                    # to do in all
-        self.losses: dict[str, Any] = {}  # the latest: a WGAN's G moves every fifth step only
-        self.seconds = 0.0                # spent training so far
-        self._unfinished = False          # a step was begun and has not ended
+        self.step = 0           # done
+        self.steps = 0          # to do in all
+        self.seconds = 0.0      # spent training so far
+        self.losses: dict[str, float | Tensor] = {}  # the latest: not every step updates G
+        self._unfinished = False  # a step was begun and has not ended
 
-    @np.errstate(all="ignore")  # what is not finite is found by `_read` and `save`
+    @np.errstate(all="ignore")  # what is not finite is found when losses are read and in `save`
     def train_step(self) -> None:
         """One step on the next batch; `fit` does nothing else to the model.
 
@@ -55,34 +54,54 @@ class TrainingState:
         self.step += 1
         self._unfinished = False
 
-    def _check_whole(self, who: str) -> None:
+    def _check_whole(self, method: str) -> None:
         if self._unfinished:
-            raise RuntimeError(f"{who}: step {self.step + 1:,} was interrupted in the middle, and "
-                               f"has changed D and not G, perhaps; `fit` goes back to the last "
+            raise RuntimeError(f"{method}: step {self.step + 1:,} was interrupted in the middle, "
+                               f"and may have changed D and not G; `fit` goes back to the last "
                                f"checkpoint first")
 
     def read_losses(self) -> dict[str, float]:
         """The latest loss of each kind, as numbers; waits for the device."""
-        self.losses = {name: float(value.item() if isinstance(value, Tensor) else value)
-                       for name, value in self.losses.items()}
-        return dict(self.losses)
+        losses = {}
+        for name, value in self.losses.items():
+            losses[name] = float(value.item() if isinstance(value, Tensor) else value)
+        self.losses = {**losses}
+        return losses
 
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Everything that decides how training goes on: arrays, and `numbers`."""
-        batches = {f"batches/{k}": np.asarray(v) for k, v in self.batches.state().items()}
-        return {**self.model.state_dict(), **batches}, self.numbers()
+    # To a checkpoint and back.
 
-    def numbers(self) -> dict[str, Any]:
-        """What a checkpoint holds beside arrays and config."""
-        return {"step": self.step, "steps": self.steps, "seconds": round(self.seconds, 3),
-                "losses": self.read_losses(), "streams": self.model.streams.state()}
+    def state(self) -> tuple[dict[str, np.ndarray], Numbers]:
+        """Everything that decides how training goes on."""
+        arrays = dict(self.model.state_dict())
+        for name, value in self.batches.state().items():
+            arrays[f"batches/{name}"] = np.asarray(value)
+        return arrays, self.numbers()
 
-    def load_state(self, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
-        """Go back, or on, to what `state` returned; further entries of both are ignored."""
+    def numbers(self) -> Numbers:
+        """How far the training is: what a checkpoint holds beside arrays and config."""
+        return Numbers(self.step, self.steps, round(self.seconds, 3), self.read_losses(),
+                       self.model.streams.state())
+
+    def load_state(self, arrays: dict[str, np.ndarray], numbers: Numbers) -> None:
+        """Go back, or on, to what `state` returned; further arrays are ignored.
+
+        Raises:
+            KeyError, TypeError, ValueError: an array or a number is missing, or does not fit.
+        """
         self._unfinished = True  # until all of it is there
         self.model.load_state_dict(arrays)
         self.batches.load_state({name: arrays[f"batches/{name}"] for name in self.batches.state()})
-        self.model.streams.load_state(numbers["streams"])
-        self.step, self.steps = numbers["step"], numbers["steps"]
-        self.seconds, self.losses = numbers["seconds"], dict(numbers["losses"])
+        self.model.streams.load_state(numbers.streams)
+        self.step = numbers.step
+        self.steps = numbers.steps
+        self.seconds = numbers.seconds
+        self.losses = {**numbers.losses}
         self._unfinished = False
+
+    def restore(self, saved: Saved) -> None:
+        """Go back, or on, to a checkpoint.
+
+        Raises:
+            KeyError, TypeError, ValueError: as `load_state`.
+        """
+        self.load_state(saved.arrays, saved.numbers)

@@ -12,39 +12,40 @@ import os
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence
 
 import numpy as np
 
 from minigan.data import Batches, Images
 from minigan.errors import NotFinite, check_finite
 from minigan.models.checking import check_trainable
-from minigan.models.identity import qualified, source_crc
 from minigan.models.model import Model
 from minigan.models.rebuilding import Maker
-from minigan.runs import checkpoint, saved
-from minigan.runs.classes import as_trained
+from minigan.runs import checkpoint
+from minigan.runs import saved as checkpoints
 from minigan.runs.folder import RunFolder
-from minigan.runs.identity import Version, identity, version
+from minigan.runs.loading import build
+from minigan.runs.log import Reading
 from minigan.runs.pictures import Pictures, is_milestone
 from minigan.runs.places import discard, new_run
-from minigan.runs.trained import build
+from minigan.runs.records import Saved, Version
+from minigan.runs.training_data import as_trained, check_data, load_data_of
 from minigan.system.allocator import keep_freed_memory
 from minigan.system.console import warn
 from minigan.system.interrupt import Signals
-from minigan.system.machine import environment
 from minigan.system.progress import Progress
 from minigan.system.threads import guard_blas, use_threads
+from minigan.training.description import describe
 from minigan.training.diagnosis import explain
-from minigan.training.resuming import load_state, warn_of_changes
+from minigan.training.metrics_log import MetricsLog, is_read, is_regular
+from minigan.training.resuming import restore, warn_of_changes
 from minigan.training.state import TrainingState
 from minigan.training.symptoms import Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-READ_EVERY = 20           # steps between two readings of the losses: reading waits for the device
-SAVE_EVERY_SECONDS = 45   # and a step: less than a minute
+SAVE_EVERY_SECONDS = 45  # and a step: less than a minute
 
 Callback = Callable[["Trainer", dict[str, float]], None]
 
@@ -52,16 +53,24 @@ Callback = Callable[["Trainer", dict[str, float]], None]
 class Trainer(TrainingState):
     """Trains a model on a data set and writes a run folder.
 
+    It is a `TrainingState` that also writes and shows: `step`, `losses` and `train_step` are its
+    own, and what only needs the state (diagnosis, resuming) knows nothing of a trainer.
+
     model: an untrained model. data: images of the model's shape. batch_size: images a step, by
     default the model's `default_batch_size`, or all where there are fewer, with a warning.
-    out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite. One
-    that is open already is taken as it is.
+    out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite. An
+    open RunFolder is used as given.
     threads: how many threads compute, by default all cores but 4 at most.
-    capture: record a step of each kind and replay it: the same bits, faster. The Python code of the
-    model's `step` then runs no more, so whatever changes in it from step to step has to be the
-    backend's or `kind`'s; that holds for minigan's models.
-    callbacks: called as callback(trainer, metrics) each time the losses are read; one that has seen
-    enough calls trainer.stop().
+    capture: record a step of each phase and replay it: the same bits, faster. From then on `step`'s
+    Python code does not run: anything that changes between steps must come from the backend or
+    select another `phase`, as in minigan's models.
+    callbacks: called as callback(trainer, metrics) each time the losses are read; a callback that
+    wants to end the training calls trainer.stop().
+
+    Raises:
+        TypeError: the model is not one that can be trained.
+        ValueError: likewise; or data and model do not fit; or its backend cannot capture steps.
+        FileExistsError, RuntimeError: as `new_run`.
     """
 
     def __init__(self, model: Model, data: Images, batch_size: int | None = None,
@@ -69,34 +78,29 @@ class Trainer(TrainingState):
                  threads: int | None = None, callbacks: Sequence[Callback] = (),
                  capture: bool = False) -> None:
         check_trainable(model)
-        if data.shape != model.shape:
-            raise ValueError(f"data: images of {data.name} are {data.shape}, the model makes "
-                             f"{model.shape}")
-        if model.conditional and data.labels is None:
-            raise ValueError(f"data: {model.name} is conditional and needs labels, {data.name} has "
-                             f"none (those of a folder of pictures are its sub-folders)")
-        if model.conditional and data.n_classes > model.n_classes:
-            raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
-                             f"{data.name} has {data.n_classes} classes")
+        _check_fit(model, data)
         if batch_size is None:
-            batch_size = min(model.default_batch_size, len(data))
-            if batch_size < model.default_batch_size:
-                warn(f"data: {data.name} has {len(data)} images, fewer than the usual batch of "
-                     f"{model.default_batch_size}, so each step takes them all (batch_size, "
-                     f"--batch-size in a command, says how many)")
+            batch_size = _usual_batch_size(model, data)
         self.threads = use_threads(threads)
         keep_freed_memory()
         super().__init__(model, Batches(data, batch_size, model.streams["data"]), capture)
+
         self.data = data
         self.callbacks = list(callbacks)
         self.interrupted = False
         self.signal: int | None = None       # that asked the last `fit` to end
-        self._unwritten: list[dict[str, Any]] = []  # lines that metrics.jsonl could not take
-        self.config = self._config()
+        self._stopped = False
+        self._began = 0.0                    # by the clock, if it had never stopped
+
         self.owner = secrets.token_hex(8)    # its name among the trainers of this run
         self.version: Version | None = None  # of the checkpoint that it read or wrote last
+        self._saved_at = 0.0                 # by the clock
+        self._saved_step = 0
+
+        self.config = describe(self, data, self.threads)
         self.folder = self._place(out, overwrite)
         self.pictures = Pictures(self.folder, model, data, self.config)
+        self.log = MetricsLog(self.folder, self.pictures.extra)
         self.watch = Watch(data, self.pictures.preview.columns if model.conditional else 1)
 
     def __repr__(self) -> str:
@@ -106,7 +110,7 @@ class Trainer(TrainingState):
     def _place(self, out: str | os.PathLike[str] | RunFolder | None, overwrite: bool) -> RunFolder:
         """The run folder, with its config.json and its id."""
         if isinstance(out, RunFolder):
-            self.config["run"] = identity(out.read_config())
+            self.config = dataclasses.replace(self.config, run=out.read_config().run_id)
             return out
         folder = new_run(self.model.name, out, overwrite)
         try:
@@ -116,35 +120,18 @@ class Trainer(TrainingState):
             raise
         return folder
 
-    def _config(self) -> dict[str, Any]:
-        """What a person, `minigan.load` or `resume` needs to make this run again."""
-        from minigan import __version__
-        return {
-            "minigan": __version__, "layout": checkpoint.LAYOUT, "run": secrets.token_hex(16),
-            "model": self.model.name,
-            "class": qualified(type(self.model)), "class_crc32": source_crc(type(self.model)),
-            "preset": self.model.preset, "settings": dataclasses.asdict(self.model.settings),
-            "shape": list(self.model.shape), "n_classes": self.model.n_classes,
-            "data": self.data.name, "source": self.data.source,
-            "data_crc32": saved.fingerprint(self.data), "seed": self.model.streams.seed,
-            "batch_size": self.batches.batch_size, "threads": self.threads,
-            "backend": self.xp.device, "precision": self.xp.precision,
-            "capture": self.stepper.captured, "environment": environment(),
-            "class_names": list(self.data.classes),
-        }
-
     # Training.
 
     def fit(self, steps: int, quiet: bool = False) -> Trainer:
         """Train `steps` further steps; on Ctrl-C finish the step, save, and return.
 
         `interrupted` then says so, and `signal` which signal it was: SIGTERM and SIGHUP are
-        listened to as Ctrl-C is, and so is a notebook's stop button. Who trains several models in a
-        row looks at it. A second signal stops at once, and the last checkpoint stays.
+        listened to as Ctrl-C is, and so is a notebook's stop button. A program that trains several
+        models in a row looks at it. A second signal stops at once, and the last checkpoint stays.
 
         A step that ended in the middle (a second Ctrl-C, too little memory) has changed D and not
         G. The next `fit` then goes back to the checkpoint first, says so, and trains `steps` steps
-        from there. After any other error, as one of a callback's, it goes on where it was.
+        from there. After any other error, such as one of a callback's, it goes on where it was.
 
         Pictures, the report, progress and the losses' log are extras: what fails in them is a
         warning, once. Where a checkpoint cannot be written, training ends.
@@ -152,6 +139,7 @@ class Trainer(TrainingState):
         quiet: no progress; warnings are still given.
 
         Raises:
+            ValueError: steps is not a whole number of 0 or more.
             FloatingPointError: a number became infinite or NaN; says where, as far as it can be
                 found, and leaves the trainer at the last checkpoint.
             RuntimeError: another process trains in this run folder, another trainer has trained
@@ -161,34 +149,25 @@ class Trainer(TrainingState):
         """
         if not isinstance(steps, int) or steps < 0:
             raise ValueError(f"steps must be a whole number of 0 or more, got {steps!r}")
-        self._stopped, self.interrupted, self.signal = False, False, None
+        self._stopped = False
+        self.interrupted = False
+        self.signal = None
         try:
             with Signals(self._signalled), self.folder.locked():
-                self._whole_steps()
+                self._undo_half_step()
                 self.steps = self.step + steps
                 with Progress(self.step, self.steps, quiet=quiet) as bar:
-                    self._fit(bar)
+                    self._begin(bar)
+                    while self.step < self.steps and not self._stopped:
+                        self.train_step()
+                        bar.advance()
+                        self._look(bar)
+                    self._end(bar)
         except NotFinite as symptom:
             raise FloatingPointError(explain(self, self.folder.checkpoint, symptom)) from None
         finally:
             self.pictures.tell = warn
         return self
-
-    def _fit(self, bar: Progress) -> None:
-        self.pictures.tell = lambda problem: bar.warn(
-            f"{problem}; training goes on, and does not say it again")
-        self._begin()
-        while self.step < self.steps and not self._stopped:
-            self.train_step()
-            bar.advance()
-            self._look(bar)
-        self.interrupted = self.step < self.steps
-        if self.step > self._saved_step:
-            self.save()  # first, in case of a second Ctrl-C
-        samples = self.pictures.draw_samples(self.step)
-        if not is_milestone(self.step):
-            self._warn(bar, self.watch.samples(self.step, samples))
-        self.pictures.draw_summary(self.numbers())
 
     def stop(self) -> None:
         """End `fit` after the present step, as Ctrl-C does."""
@@ -198,78 +177,74 @@ class Trainer(TrainingState):
         self.signal = number
         self.stop()
 
-    def _whole_steps(self) -> None:
+    def _undo_half_step(self) -> None:
         """Go back to the last checkpoint if a step was begun and has not ended."""
         if not self._unfinished:
             return
         self.folder.claim(self.owner, self.version, self.step)
         half = f"step {self.step + 1:,} was interrupted in the middle"
         try:
-            arrays, config = checkpoint.load(self.folder.checkpoint)
+            saved = Saved.from_file(*checkpoint.load(self.folder.checkpoint))
         except (OSError, ValueError) as error:
             raise RuntimeError(f"{half}, and there is no checkpoint to go back to ({error})"
                                ) from None
-        self.load_state(arrays, config)
+        self.restore(saved)
         warn(f"{half}; training goes on from step {self.step:,}, that of "
              f"{self.folder.checkpoint.as_posix()}", stacklevel=3)
 
-    def _begin(self) -> None:
+    def _begin(self, bar: Progress) -> None:
+        """Before the first step: the folder as it was at this step, and a checkpoint."""
+        def tell(problem: str) -> None:
+            bar.warn(f"{problem}; training goes on, and does not say it again")
+
+        self.pictures.tell = tell
         self._began = time.monotonic() - self.seconds
         self.folder.claim(self.owner, self.version, self.step)
-        self.folder.go_back(self.step, _is_regular)
-        self._complete_log()
-        self.save()  # the first steps too can be gone back from, and `steps` may be new
+        self.folder.go_back(self.step, is_regular)
+        self.log.complete(Reading(self.step, self.read_losses(), self.seconds))
+        self.save()  # so that the first steps can be undone, too; and `steps` may be new
         if self.step == 0:
             self.pictures.draw_samples(0)
 
     def _look(self, bar: Progress) -> None:
         """What there is to do after a step, apart from the next one."""
         self.seconds = time.monotonic() - self._began
-        if _is_read(self.step) or self.step == self.steps:
+        if is_read(self.step) or self.step == self.steps:
             metrics = self._read()
             bar.show(metrics)
-            self._warn(bar, self.watch.losses(metrics))
+            self._advise(bar, self.watch.losses(metrics))
         if is_milestone(self.step):
             samples = self.pictures.draw_samples(self.step)
-            self._warn(bar, self.watch.samples(self.step, samples))
-        if time.monotonic() - self._saved > SAVE_EVERY_SECONDS:
+            self._advise(bar, self.watch.samples(self.step, samples))
+        if time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
             self.save()
             self.pictures.draw_samples(self.step, keep=False)
             self.pictures.draw_summary(self.numbers())
 
+    def _end(self, bar: Progress) -> None:
+        """After the last step: a checkpoint, then the pictures."""
+        self.interrupted = self.step < self.steps
+        if self.step > self._saved_step:
+            self.save()  # first, in case of a second Ctrl-C
+        samples = self.pictures.draw_samples(self.step)
+        if not is_milestone(self.step):  # else `_look` has looked at them
+            self._advise(bar, self.watch.samples(self.step, samples))
+        self.pictures.draw_summary(self.numbers())
+
     def _read(self) -> dict[str, float]:
+        """The losses now: checked, logged, and given to the callbacks."""
         metrics = self.read_losses()
         check_finite(metrics)
-        self._log({"step": self.step, **metrics, "seconds": round(self.seconds, 3)})
+        self.log.add(Reading(self.step, metrics, self.seconds))
         for callback in self.callbacks:
             callback(self, metrics)
         return metrics
 
-    def _warn(self, bar: Progress, advice: str | None) -> None:
+    def _advise(self, bar: Progress, advice: str | None) -> None:
         """A warning about the training itself, if there is one: said, and kept in the log."""
         if advice:
-            self._log({"step": self.step, "warning": advice})
+            self.log.warn(self.step, advice)
             bar.warn(advice)
-
-    def _log(self, *records: dict[str, Any]) -> None:
-        """Add lines to metrics.jsonl; what it cannot take now comes with the next ones."""
-        self.folder.check_place()
-        self._unwritten += records
-        with self.pictures.extra("metrics.jsonl"):
-            while self._unwritten:
-                self.folder.append_metrics(self._unwritten[0])
-                del self._unwritten[0]
-
-    def _complete_log(self) -> None:
-        """Log the step where training goes on, if an error came before that was done."""
-        self._unwritten = [record for record in self._unwritten
-                           if record["step"] <= self.step and _is_read(record["step"])]
-        logged = [record["step"] for record in (*self.folder.read_metrics(), *self._unwritten)]
-        losses = self.read_losses()
-        if losses and _is_read(self.step) and max(logged, default=0) < self.step:
-            self._log({"step": self.step, **losses, "seconds": round(self.seconds, 3)})
-        else:
-            self._log()
 
     def samples(self) -> np.ndarray:
         """The images of the fixed inputs now, u8 (N, H, W, C); a label a column if conditional."""
@@ -281,18 +256,14 @@ class Trainer(TrainingState):
 
     # Saving, and going on.
 
-    def load_state(self, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> None:
-        """Go back, or on, to what `state` returned; further entries of both are ignored."""
-        super().load_state(arrays, numbers)
-        if identity(numbers) == self.config["run"]:  # it is a checkpoint of this run
-            self.version = version(numbers)
-
     def save(self) -> Path:
         """Write the checkpoint, keeping the one before as previous.npz; returns its path.
 
         Raises:
             RuntimeError: another process trains in the folder, or another trainer has saved there
                 since this one read or wrote its last checkpoint; or a step ended in the middle.
+            NotFinite: a loss or a weight is infinite or NaN.
+            OSError: it cannot be written.
         """
         self._check_whole("save")
         if not self.folder.is_locked:
@@ -302,12 +273,27 @@ class Trainer(TrainingState):
         if self.folder.is_shared:
             self.folder.claim(self.owner, self.version, self.step)
         guard_blas()
+
         arrays, numbers = self.state()
-        check_finite({**numbers["losses"], **arrays})
-        new = Version(self.version.generation + 1 if self.version else 1, self.owner)
-        self.folder.save(arrays, {**self.config, **numbers, **new._asdict()})
-        self.version, self._saved, self._saved_step = new, time.monotonic(), self.step
+        check_finite({**numbers.losses, **arrays})
+        generation = self.version.generation + 1 if self.version else 1
+        version = Version(generation, self.owner)
+        self.folder.save(arrays, {**self.config, **numbers.to_json(), **version._asdict()})
+
+        self.version = version
+        self._saved_at = time.monotonic()
+        self._saved_step = self.step
         return self.folder.checkpoint
+
+    def restore(self, saved: Saved) -> None:
+        """Go back, or on, to a checkpoint; its version is known from then on.
+
+        Raises:
+            KeyError, TypeError, ValueError: an entry is missing, or does not fit.
+        """
+        super().restore(saved)
+        if saved.config.run_id == self.config.run:  # it is a checkpoint of this run
+            self.version = saved.version
 
     @classmethod
     def resume(cls, run: str | os.PathLike[str] | None = None, data: Images | None = None,
@@ -317,14 +303,14 @@ class Trainer(TrainingState):
         """The trainer of a run folder as it was at its last checkpoint; `fit` goes on exactly.
 
         run: the folder, by default the one below runs/ that was written to last.
-        data: the images, where they are not a set that `minigan.data.load` finds again; data_dir:
-        where it shall look, if not where it did. threads: as in the run, unless given.
-        model: the class of a model of one's own that is not found otherwise, or a function that
-        makes one; see `minigan.models.rebuilding.rebuild`.
+        data: the images, where they are not a set that `minigan.data.load` finds again. data_dir:
+        where its files are now, if not where they were. threads: as in the run, unless given.
+        model: your own model's class, if it is not found otherwise, or a function that makes one;
+        see `minigan.models.rebuilding.rebuild`.
 
         Raises:
             FileNotFoundError: there is no such run, or it has saved nothing.
-            TypeError: `model` is no class derived from `Model`, nor a function that makes one.
+            TypeError: `model` is not a class derived from `Model`, nor a function that makes one.
             ValueError: its checkpoints are damaged, foreign, of another layout, model or version,
                 or the data are not those that it was trained on; or its model's class cannot be
                 found, or is another one than `model`.
@@ -332,25 +318,46 @@ class Trainer(TrainingState):
         Warns:
             UserWarning: the last checkpoint is damaged and the previous one is used; or machine,
                 NumPy or threads are others, so that other bits may come out; or the source text of
-                a class of one's own has changed since.
+                your own class has changed since.
         """
-        folder, arrays, config = saved.find(run)
-        data = (saved.data_of(folder, config, data_dir) if data is None
-                else as_trained(data, config))
-        saved.check_data(data, config)
-        trainer = cls(build(config, folder.checkpoint, model), data, config["batch_size"], folder,
-                      threads=config["threads"] if threads is None else threads,
+        folder, saved = checkpoints.find(run)
+        config = saved.config
+        if data is None:
+            data = load_data_of(folder, config, data_dir)
+        else:
+            data = as_trained(data, config)
+        check_data(data, config)
+
+        made = build(config, folder.checkpoint, model)
+        trainer = cls(made, data, config.batch_size, folder,
+                      threads=config.threads if threads is None else threads,
                       callbacks=callbacks, capture=capture)
-        load_state(trainer, folder.checkpoint, arrays, config)
+        restore(trainer, saved, folder.checkpoint)
         warn_of_changes(folder, config, trainer.config)
         return trainer
 
 
-def _is_read(step: int) -> bool:
-    """Steps after which the losses are read, apart from the last one."""
-    return step == 1 or step % READ_EVERY == 0
+def _check_fit(model: Model, data: Images) -> None:
+    """Raise unless the model can be trained on these images."""
+    if data.shape != model.shape:
+        raise ValueError(f"data: images of {data.name} are {data.shape}, the model makes "
+                         f"{model.shape}")
+    if not model.conditional:
+        return
+    if data.labels is None:
+        raise ValueError(f"data: {model.name} is conditional and needs labels, {data.name} has "
+                         f"none (those of a folder of pictures are its sub-folders)")
+    if data.n_classes > model.n_classes:
+        raise ValueError(f"data: {model.name} needs labels from 0 to {model.n_classes - 1}, "
+                         f"{data.name} has {data.n_classes} classes")
 
 
-def _is_regular(record: dict[str, Any]) -> bool:
-    """Lines of the log that a run without a stop writes, too."""
-    return _is_read(record["step"]) or "warning" in record and is_milestone(record["step"])
+def _usual_batch_size(model: Model, data: Images) -> int:
+    """The model's own, or as many images as there are, with a warning."""
+    usual = model.default_batch_size
+    if len(data) >= usual:
+        return usual
+    warn(f"data: {data.name} has {len(data)} images, fewer than the usual batch of {usual}, so "
+         f"each step takes them all (batch_size, --batch-size in a command, says how many)",
+         stacklevel=3)
+    return len(data)

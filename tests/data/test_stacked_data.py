@@ -11,7 +11,7 @@ from data_tools import idx_bytes
 import minigan as mg
 from minigan.data import Batches, Images, Lazy, load, stack, to_model
 from minigan.data.stacked_mnist import Stack
-from minigan.runs.saved import fingerprint
+from minigan.runs.training_data import fingerprint
 
 
 def digits(count=40):

@@ -10,7 +10,7 @@ import pytest
 import minigan as mg
 from minigan import plot
 from minigan.cli import main
-from minigan.evaluation.evaluating import nearest_by_class
+from minigan.evaluation.by_digit_test import nearest_by_class
 from minigan.metrics import digit_test
 from minigan.models.catalog import find
 from minigan.training import Trainer, evaluate

@@ -14,7 +14,9 @@ from minigan.cli import main
 from minigan.data import places
 from minigan.models.catalog import find
 from minigan.runs import checkpoint
-from minigan.runs.classes import class_names, label_numbers, listed
+from minigan.runs.classes import label_numbers, listed
+from minigan.runs.classes import class_names as names_of
+from minigan.runs.records import RunConfig
 from minigan.training import Trainer, load
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -94,6 +96,10 @@ def test_capitals_do_not_matter_where_one_name_fits():
     assert label_numbers("2", (), 3).tolist() == [2]
     for same in (None, [0, 1], np.array([1, 2]), range(3)):
         assert label_numbers(same, names, 3) is same
+
+
+def class_names(config):
+    return names_of(RunConfig.from_json(config))
 
 
 def test_the_names_of_known_sets():

@@ -20,6 +20,7 @@ from minigan import data, plot, tensor
 from minigan.models.catalog import find, names
 from minigan.runs.animation import animate
 from minigan.runs.curves import curves
+from minigan.runs.log import Reading
 from minigan.runs.pictures import Pictures
 from minigan.runs.preview import Preview
 from minigan.system import progress
@@ -39,8 +40,7 @@ def few():
 
 
 def records(*losses):
-    return [{"step": 20 * i, "seconds": i, **{name: i / 10 for name in losses}}
-            for i in range(1, 9)]
+    return [Reading(20 * i, {name: i / 10 for name in losses}, i) for i in range(1, 9)]
 
 
 # Curves.
@@ -159,7 +159,7 @@ def test_pictures_are_refreshed_while_training(few, monkeypatch):
     drawn = []
     monkeypatch.setattr("minigan.training.trainer.SAVE_EVERY_SECONDS", 0)
     monkeypatch.setattr(Pictures, "draw_summary",
-                        lambda self, numbers: drawn.append(numbers["step"]))
+                        lambda self, numbers: drawn.append(numbers.step))
     run = Trainer(find("gan")("seed", few.shape), few, 8, "out", threads=1).fit(3)
     assert drawn == [1, 2, 3, 3] and run.folder.grids().keys() == {0, 3}
     run.curves().savefig("c.png")
@@ -255,7 +255,7 @@ def test_warnings_are_kept_in_the_log_and_in_the_report(few):
     assert "Step 1: g_loss is 5e+13: the training has exploded" in page.text
     resumed = Trainer.resume("out", few)
     assert [name for name in resumed.folder.read_metrics()[1]] == ["step", "warning"]
-    assert {t.get_text() for t in curves(model, records).axes[0].texts} == {
+    assert {t.get_text() for t in run.curves().axes[0].texts} == {
         "d_loss", "g_loss", "log 2", "2 log 2"}
 
 

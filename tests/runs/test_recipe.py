@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import os
 import re
@@ -126,14 +127,14 @@ def test_a_data_folder_and_negative_numbers(make):
                          "sets", "--batch-size", "3"])
         assert "--data mnist --data-dir ./sets" in command(first.config, 3)
         again(first.config, make)
-    config = {**first.config, "settings": {**first.config["settings"], "beta1": -1e-05}}
+    config = dataclasses.replace(first.config, settings={**first.config.settings, "beta1": -1e-05})
     words = shlex.split(command(config, 3))[1:]
     assert _parser(words).parse_args(words).setting_beta1 == -1e-05
 
 
 def test_a_device_is_named(make):
     first, _ = make(["train", "gan", "--preset", "seed"])
-    config = {**first.config, "backend": "cupy", "precision": "tf32"}
+    config = dataclasses.replace(first.config, backend="cupy", precision="tf32")
     assert command(config, 3).endswith("--backend cupy --precision tf32")
 
 

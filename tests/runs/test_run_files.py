@@ -27,6 +27,7 @@ from minigan.models.catalog import find
 from minigan.runs import checkpoint
 from minigan.runs import folder as folders
 from minigan.runs.pictures import Pictures
+from minigan.runs.records import Saved
 from minigan.runs.stamps import is_stamped, is_whole, stamped
 from minigan.system import files, machine
 from minigan.training import Trainer, load, new_run, newest_run, open_run
@@ -394,8 +395,7 @@ def test_a_trainer_that_waited_does_not_write_over_newer_work(start, few):
         with pytest.raises(RuntimeError, match=said):
             wrong()
         assert contents("run") == before
-    arrays, numbers = checkpoint.load(Path("run/checkpoint.npz"))
-    waiting.load_state(arrays, numbers)  # as Trainer.resume does
+    waiting.restore(Saved.from_file(*checkpoint.load(Path("run/checkpoint.npz"))))
     assert waiting.fit(1).step == 6
 
 
@@ -535,7 +535,7 @@ def test_a_config_that_is_deleted_while_it_trains(start, few):
     trainer = start()
     trainer.callbacks.append(lambda run, _: Path("run/config.json").unlink(missing_ok=True))
     assert trainer.fit(41).step == 41
-    with pytest.warns(UserWarning, match="config.json was damaged or gone and is written anew"):
+    with pytest.warns(UserWarning, match="config.json was damaged or gone and has been written"):
         assert Trainer.resume("run", few).fit(1).step == 42
 
 
@@ -645,14 +645,14 @@ def test_metrics_with_a_mark_of_byte_order_or_a_cut_end(start, few):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\0" * 500, b"[" * 100_000, b"[]", b'{"a": 1}',
                                      b"\xff\xfe", None])
-def test_a_damaged_config_is_written_anew(start, few, content):
+def test_a_damaged_config_is_written_again(start, few, content):
     start().fit(2)
     path = Path("run/config.json")
     good = json.loads(path.read_text())
     path.unlink() if content is None else path.write_bytes(content)
     assert load("run").config["step"] == 2
-    with pytest.warns(UserWarning, match=r"^run/config\.json was damaged or gone and is written "
-                                         r"anew from the checkpoint") as told:
+    with pytest.warns(UserWarning, match=r"^run/config\.json was damaged or gone and has been "
+                                         r"written again from the checkpoint") as told:
         resumed = Trainer.resume("run", few)
     assert len(told) == 1 and json.loads(path.read_text()) == good
     if content is not None:
@@ -1047,7 +1047,7 @@ def test_a_run_of_before_ids_and_versions_goes_on(start, few):
         second.fit(1)
     assert Trainer.resume("run", few).fit(1).step == 8
     Path("run/config.json").write_bytes(b"")
-    with pytest.warns(UserWarning, match="written anew"):
+    with pytest.warns(UserWarning, match="written again"):
         assert Trainer.resume("run", few).fit(1).step == 9
     start("run", overwrite=True).fit(1)
     with pytest.raises(RuntimeError, match="run holds another run now"):

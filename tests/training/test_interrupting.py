@@ -65,8 +65,8 @@ def everything(run):
     """Each bit that decides about a run's future, and its log."""
     arrays, numbers = run.state()
     log = [{**record, "seconds": 0} for record in run.folder.read_metrics()]
-    return {**{name: array.tobytes() for name, array in arrays.items()}, **numbers, "seconds": 0,
-            "log": log}
+    arrays = {name: array.tobytes() for name, array in arrays.items()}
+    return {**arrays, **numbers.to_json(), "seconds": 0, "log": log}
 
 
 def check_goes_on(run, few, steps):

@@ -1,6 +1,7 @@
 """The training loop, its run folder, checkpoints that are never half written, and loading."""
 from __future__ import annotations
 
+import dataclasses
 import errno
 import gc
 import inspect
@@ -249,7 +250,7 @@ def test_the_loss_curves_show_every_loss(make, monkeypatch):
     run = make()
     for record in ({"step": 1, "a": 1.0, "seconds": 0.1}, {"step": 20, "a": 2.0, "b": 5.0}):
         run.folder.append_metrics(record)
-    run.pictures.draw_summary({**run.numbers(), "step": 20})
+    run.pictures.draw_summary(dataclasses.replace(run.numbers(), step=20))
     assert drawn["series"] == {"a": ([1, 20], [1.0, 2.0]), "b": ([20], [5.0])}
     assert drawn["caption"] == run.model.normal_curve and drawn["title"] == "gan seed"
 
@@ -325,9 +326,10 @@ def test_a_loss_that_is_not_finite_stops(make, no_pictures, value):
 def test_a_rate_too_high_gets_one_clear_error(digits):
     """No warnings of NumPy before it (the test run turns them into errors)."""
     model = find("gan")("mlp", digits.shape, 0, learning_rate=1e30)
-    with pytest.raises(FloatingPointError, match=r"_loss is (nan|inf|-inf) at step \d+; training "
-                                                 "stopped: in step 1 matmul, going forward, was "
-                                                 ".*checkpoint.npz is of step 0"):
+    told = (r"_loss is (nan|inf|-inf) at step \d+; training stopped: in step 1 "
+            "the first non-finite value came from matmul in the forward pass, shape .*"
+            "checkpoint.npz is of step 0")
+    with pytest.raises(FloatingPointError, match=told):
         Trainer(model, digits, 16, "out", threads=1).fit(60)
 
 
@@ -623,7 +625,7 @@ def test_a_notebook_needs_three_lines(no_pictures):
     run = Trainer(WGANGP(preset="conv28"), data.load("digits"), threads=1).fit(1)
     assert repr(run) == "<Trainer of wgan-gp conv28 on digits, step 1, runs/wgan-gp-001>"
     assert run.samples().shape == (64, 28, 28, 1) and run.curves()._repr_png_()[:4] == b"\x89PNG"
-    assert {getattr(mg.models, name) for name in mg.models.__all__} == {
+    assert {getattr(mg.models, name) for name in mg.models.__all__} >= {
         mg.models.Model, *map(find, mg.models.catalog.PAPERS)}
 
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator
 
 import numpy as np
 
 from minigan.backend.cpu.blocks import BLOCK
-from minigan.backend.cpu.capture.program import Call, Layout, Memory, Program, Slot
+from minigan.backend.cpu.capture.program import Call, Program, Slot
 
 LARGE = BLOCK  # numbers in a result; a smaller one stays in the cache anyway
 
@@ -97,13 +97,6 @@ def remove_dead_calls(program: Program) -> Program:
     return _with(program, calls, program.constants, read)
 
 
-class _Asked(NamedTuple):
-    """What a call asks for: the same function of the same inputs gives the same."""
-
-    run: Callable[..., Any]
-    inputs: tuple[Slot, ...]
-
-
 def share_common_parts(program: Program) -> Program:
     """Leave out what an equal call has made, as long as what it was made of stays as it was.
 
@@ -129,7 +122,7 @@ def share_common_parts(program: Program) -> Program:
     """
     memory = program.memory()
     returned = program.returned()
-    made: dict[_Asked, Slot] = {}
+    made: dict[tuple[Any, ...], Slot] = {}  # by function and inputs
     instead: dict[Slot, Slot] = {}          # for a slot whose call is left out
     calls = []
     for call in program.calls:
@@ -137,15 +130,14 @@ def share_common_parts(program: Program) -> Program:
         view_of = None if call.view_of is None else instead.get(call.view_of, call.view_of)
         call = call._replace(inputs=inputs, view_of=view_of)
 
-        key = _Asked(call.run, inputs)
+        key = (call.run, *inputs)
         output = call.output if call.shareable else None
         if output is not None and key in made and output not in returned:
             instead[output] = made[key]
             continue
-        for earlier in list(made):
-            read = {memory[slot] for slot in earlier.inputs}
-            if not read.isdisjoint(call.effects.writes):
-                del made[earlier]
+        for written in call.effects.writes:
+            made = {key: slot for key, slot in made.items()
+                    if written not in [memory[read] for read in key[1:]]}
         if output is not None:
             made[key] = output
         calls.append(call)
@@ -197,8 +189,8 @@ def forward_stores(program: Program) -> Program:
         if any(touches(call, copy) for call in between):
             continue
         made = between[0]
-        run = functools.partial(made.run, out=copy.target)
-        calls[maker] = copy._replace(op=made.op, run=run, inputs=made.inputs)
+        calls[maker] = copy._replace(op=made.op, inputs=made.inputs,
+                                     run=functools.partial(made.run, out=copy.target))
         calls[i] = None
     return _with(program, [call for call in calls if call is not None])
 
@@ -242,13 +234,9 @@ def reuse_buffers(program: Program) -> Program:
         return v2
     """
     memory = program.memory()
-    layouts: dict[Slot, Layout | None] = {}  # of what calls have made
-    last: dict[Memory, int] = {}             # the call that reads a piece of memory last
-    for i, call in enumerate(program.calls):
-        if call.output is not None and memory[call.output] < 0:
-            layouts[call.output] = call.layout
-        for slot in call.inputs:
-            last[memory[slot]] = i
+    layouts = {call.output: call.layout for call in program.calls
+               if call.output is not None and memory[call.output] < 0}
+    last = {memory[slot]: i for i, call in enumerate(program.calls) for slot in call.inputs}
     for slot in program.returned():
         last[memory[slot]] = len(program.calls)
 

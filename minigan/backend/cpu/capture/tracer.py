@@ -92,13 +92,9 @@ class Tracer:
     # What the device computes beside ops.
 
     def call(self, op: str, run: Callable[..., Any], inputs: Sequence[Any] = (),
-             result: Array | None = None, *, reads: Sequence[Any] = (), writes: Sequence[Any] = (),
-             out: tuple[int, ...] | None = None, target: Array | None = None,
-             shareable: bool = False) -> None:
-        """Note down: run(*inputs) makes `result`, reads and writes arrays and other objects.
-
-        out, target, shareable: as in `Call`.
-        """
+             result: Array | None = None, reads: Sequence[Any] = (), writes: Sequence[Any] = (),
+             **more: Any) -> None:
+        """Note down: run(*inputs) makes `result`, reads and writes arrays and other objects."""
         if result is not None and id(result) in self._slot_of:
             return  # nothing new: an op handed on its input, or what another op made within it
 
@@ -109,24 +105,24 @@ class Tracer:
         for thing in writes:
             self._read_only.release_later(thing)
         effects = Effects(tuple(map(memory_of, reads)), tuple(map(memory_of, writes)))
-        call = Call(op, run, slots, effects=effects, out=out, target=target, shareable=shareable)
 
-        if result is not None:
-            output = self._new_slot(result)
-            memory = memory_of(result)
-            shared = [slot for slot, value in zip(slots, inputs) if memory_of(value) == memory]
-            if shared:
-                self._view_of[output] = shared[0]
-            else:
-                self._constant_ids.discard(memory)  # made by a call, if by way of a maker
-            call = call._replace(output=output, layout=Layout.of(result),
-                                 view_of=self._view_of.get(output))
-        self._calls.append(call)
+        if result is None:
+            self._calls.append(Call(op, run, slots, effects=effects, **more))
+            return
+        output = self._new_slot(result)
+        memory = memory_of(result)
+        shared = [slot for slot, value in zip(slots, inputs) if memory_of(value) == memory]
+        if shared:
+            self._view_of[output] = shared[0]
+        else:
+            self._constant_ids.discard(memory)  # made by a call, if by way of a maker
+        self._calls.append(Call(op, run, slots, output, Layout.of(result), effects,
+                                view_of=self._view_of.get(output), **more))
 
     def draw(self, op: str, run: Callable[..., Array], inputs: Sequence[Any], result: Array,
-             writes: Sequence[Any] = ()) -> Array:
+             **more: Any) -> Array:
         """Note down what is made outside of ops; returns the result."""
-        self.call(op, run, inputs, result, writes=writes)
+        self.call(op, run, inputs, result, **more)
         self._protect(result)
         return result
 
@@ -166,9 +162,8 @@ class Tracer:
             RuntimeError: the array's memory is not in C's order.
         """
         self._slot(array)
-        references = self._sharing[memory_of(array)]
-        alive = [found for reference in references if (found := reference()) is not None]
-        whole, *views = alive
+        whole, *views = [found for reference in self._sharing[memory_of(array)]
+                         if (found := reference()) is not None]
         if not whole.flags.c_contiguous:
             raise RuntimeError("a tensor that the step itself has made, in another order than C's, "
                                "is written; compute a new tensor instead")
@@ -274,12 +269,11 @@ def _as_array(run: Callable[..., Any]) -> Callable[..., Array]:
 def _indexed(xp: Any, op: RecordedOp, settings: dict[str, Any], n: int) -> Callable[..., Array]:
     """An op with n inputs whose index has arrays, which come behind the inputs."""
     def run(*values: Any) -> Array:
-        inputs = values[:n]
         arrays = iter(values[n:])
         index = tuple(next(arrays) if isinstance(entry, np.ndarray) else entry
                       for entry in settings["index"])
         try:
-            return op.forward(xp, *inputs, **{**settings, "index": index})
+            return op.forward(xp, *values[:n], **{**settings, "index": index})
         except IndexError as error:
             raise IndexError(f"{op.name}: {error}") from error
 

@@ -1,0 +1,138 @@
+"""What a run folder holds, to be read; `folder` writes there.
+
+    config.json      what was run: model, settings, data, seed, machine, versions, and the run's id
+    metrics.jsonl    one JSON object a line: step, losses, seconds
+    samples/         000000.png, 000010.png, ... from fixed latents; latest.png
+    samples.gif      the same, moving
+    losses.png       the loss curves
+    report.html      all of it on one page
+    checkpoint.npz   everything that training changed, and the config
+    previous.npz     the checkpoint before that
+    damaged*         what could not be read, kept for a person to look at
+
+A folder holds no path of its own and can be moved.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from minigan.runs import checkpoint, log
+from minigan.runs.records import NUMBERS, RunConfig
+from minigan.runs.stamps import is_whole
+from minigan.system import files
+
+
+class RunContents:
+    """Paths of one run, and what is there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.json"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples"
+        self.animation = path / "samples.gif"
+        self.losses = path / "losses.png"
+        self.report = path / "report.html"
+        self.checkpoint = path / "checkpoint.npz"
+        self.previous = path / "previous.npz"
+
+    def __str__(self) -> str:
+        return self.path.as_posix()
+
+    def read_config(self) -> RunConfig:
+        """What config.json holds; where it is damaged or gone, what the checkpoint says of it.
+
+        Raises:
+            ValueError: there is no config in either.
+        """
+        try:
+            return self.recorded_config()
+        except (FileNotFoundError, ValueError) as error:
+            found = self._saved_config()
+            if found is None:
+                raise ValueError(f"{error}, and no checkpoint says what it was") from None
+            return found
+
+    def recorded_config(self) -> RunConfig:
+        """What config.json holds.
+
+        Raises:
+            OSError: it is gone, or cannot be read.
+            ValueError: it is damaged, or not minigan's.
+        """
+        content = files.read_json(self.config)
+        if not isinstance(content, dict) or "minigan" not in content:
+            raise ValueError(f"{self.config} is not a config of minigan")
+        return RunConfig.from_json(content)
+
+    def _saved_config(self) -> RunConfig | None:
+        """The run's config in the last checkpoint that can be read; None if there is none."""
+        for path in (self.checkpoint, self.previous):
+            with suppress(OSError, ValueError):
+                content = checkpoint.load_config(path)
+                own = {key: value for key, value in content.items() if key not in NUMBERS}
+                return RunConfig.from_json(own)
+        return None
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """All lines of metrics.jsonl; one that is cut short or damaged is left out."""
+        return log.read(self.metrics)[0]
+
+    def grid(self, step: int) -> Path:
+        """Where the sample grid of a step is, or would be."""
+        return self.samples / f"{step:06d}.png"
+
+    def grids(self) -> dict[int, Path]:
+        """The pictures in samples/ by step, in order; what is not a whole PNG is left out."""
+        steps = sorted(int(path.stem) for path in self.samples.glob("*.png")
+                       if path.stem.isascii() and path.stem.isdecimal())
+        paths = {step: self.grid(step) for step in steps}
+        return {step: path for step, path in paths.items() if is_whole(content_of(path))}
+
+
+def content_of(path: Path) -> bytes:
+    """A file's bytes; none if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+# Run folders side by side.
+
+def is_run(path: Path) -> bool:
+    """Whether a folder has a config.json of minigan or, where that is damaged, a checkpoint."""
+    return run_id_of(path) is not None
+
+
+def run_id_of(path: Path) -> str | None:
+    """The id of the run in a folder; None if there is no run."""
+    try:
+        return RunContents(path).read_config().run_id
+    except (OSError, ValueError):
+        return None
+
+
+def folders_in(root: Path) -> list[Path]:
+    """The folders in a folder, by name; none where it cannot be read."""
+    try:
+        with os.scandir(root) as found:
+            return sorted(Path(entry.path) for entry in found if entry.is_dir())
+    except OSError:
+        return []
+
+
+def last_written(path: Path) -> int:
+    """When the last checkpoint was written, else the config, in nanoseconds.
+
+    Raises:
+        OSError: there is none.
+    """
+    try:
+        return (path / "checkpoint.npz").stat().st_mtime_ns
+    except FileNotFoundError:
+        return (path / "config.json").stat().st_mtime_ns
