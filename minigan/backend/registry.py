@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Any, Callable
+from typing import Callable
 
 from minigan.backend.base import Array, Backend, BackendError, Choice, choices
 from minigan.system.turn import Turn
 
-_makers: dict[str, Callable[[], Backend]] = {}
-_made: dict[str, Backend] = {}
+BY_TYPE: dict[type, Backend] = {}  # by the type of its arrays: the engine looks here once per op
+
+_makers: dict[str, Callable[[], Backend]] = {}  # by name, all that are registered
+_made: dict[str, Backend] = {}                  # by name, those that were asked for
 _making = Turn()
-_default: Backend | None = None  # of the process: what `use` said outside of any block
 
-BY_TYPE: dict[type, Backend] = {}  # the engine looks here, once an op
 
+# Known backends.
 
 def register(name: str, make: Callable[[], Backend]) -> None:
-    """Make a backend known by name; `make` runs when somebody asks for it first."""
+    """Register a backend under a name; `make` is called on first use.
+
+    make: raises a BackendError where the backend cannot be used.
+    """
     _makers[name] = make
     _made.pop(name, None)
 
@@ -32,40 +36,77 @@ def get_backend(name: str) -> Backend:
     Raises:
         BackendError: no backend has that name, or its device cannot be used here.
     """
-    if name not in _made:
-        if name not in _makers:
-            raise BackendError(f"backend {name!r} is unknown; known are {', '.join(_makers)}")
-        with _making:  # one of each, whichever threads ask first
-            if name not in _made:
-                backend = _makers[name]()
-                _made[name] = BY_TYPE[backend.array_type] = backend
+    if name in _made:
+        return _made[name]
+    if name not in _makers:
+        raise BackendError(f"backend {name!r} is unknown; known are {', '.join(_makers)}")
+    with _making:  # one of each, however many threads ask at once
+        if name not in _made:
+            backend = _makers[name]()
+            BY_TYPE[backend.array_type] = backend
+            _made[name] = backend
     return _made[name]
 
 
+def available() -> dict[str, Backend | str]:
+    """Every backend by name, or the sentence that says why it cannot be used here."""
+    known: dict[str, Backend | str] = {}
+    for name in _makers:
+        try:
+            known[name] = get_backend(name)
+        except BackendError as error:
+            known[name] = str(error)
+    return known
+
+
+# Arrays.
+
 def backend_of(array: Array) -> Backend:
-    """The backend that an array belongs to."""
-    kind = type(array)
-    if kind not in BY_TYPE and kind.__module__.partition(".")[0] == "cupy":
+    """The backend that an array belongs to.
+
+    Raises:
+        TypeError: it is not an array of a known backend.
+        BackendError: it is CuPy's, and CuPy cannot be used here.
+    """
+    array_type = type(array)
+    if array_type not in BY_TYPE and array_type.__module__.partition(".")[0] == "cupy":
         get_backend("cupy")
-    if kind not in BY_TYPE:
+    if array_type not in BY_TYPE:
         raise TypeError(f"data must be an array of a known backend ({', '.join(_makers)}), "
-                        f"got {kind.__module__}.{kind.__name__}")
-    return BY_TYPE[kind]
+                        f"got {array_type.__module__}.{array_type.__name__}")
+    return BY_TYPE[array_type]
 
 
 def check_array(array: Array, differentiable: bool = False) -> None:
-    """Raise a TypeError unless `array` is a known backend's and holds numbers minigan knows."""
+    """Check that an array is a known backend's and holds numbers that minigan computes with.
+
+    Those are float32, float64, integers and booleans; floats alone if it is to be `differentiable`.
+
+    Raises:
+        TypeError: it is not, or it holds others.
+    """
     if type(array) not in BY_TYPE:
         backend_of(array)
-    if array.dtype.kind not in ("f" if differentiable else "fiub") or (
-            array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
-        raise TypeError(f"requires_grad: only float tensors have gradients, got {array.dtype}"
-                        if differentiable else
-                        f"data must be float32, float64, integers or booleans, got {array.dtype}")
+    dtype = array.dtype
+    if dtype.kind == "f" and dtype.itemsize in (4, 8):
+        return
+    if differentiable:
+        raise TypeError(f"requires_grad: only float tensors have gradients, got {dtype}")
+    if dtype.kind not in "iub":
+        raise TypeError(f"data must be float32, float64, integers or booleans, got {dtype}")
+
+
+# Where new arrays are made.
+
+_default: Backend | None = None  # of the process: what `use` said outside of any block
 
 
 def default() -> Backend:
-    """Where new arrays are made: `use`, else the variable MINIGAN_BACKEND, else NumPy."""
+    """Where new arrays are made: what `use` said, else the variable MINIGAN_BACKEND, else NumPy.
+
+    Raises:
+        BackendError: MINIGAN_BACKEND names a backend that is unknown or cannot be used here.
+    """
     global _default
     chosen = choices.get()
     if chosen and chosen[0].block is None:
@@ -81,26 +122,27 @@ def default() -> Backend:
 class use:
     """Make new arrays on a backend: `use("cupy")` from now on, or `with use("cupy"): ...`.
 
-    A call from now on is for the whole process, all threads included. A block is for the thread or
-    asyncio task that computes in it, and for no other; blocks may be left in any order. A call
-    inside of a block holds until that block ends, and there only.
+    A plain call holds from now on for the whole process, all threads included. A block holds for
+    the thread or asyncio task that runs it, and for no other; blocks may be left in any order. A
+    plain call within a block holds until that block ends, and only there.
 
-    precision: of float32 products on a GPU, "fp32" (the default) or "tf32", for as long and in the
-    same places.
+    name: "numpy", "cupy", or one that was registered. precision: of float32 products on a GPU,
+    "fp32" (the default) or "tf32"; it holds as long as the choice and in the same places.
 
     Raises:
         BackendError: the backend is unknown or cannot be used on this machine; says what to do.
-        ValueError: the backend has no such precision.
+        ValueError: the backend does not have this precision.
     """
 
-    # A call does not know whether a `with` will hold it. So it chooses for its own thread first,
-    # and becomes the process's when Python drops it, or when it is needed next: were it the
-    # process's at once, every block would be seen by other threads for an instant.
+    # A call cannot know whether a `with` will hold it. So at first it holds for its own thread, and
+    # for the process once Python drops it, or once it is needed. If it held for the process at
+    # once, other threads would see every block for an instant.
 
-    _mine: Choice | None = None  # as long as no block has begun
+    _mine: Choice | None = None  # until a block begins
 
     def __init__(self, name: str, precision: str | None = None) -> None:
-        self._backend, self._precision = get_backend(name), precision
+        self._backend = get_backend(name)
+        self._precision = precision
         if precision is not None:
             self._backend.check_precision(precision)
         _settle()
@@ -119,12 +161,14 @@ class use:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         chosen = choices.get()
-        places = [i for i, choice in enumerate(chosen) if choice.block is self]
-        if places:
-            before, inside = chosen[:places[-1]], list(chosen[places[-1] + 1:])
-            while inside and inside[0].block is None:  # called inside of this block
-                del inside[0]
-            choices.set((*before, *inside))
+        entered = [i for i, choice in enumerate(chosen) if choice.block is self]
+        if not entered:
+            return
+        before = chosen[:entered[-1]]
+        after = list(chosen[entered[-1] + 1:])
+        while after and after[0].block is None:  # a plain call within this block
+            del after[0]
+        choices.set((*before, *after))
 
     def __del__(self) -> None:
         self._from_now_on()
@@ -140,6 +184,7 @@ class use:
 
 
 def _publish(choice: Choice) -> None:
+    """Make a plain call's choice that of the process, unless that has been done."""
     global _default
     if choice.open:
         choice.open = False
@@ -149,20 +194,9 @@ def _publish(choice: Choice) -> None:
 
 
 def _settle() -> None:
-    """Let calls that no block is around hold for the whole process, not for this thread alone."""
+    """Make plain calls outside of any block hold for the process, no longer for this thread."""
     chosen = choices.get()
     while chosen and chosen[0].block is None:
         _publish(chosen[0])
         chosen = chosen[1:]
     choices.set(chosen)
-
-
-def available() -> dict[str, Any]:
-    """Every backend's name with the backend, or with the sentence that says why there is none."""
-    found: dict[str, Any] = {}
-    for name in _makers:
-        try:
-            found[name] = get_backend(name)
-        except BackendError as error:
-            found[name] = str(error)
-    return found

@@ -34,7 +34,10 @@ def run(options: argparse.Namespace) -> int:
     tests: dict[str, Any] = {}
     for name, backend in available().items():
         usable = isinstance(backend, Backend)
-        about = backend.describe() if usable else backend.removeprefix(f'backend "{name}": ')
+        if isinstance(backend, Backend):
+            about = backend.describe()
+        else:
+            about = backend.removeprefix(f'backend "{name}": ')
         found["backends"][name] = {"available": usable, "about": about}
         if options.test and usable:
             error = _ten_ops(name)
