@@ -143,7 +143,7 @@ def test_repr_shows_shapes_and_counts():
 
 # Saving and loading.
 
-def test_a_state_goes_round_bit_by_bit():
+def test_saving_and_loading_keep_every_bit():
     net, x = mixed(), numbers(6, 3)
     for _ in range(3):
         net(x)  # moves the running statistics
@@ -645,7 +645,7 @@ def test_a_bias_and_the_leaky_relu_after_it_are_one_op_of_the_same_bits():
             np.testing.assert_array_equal(both.data, apart.data)
 
 
-def test_a_layer_with_a_forward_of_its_own_is_not_passed_over():
+def test_a_forward_that_a_subclass_defines_is_the_one_that_runs():
     class Twice(mg.nn.Dense):
         def forward(self, x):
             return super().forward(x) * 2
@@ -674,7 +674,7 @@ class Scaled(nn.Module):
 
 
 @pytest.mark.parametrize("rule", [optim.SGD, optim.RMSprop, optim.Adam])
-def test_a_parameter_without_axes_goes_all_the_ways_of_others(rule):
+def test_a_parameter_without_axes_is_trained_saved_and_moved(rule):
     net = Scaled()
     x, optimizer, average = numbers(4, 3), rule(net.parameters(), lr=0.1), optim.EMA(net, 0.5)
     for _ in range(3):

@@ -508,7 +508,7 @@ def test_what_a_schedule_changed_is_part_of_the_state(kind):
     assert first.values.tobytes() == second.values.tobytes()
 
 
-def test_a_state_of_before_settings_were_kept():
+def test_a_state_saved_before_settings_were_kept_loads():
     net = mg.nn.Dense(3, 2)
     optimizer, ema = mg.optim.Adam(net.parameters(), lr=0.5), mg.optim.EMA(net, 0.25)
     older = {name: value for name, value in optimizer.state_dict().items()

@@ -79,7 +79,7 @@ _libraries: dict[str, Any] = {}
 
 
 def library(dtype: str) -> Any:
-    """All kernels for a float type as a library; skips the test where there is no g++."""
+    """All kernels for a float type as a library; without g++ the test is skipped."""
     if dtype not in _libraries:
         compiler = shutil.which("g++")
         if compiler is None:

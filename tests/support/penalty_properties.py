@@ -131,7 +131,7 @@ def size(method: Method) -> None:
 
 @must("be additive over samples")
 def additive(method: Method) -> None:
-    """Exchanging one sample changes the penalty by the same amount whoever the others are."""
+    """Exchanging one sample changes the penalty by the same amount, whatever the others are."""
     for build, shape in method.critics.values():
         critic, one, other = build(), samples(1, shape, seed=1), samples(1, shape, seed=2)
         changes = []

@@ -65,7 +65,7 @@ def capturing() -> Iterator[None]:
 
 
 def unwrap(value: Any) -> Any:
-    """What NumPy shall compute with, also inside tuples and lists; host arrays are refused."""
+    """What NumPy computes with, also inside tuples and lists; host arrays are refused."""
     if isinstance(value, StandInArray):
         return value._array
     if isinstance(value, np.ndarray):
@@ -76,7 +76,7 @@ def unwrap(value: Any) -> Any:
 
 
 def wrap(value: Any, kind: type[StandInArray]) -> Any:
-    """A result as the device would hand it out: also 0-d ones are arrays."""
+    """A result as the device would return it: 0-d results are arrays, too."""
     if isinstance(value, (np.ndarray, np.generic)):
         return kind(np.asarray(value))
     if isinstance(value, (tuple, list)):
@@ -112,7 +112,7 @@ def written(function: Any, arrays: tuple[Any, ...], out: Any) -> list[np.ndarray
 
 
 # A captured step: the list of what was asked for. Capturing computes nothing: what writes to an
-# array is only noted down, and what makes one makes it for its shape's sake, of zeros at first.
+# array is only noted down; what makes an array makes one of zeros, for its shape.
 
 class Tape:
     """What a CUDA graph is on a device: calls that can be made again, in the same memory."""
@@ -266,7 +266,7 @@ class Function:
         name = self._function.__name__
         if name in UPLOAD and not isinstance(args[0], StandInArray):
             note(name)
-            if name == "array":  # who writes xp.array(...) asks for a copy, also of a host array
+            if name == "array":  # xp.array(...) asks for a copy, also of a host array
                 args = (self._kind(np.array(args[0])), *args[1:])
         if name in ASK_THE_HOST or (name == "where" and len(args) == 1):
             note(name)

@@ -97,15 +97,15 @@ class Cublas:
             RuntimeError: cuBLAS refuses; says its status.
         """
         m, n, k = sizes
-        kind = TYPES[dtype]
+        of_type = TYPES[dtype]
         number = ctypes.c_double if dtype == "float64" else ctypes.c_float
         one = ctypes.byref(number(1))
         zero = ctypes.byref(number(0))
         head = [self.handle, _flag(b), _flag(a), n, m, k, one]
         tail = [COMPUTE[dtype, precision], DEFAULT_ALGORITHM]
-        first = [b.matrix, kind, k if b.transposed else n]
-        second = [a.matrix, kind, m if a.transposed else k]
-        result = [c, kind, n]
+        first = [b.matrix, of_type, k if b.transposed else n]
+        second = [a.matrix, of_type, m if a.transposed else k]
+        result = [c, of_type, n]
         if batch == 1:
             self._call("cublasGemmEx", *head, *first, *second, zero, *result, *tail)
         else:

@@ -59,7 +59,7 @@ def contiguous(x: Array) -> Array:
 def operand(other: Any, x: Array) -> Operand | None:
     """`other`, an array or a number, as it broadcasts against x; None if a kernel cannot do that.
 
-    A number is no array: the kernel is told it separately, see `number`.
+    A number gets an operand without an array; the kernel is told it separately, see `number`.
     """
     if isinstance(other, bool):
         return None

@@ -146,55 +146,43 @@ class KernelPasses(Backend):
     def leaky_relu(self, x: Array, slope: float) -> Array:
         if not fits(x):
             return super().leaky_relu(x, slope)
-        y = self._like(x)
-        self.each("leaky_relu", x.dtype, x.size, contiguous(x), slope, y)
-        return y
+        return self._pass("leaky_relu", x, slope)
 
     def gate(self, gy: Array, x: Array, slope: float) -> Array:
         if not (fits(x) and _alike(gy, x)):
             return super().gate(gy, x, slope)
-        gx = self._like(x)
-        self.each("gate", x.dtype, x.size, contiguous(gy), contiguous(x), slope, gx)
-        return gx
+        return self._pass("gate", gy, contiguous(x), slope)
 
     def keep(self, gy: Array, mask: Array) -> Array:
         found = operands(gy, mask)
         if found is None:
             return super().keep(gy, mask)
-        gx = self._like(gy)
-        self.each("keep", gy.dtype, gy.size, contiguous(gy), *found[0], gx)
-        return gx
+        return self._pass("keep", gy, *found[0])
 
     def biased(self, x: Array, bias: Array, slope: float) -> Array:
         if not fits(x) or bias.shape != x.shape[-1:]:
             return super().biased(x, bias, slope)
-        y = self._like(x)
-        self.each("bias_leaky", x.dtype, x.size,
-                  contiguous(x), contiguous(bias), len(bias), slope, y)
-        return y
+        return self._pass("bias_leaky", x, contiguous(bias), len(bias), slope)
 
     def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
         found = operands(x, s, t)
         if found is None:
             return super().scale_shift(x, s, t)
         scale, shift = found
-        y = self._like(x)
-        self.each("scale_shift", x.dtype, x.size,
-                  contiguous(x), *scale, *shift, number(t), y)
-        return y
+        return self._pass("scale_shift", x, *scale, *shift, number(t))
 
     def mix(self, a: Array, p: Array, b: Array, q: Array, r: Any) -> Array:
         found = operands(a, p, q, r)
         if found is None or not _alike(b, a):
             return super().mix(a, p, b, q, r)
         of_a, of_b, shift = found
-        y = self._like(a)
-        self.each("mix", a.dtype, a.size,
-                  contiguous(a), *of_a, contiguous(b), *of_b, *shift, number(r), y)
-        return y
+        return self._pass("mix", a, *of_a, contiguous(b), *of_b, *shift, number(r))
 
-    def _like(self, x: Array) -> Array:
-        return self.module.empty(x.shape, x.dtype)
+    def _pass(self, kernel: str, x: Array, *arguments: Any) -> Array:
+        """A kernel over the elements of x, which it takes first; its result, like x, comes last."""
+        y = self.module.empty(x.shape, x.dtype)
+        self.each(kernel, x.dtype, x.size, contiguous(x), *arguments, y)
+        return y
 
     # Patches and rows.
 

@@ -16,8 +16,8 @@ KERNEL patches(const REAL *x, REAL *rows, int h, int w, int c, int oh, int ow, i
     }
 }
 
-// The adjoint: each pixel gathers what the fields that contain it have for it, so that no two
-// threads write to one place and the order of the sum is fixed (k, then l, as in the plain form).
+// The adjoint: each pixel adds up its values in all the fields that contain it. So no two threads
+// write to one place, and the order of the sum is fixed (k, then l, as in the plain form).
 KERNEL fold(const REAL *rows, REAL *x, int h, int w, int c, int oh, int ow, int kh, int kw,
             int sh, int sw, int dh, int dw, int top, int left, int n)
 {
