@@ -1,194 +1,318 @@
 """Where time and memory go: a context manager on the engine's op hook.
 
-    with profile() as found:
+    with profile() as costs:
         model.step(x)
-    print(found.table())
-    plot.save(found.picture(), "profile.png")
+    print(costs.table())
+    print(costs.convolutions_table())
+    plot.save(costs.picture(), "profile.png")
 
 Every op is timed, and counted for the op it belongs to: forward for itself, backward for the op
 whose rule it computes. A gradient of a gradient walks back through the ops of a backward pass, so
-there the rules of `conv_transpose2d` or `gate` appear that no network called. What is no op, the
-engine's and Python's own work, is the difference to the clock around the block, so the rows add up
-to it. On a GPU every op is waited for, which slows the whole but tells the parts apart.
+there the rules of `conv_transpose2d` or `gate` appear although no network called them. Time outside
+ops (engine, Python) is the block's wall time minus the rows, so all rows together add up to it. On
+a GPU every op is waited for, which slows the whole down but tells the ops apart.
+
+A convolution is counted once more for its plan: which form it took (`backend/cpu/convolution`).
 """
 
 from __future__ import annotations
 
 import time
 import weakref
-from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, NamedTuple
 
 from minigan import plot
 from minigan.backend import backend_of
+from minigan.backend.cpu.convolution import Form, Plan, following
 from minigan.engine import OPS, Op, Tensor, op_hook
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORWARD, BACKWARD = 0, 1
 OUTSIDE = "outside of ops"  # the row of the engine, of Python, and of what else the block does
 
 
 @dataclass
+class Cost:
+    """What an op cost in one direction.
+
+    made: bytes of all results. held: bytes of those that were alive when most memory was in use.
+    """
+
+    seconds: float = 0.0
+    calls: int = 0
+    made: int = 0
+    held: int = 0
+
+
+@dataclass
 class Row:
-    """What one op cost: seconds, calls and bytes, each for [forward, backward]."""
+    """What one op cost, forward for itself and backward in its rule; or something else with a name.
+
+    is_op: False for what is not an op, such as an optimizer's step.
+    """
 
     name: str
-    seconds: list[float]
-    calls: list[int]
-    made: list[int]    # bytes of all its results
-    held: list[int]    # bytes of those that were alive when most memory was in use
+    forward: Cost = field(default_factory=Cost)
+    backward: Cost = field(default_factory=Cost)
     is_op: bool = True
 
-    @property
-    def total(self) -> float:
-        """Seconds, forward and backward."""
-        return sum(self.seconds)
+    seconds = property(lambda self: self.forward.seconds + self.backward.seconds)
+    calls = property(lambda self: self.forward.calls + self.backward.calls)
+    made = property(lambda self: self.forward.made + self.backward.made)
+    held = property(lambda self: self.forward.held + self.backward.held)
+
+
+@dataclass
+class ConvolutionRow:
+    """What one convolution of certain sizes cost, and by which plan it was computed."""
+
+    plan: Plan
+    seconds: float = 0.0
+    calls: int = 0
+
+
+class Holding(NamedTuple):
+    """A piece of memory that is alive: who made it, and its size in bytes."""
+
+    reference: Any  # weak, so that the end of the memory is noticed
+    cost: Cost
+    size: int
 
 
 class Profile:
-    """The measurements of a block; read them when it has ended."""
+    """The measurements of a block; read them when it has ended.
+
+    seconds: of the whole block. peak: bytes of op results that were alive at once, at most.
+    """
 
     def __init__(self) -> None:
-        self.seconds = 0.0  # of the whole block
-        self.peak = 0       # bytes of op results that were alive at once, at most
-        self._rows: dict[str, Row] = defaultdict(lambda: Row("", [0, 0], [0, 0], [0, 0], [0, 0]))
+        self.seconds = 0.0
+        self.peak = 0
+        self._rows: dict[str, Row] = {}
+        self._convolutions: dict[Plan, ConvolutionRow] = {}
+        self._plans: list[Plan] = []  # of the op that runs now
         self._inner = [0.0]  # seconds of what ran inside the call on top, so that none counts twice
-        self._alive: dict[int, tuple[Any, str, int, int]] = {}  # memory by id: who made it, bytes
-        self._now = 0
+        self._alive: dict[int, Holding] = {}  # by the memory's id
+        self._now = 0  # bytes alive
 
     def rows(self) -> list[Row]:
-        """The most expensive first; the row of what is no op comes last."""
-        rows = [replace(row, name=name) for name, row in self._rows.items()]
-        rows.sort(key=lambda row: -row.total)
-        rest = max(0.0, self.seconds - sum(row.total for row in rows))
-        return [*rows, Row(OUTSIDE, [rest, 0], [0, 0], [0, 0], [0, 0], False)]
+        """The most expensive first; what is outside of ops comes last."""
+        rows = sorted(self._rows.values(), key=lambda row: -row.seconds)
+        rest = max(0.0, self.seconds - sum(row.seconds for row in rows))
+        return [*rows, Row(OUTSIDE, Cost(rest), is_op=False)]
+
+    def convolutions(self) -> list[ConvolutionRow]:
+        """The most expensive first; none on a device whose convolutions have no plan."""
+        return sorted(self._convolutions.values(), key=lambda row: -row.seconds)
 
     # While the block runs.
 
     @contextmanager
-    def timed(self, name: str, phase: int = FORWARD) -> Iterator[None]:
-        """Count a block under a name of its own, without the ops in it: an optimizer's step."""
+    def measuring(self) -> Iterator[None]:
+        """Measure a block, also one that raises."""
+        with following() as self._plans, op_hook(self.watch):
+            began = time.perf_counter()
+            try:
+                yield
+            finally:
+                self.seconds = time.perf_counter() - began
+
+    @contextmanager
+    def timed(self, name: str, backward: bool = False) -> Iterator[Cost]:
+        """Count a block under a name of its own, without the ops in it, as an optimizer's step."""
         self._inner.append(0.0)
         began = time.perf_counter()
+        cost = self._cost(name, backward)
         try:
-            yield
+            yield cost
         finally:
             spent = time.perf_counter() - began
             own = spent - self._inner.pop()
             self._inner[-1] += spent
-            row = self._rows[name]
-            row.seconds[phase] += own
-            row.calls[phase] += 1
-            row.is_op = name in OPS
+            cost.seconds += own
+            cost.calls += 1
 
     def watch(self, op: Op, within: Op | None, run: Callable[[], Tensor]) -> Tensor:
         """The hook: runs one op."""
-        name, phase = (op.name, FORWARD) if within is None else (within.name, BACKWARD)
-        with self.timed(name, phase):
+        name = op.name if within is None else within.name
+        backward = within is not None
+        before = self._cost(name, backward).seconds
+        with self.timed(name, backward) as cost:
             y = run()
             backend_of(y.data).synchronize()
+        if self._plans:
+            self._count_convolutions(cost.seconds - before)
+
         base = getattr(y.data, "base", None)
         if base is None or not op.view:  # otherwise it is a view of memory that was there before
-            self._made(y.data if base is None else base, name, phase)
+            self._count_memory(y.data if base is None else base, cost)
         return y
 
-    def _made(self, memory: Any, name: str, phase: int) -> None:
+    def _cost(self, name: str, backward: bool) -> Cost:
+        if name not in self._rows:
+            self._rows[name] = Row(name, is_op=name in OPS)
+        row = self._rows[name]
+        return row.backward if backward else row.forward
+
+    def _count_convolutions(self, seconds: float) -> None:
+        """Count an op's seconds for the plans that were followed in it."""
+        for plan in self._plans:
+            row = self._convolutions.setdefault(plan, ConvolutionRow(plan))
+            row.seconds += seconds / len(self._plans)
+            row.calls += 1
+        self._plans.clear()
+
+    def _count_memory(self, memory: Any, cost: Cost) -> None:
         """Note that memory is alive, until it is freed; remember who held what at the peak."""
-        key, size = id(memory), getattr(memory, "nbytes", 0)
+        key = id(memory)
         if key in self._alive:
             return
-        self._alive[key] = (weakref.ref(memory, lambda _: self._freed(key)), name, phase, size)
-        self._rows[name].made[phase] += size
+        size = getattr(memory, "nbytes", 0)
+        self._alive[key] = Holding(weakref.ref(memory, lambda _: self._freed(key)), cost, size)
+        cost.made += size
         self._now += size
         if self._now > self.peak:
             self.peak = self._now
-            for row in self._rows.values():
-                row.held = [0, 0]
-            for _, holder, when, held in self._alive.values():
-                self._rows[holder].held[when] += held
+            self._note_the_peak()
+
+    def _note_the_peak(self) -> None:
+        for row in self._rows.values():
+            row.forward.held = 0
+            row.backward.held = 0
+        for holding in self._alive.values():
+            holding.cost.held += holding.size
 
     def _freed(self, key: int) -> None:
-        self._now -= self._alive.pop(key)[3]
+        self._now -= self._alive.pop(key).size
 
-    # Afterwards.
+    # Afterwards. repeats: how many steps the block made, to show the costs of one.
 
     def table(self, repeats: int = 1, limit: int = 16) -> str:
-        """Lines of text; repeats: how many steps the block made, to show the costs of one."""
+        """Lines of text: the `limit` most expensive ops, and all others in one row."""
         head = (f"{'op':20} {'calls':>11} {'forward':>9} {'backward':>9} {'share':>6} {'made':>9} "
                 f"{'at the peak':>11}")
         units = f"{'':20} {'fwd  back':>11} {'ms':>9} {'ms':>9} {'%':>6} {'MB':>9} {'MB':>11}"
         lines = [head, units]
         for row in folded(self.rows(), limit):
-            calls = "{:.0f} {:>5.0f}".format(*(n / repeats for n in row.calls))
-            lines.append(
-                f"{row.name:20} {calls if any(row.calls) else '':>11} "
-                + " ".join(f"{s / repeats * 1e3:9.3f}" if s else " " * 9 for s in row.seconds)
-                + f" {100 * row.total / self.seconds if self.seconds else 0:6.1f}"
-                + f" {sum(row.made) / repeats / 1e6:9.2f} {sum(row.held) / 1e6:11.2f}")
+            lines.append(f"{row.name:20} {_calls(row, repeats):>11} "
+                         f"{_ms(row.forward, repeats):>9} {_ms(row.backward, repeats):>9} "
+                         f"{self._share(row.seconds):6.1f} {row.made / repeats / 1e6:9.2f} "
+                         f"{row.held / 1e6:11.2f}")
+        made = sum(row.made for row in self.rows())
         lines.append(f"{'in all':20} {'':11} {self.seconds / repeats * 1e3:19.3f} {100:6.1f} "
-                     f"{sum(sum(r.made) for r in self.rows()) / repeats / 1e6:9.2f} "
-                     f"{self.peak / 1e6:11.2f}")
+                     f"{made / repeats / 1e6:9.2f} {self.peak / 1e6:11.2f}")
         return "\n".join(lines)
 
-    def record(self, repeats: int = 1) -> dict[str, Any]:
-        """The same for a JSON file, of one of `repeats` steps; pairs are [forward, backward]."""
-        rows: list[dict[str, Any]] = [{
-            "name": row.name,
-            "is_op": row.is_op,
-            "calls": [calls / repeats for calls in row.calls],
-            "ms": [seconds / repeats * 1e3 for seconds in row.seconds],
-            "made_mb": [made / repeats / 1e6 for made in row.made],
-            "held_mb": [held / 1e6 for held in row.held],
-        } for row in self.rows()]
-        return {
-            "ms": self.seconds / repeats * 1e3,
-            "made_mb": sum(sum(row["made_mb"]) for row in rows),
-            "peak_mb": self.peak / 1e6,
-            "rows": rows,
-        }
+    def convolutions_table(self, repeats: int = 1, limit: int = 16) -> str:
+        """Lines of text: the form that each convolution took; "" where there are none.
+
+        The `limit` most expensive convolutions, and then what the forms are.
+        """
+        rows = self.convolutions()
+        if not rows:
+            return ""
+        wide = max(len(row.plan.layer) for row in rows[:limit])
+        form = max(len(row.plan.label) for row in rows[:limit])
+        lines = [f"{'convolution':17} {'sizes':{wide}} {'form':{form}} {'calls':>5} {'ms':>9} "
+                 f"{'share':>6}"]
+        for row in rows[:limit]:
+            plan = row.plan
+            lines.append(f"{plan.kind:17} {plan.layer:{wide}} {plan.label:{form}} "
+                         f"{row.calls / repeats:5.0f} {row.seconds / repeats * 1e3:9.3f} "
+                         f"{self._share(row.seconds):6.1f}")
+        if len(rows) > limit:
+            seconds = sum(row.seconds for row in rows[limit:])
+            others = f"{len(rows) - limit} others"
+            lines.append(f"{others:{17 + wide + form + 2}} {'':5} {seconds / repeats * 1e3:9.3f} "
+                         f"{self._share(seconds):6.1f}")
+        used = {one for row in rows for one in _forms(row.plan)}
+        lines.append("")
+        lines += [f"{one.name}: {one.value}" for one in Form if one in used]
+        return "\n".join(lines)
 
     def picture(self, title: str = "", caption: str = "", repeats: int = 1, limit: int = 12
                 ) -> Figure:
-        """Two bar charts: milliseconds by op, and the memory in use at the peak."""
+        """Two bar charts: milliseconds by op, and the memory in use at the peak.
+
+        The caption ends with the forms of the convolutions.
+        """
         rows = folded(self.rows(), limit)
-        ms = [[s / repeats * 1e3 for s in row.seconds] for row in rows]
-        charts: dict[str, dict[str, list[float]]] = {
+        ms = 1e3 / repeats
+        nothing = [0.0] * len(rows)
+        charts = {
             "ms a step": {
-                "forward": [m[0] * row.is_op for m, row in zip(ms, rows)],
-                "backward": [m[1] for m in ms],
-                "no op": [m[0] * (not row.is_op) for m, row in zip(ms, rows)]},
+                "forward": [row.forward.seconds * ms if row.is_op else 0.0 for row in rows],
+                "backward": [row.backward.seconds * ms for row in rows],
+                "not an op": [0.0 if row.is_op else row.forward.seconds * ms for row in rows],
+            },
             "MB in use at the peak": {
-                "forward": [row.held[0] / 1e6 for row in rows],
-                "backward": [row.held[1] / 1e6 for row in rows], "no op": [0.0] * len(rows)}}
-        return plot.bars([row.name for row in rows], charts, title, caption)
+                "forward": [row.forward.held / 1e6 for row in rows],
+                "backward": [row.backward.held / 1e6 for row in rows],
+                "not an op": nothing,
+            },
+        }
+        words = " ".join(filter(None, [caption, self._forms_in_words()]))
+        return plot.bars([row.name for row in rows], charts, title, words)
+
+    def _share(self, seconds: float) -> float:
+        return 100 * seconds / self.seconds if self.seconds else 0.0
+
+    def _forms_in_words(self) -> str:
+        """The share of each form in the time of all convolutions, as a sentence, or ""."""
+        rows = self.convolutions()
+        seconds: dict[str, float] = {}
+        for row in rows:
+            seconds[row.plan.label] = seconds.get(row.plan.label, 0.0) + row.seconds
+        total = sum(seconds.values())
+        if not total:
+            return ""
+        largest = sorted(seconds, key=lambda label: -seconds[label])
+        shares = [f"{label} {100 * seconds[label] / total:.0f} %" for label in largest]
+        return f"Convolutions, by form: {', '.join(shares)} of their time."
+
+
+def _calls(row: Row, repeats: int) -> str:
+    if not row.calls:
+        return ""
+    return f"{row.forward.calls / repeats:.0f} {row.backward.calls / repeats:>5.0f}"
+
+
+def _ms(cost: Cost, repeats: int) -> str:
+    return f"{cost.seconds / repeats * 1e3:.3f}" if cost.seconds else ""
+
+
+def _forms(plan: Plan) -> list[Form]:
+    """A plan's form, and that of what it computes instead."""
+    return [plan.form] if plan.instead is None else [plan.form, *_forms(plan.instead)]
 
 
 def folded(rows: list[Row], limit: int) -> list[Row]:
-    """At most `limit` rows and the last; the cheapest ops are one row together."""
+    """At most `limit` rows and the last one; the cheapest ops are one row together."""
     ops, last = rows[:-1], rows[-1]
     if len(ops) <= limit:
         return rows
     small = ops[limit - 1:]
-
-    def total(column: str) -> list[Any]:
-        return [sum(values) for values in zip(*(getattr(row, column) for row in small))]
-
-    together = Row(f"{len(small)} others", total("seconds"), total("calls"), total("made"),
-                   total("held"))
+    together = Row(f"{len(small)} others", _summed(row.forward for row in small),
+                   _summed(row.backward for row in small))
     return [*ops[:limit - 1], together, last]
+
+
+def _summed(costs: Iterable[Cost]) -> Cost:
+    total = Cost()
+    for cost in costs:
+        total.seconds += cost.seconds
+        total.calls += cost.calls
+        total.made += cost.made
+        total.held += cost.held
+    return total
 
 
 @contextmanager
 def profile() -> Iterator[Profile]:
-    """Measure a block. It may fail: the hook leaves all the same."""
-    found = Profile()
-    with op_hook(found.watch):
-        began = time.perf_counter()
-        try:
-            yield found
-        finally:
-            found.seconds = time.perf_counter() - began
+    """Measure a block. If it raises, the hook leaves all the same, and what was measured stays."""
+    costs = Profile()
+    with costs.measuring():
+        yield costs

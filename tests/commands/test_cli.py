@@ -414,6 +414,7 @@ def test_json_of_profile(run):
     assert sum(sum(row["held_mb"]) for row in found["rows"]) == pytest.approx(found["peak_mb"])
     adam = next(row for row in found["rows"] if row["name"] == "Adam.step")
     assert adam["calls"] == [2, 0] and adam["is_op"] is False  # of a step, not of both
+    assert found["convolutions"] == []
     assert Path(found["picture"]).is_file()
     assert "gan seed, 1 image of 28x28x1, " in run(
         "profile", "gan", "--preset", "seed", "--batch-size", "1", "--steps", "1")[1]
