@@ -1,4 +1,4 @@
-"""Batches without end, in an order that a seeded stream decides and a checkpoint can keep."""
+"""Endless batches, in an order that a seeded stream decides and a checkpoint can keep."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from minigan.data.images import Images, to_model
+from minigan.data.images import Images
+from minigan.data.ranges import to_model
 
 
 class Shuffler(Protocol):
-    """What is needed of a random stream."""
+    """What `Batches` needs of a random stream."""
 
     def permutation(self, n: int, /) -> NDArray[np.int64]:
         """The numbers from 0 to n - 1 in random order, int64 (n,)."""
@@ -20,21 +21,18 @@ class Shuffler(Protocol):
 class Batches:
     """An endless iterator of batches: each epoch is one shuffle of the set, cut into batches.
 
-    What is left at an epoch's end and too small for a batch is dropped, so that batch norm's
-    statistics always come from the same number of images; the next shuffle mixes it in again.
+        for x, labels in Batches(images, 64, stream): ...
 
-    Args:
-        images: the data set.
-        batch_size: images a batch, at least 1.
-        rng: the random stream; one permutation is drawn from it when an epoch begins, none before.
+    x: float32 (batch_size, H, W, C) in [-1, 1]; labels: int64 (batch_size,), or None. Both are new
+    arrays. What is left at an epoch's end and too small for a batch is dropped, so that batch
+    norm's statistics always come from the same number of images; the next shuffle mixes it in
+    again.
 
-    Attributes:
-        order: the present epoch's, int64 (N,); a new array for each epoch.
-        position: how many of them were given.
+    images: the data set. batch_size: images in a batch, at least 1. rng: the random stream; one
+    permutation is drawn from it when an epoch begins, none before.
 
-    Yields:
-        (x, labels): float32 (batch_size, H, W, C) in [-1, 1], and int64 (batch_size,) or None.
-        Both are new arrays.
+    order: the current epoch's, int64 (N,); a new array for each epoch. position: how many of its
+    images have been used.
 
     Raises:
         ValueError: batch_size is below 1, or the set has fewer images than that.
@@ -49,7 +47,7 @@ class Batches:
         self.images = images
         self.batch_size = batch_size
         self._rng = rng
-        # An epoch used up: so the first batch is no special case, nor is a state saved before it.
+        # As after an epoch: so neither the first batch nor a state saved before it is special.
         self.order = np.arange(len(images), dtype=np.int64)
         self.position = len(images)
 
@@ -58,13 +56,17 @@ class Batches:
 
     def __next__(self) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
         self.renew()
-        chosen = self.order[self.position:self.position + self.batch_size]
-        self.position += self.batch_size
+        end = self.position + self.batch_size
+        chosen = self.order[self.position:end]
+        self.position = end
+        x = to_model(self.images.images[chosen])
         labels = self.images.labels
-        return to_model(self.images.images[chosen]), None if labels is None else labels[chosen]
+        if labels is not None:
+            labels = labels[chosen]
+        return x, labels
 
     def renew(self) -> None:
-        """Begin the next epoch, if the present one has no batch left."""
+        """Begin the next epoch, if the current one has no batch left."""
         if self.position + self.batch_size > len(self.images):
             self.order = self._rng.permutation(len(self.images))
             self.position = 0
@@ -75,22 +77,21 @@ class Batches:
         return len(self.images) // self.batch_size
 
     def state(self) -> dict[str, Any]:
-        """Where the epoch stands; with the stream's own state of the same moment it is everything.
+        """Where the epoch stands: "permutation", int64 (N,), is its order, "position" an int.
 
-        Returns:
-            "permutation": int64 (N,), the epoch's order; "position": images of it already given.
+        Together with the state of the stream at the same moment this is everything.
         """
         return {"permutation": self.order.copy(), "position": self.position}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue where `state` was taken; the stream's state is loaded by its owner.
 
-        Args:
-            state: what `state()` returned, for a set of the same size.
+        state: what `state()` returned, for a set of the same size.
 
         Raises:
             KeyError: an entry is missing.
-            ValueError: the order is none of this many images, or the position is outside it.
+            ValueError: the order is not a permutation of this many images, or the position is
+                outside it.
         """
         order = np.asarray(state["permutation"])
         position = int(state["position"])

@@ -3,7 +3,7 @@
 A record has 3073 bytes: the label, then 1024 red, 1024 green and 1024 blue values, each row by row.
 Source: A. Krizhevsky, "The CIFAR-10 dataset", section "Binary version". Files of records lie in a
 folder, or in the archive as it is offered, which is read member by member: nothing is unpacked to
-the disk. The version for Python consists of pickles, which can run any code, and is never read.
+the disk. The version for Python consists of pickles, which can run any code: it is never read.
 """
 
 from __future__ import annotations
@@ -24,31 +24,33 @@ MOST = 100_000 * RECORD  # bytes of a file; the original's have 10,000 records e
 def read_batches(place: Path, names: Sequence[str]) -> list[bytes]:
     """The contents of the files of these names, in their order.
 
-    Args:
-        place: a folder that holds them, or a tar archive, compressed or not.
+    place: a folder that holds them, or a tar archive, compressed or not.
 
     Raises:
         OSError: a file cannot be read.
         ValueError: one is missing, or the archive is damaged or holds something else.
     """
-    if place.is_dir():
-        found = {}
-        for path in (place / name for name in names):
-            if path.is_file():
-                _check_size(path, path.stat().st_size)
-                found[path.name] = path.read_bytes()
-    else:
-        found = _read_members(place, names)
-    lacking = [name for name in names if name not in found]
-    if lacking:
-        raise ValueError(f"data: {place} holds no {', '.join(lacking)}")
+    found = _read_files(place, names) if place.is_dir() else _read_members(place, names)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise ValueError(f"data: {place} holds no {', '.join(missing)}")
     return [found[name] for name in names]
+
+
+def _read_files(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
+    found = {}
+    for name in names:
+        path = folder / name
+        if path.is_file():
+            _check_size(path, path.stat().st_size)
+            found[name] = path.read_bytes()
+    return found
 
 
 def _check_size(path: Path, size: int) -> None:
     if size > MOST:
-        raise ValueError(f"data: {path} has {size:,} bytes, a file of CIFAR-10 has {MOST:,} at "
-                         f"most")
+        raise ValueError(f"data: {path} has {size:,} bytes, a file of CIFAR-10 has at most "
+                         f"{MOST:,}")
 
 
 def _read_members(archive: Path, names: Sequence[str]) -> dict[str, bytes]:
@@ -66,36 +68,33 @@ def _read_members(archive: Path, names: Sequence[str]) -> dict[str, bytes]:
                 if name in names:
                     _check_size(archive / member.name, member.size)
                     contents = members.extractfile(member)
-                    assert contents is not None  # it is for folders and links
+                    assert contents is not None  # as it is for folders and links
                     found[name] = contents.read()
                 if len(found) == len(names):
                     break
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise ValueError(f"data: {archive} is a damaged or truncated archive, or none "
+        raise ValueError(f"data: {archive} is a damaged or truncated archive, or not an archive "
                          f"({error})") from None
     return found
 
 
 def parse_batch(contents: bytes, n_classes: int, path: Path
                 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The pictures and labels of a file of records.
+    """The pictures, uint8 (N, 32, 32, 3), and labels, uint8 (N,), of a file of records.
 
-    Args:
-        contents: its bytes. n_classes: labels are from 0 to this, less one.
-        path: where they come from, for the errors.
-
-    Returns:
-        uint8 (N, 32, 32, 3) and uint8 (N,).
+    contents: its bytes. n_classes: labels are from 0 to n_classes - 1. path: where the bytes come
+    from, for the errors.
 
     Raises:
-        ValueError: the bytes are no whole number of records, or a label is out of range.
+        ValueError: the bytes are not a whole number of records, or a label is out of range.
     """
     if not contents or len(contents) % RECORD:
         raise ValueError(f"data: {path} has {len(contents)} bytes, expected a multiple of {RECORD} "
                          "(a label and 32x32 pixels of three colours): it is truncated or not of "
                          "the binary version")
     records = np.frombuffer(contents, np.uint8).reshape(-1, RECORD)
-    labels, planes = records[:, 0], records[:, 1:].reshape(-1, 3, SIDE, SIDE)
+    labels = records[:, 0]
+    planes = records[:, 1:].reshape(-1, 3, SIDE, SIDE)
     if labels.max() >= n_classes:
         raise ValueError(f"data: {path} has a label {labels.max()}, expected 0 to {n_classes - 1}: "
                          "it is not of the binary version of CIFAR-10")

@@ -1,10 +1,10 @@
 """Getting the files of a known set: the only code of minigan that uses the network.
 
 pooch does the work: it gives a temporary name, compares the SHA-256, and tries again; `transfer`
-reads, no more bytes than the file has and for no longer than bytes come. Here the mirrors are gone
-through, their errors are put together, and what was got, and only when it is the original, takes
-its place. So under a file's final name there is never a part of it, however the
-download ended, and it can be started again at any time.
+reads no more bytes than the file has, and only as long as bytes come. The code here tries one
+mirror after another, collects their errors, and gives a file its final name only if it is the
+original. So under that name there is never a part of the file, however the download ended, and it
+can be started again at any time.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from minigan.system import files
 
 RETRIES = 1            # of each mirror, before the next one's turn
 UNFINISHED = "minigan-part-"
-STALE_SECONDS = 3600   # an unfinished download that nothing was added to for so long is left over
+STALE_SECONDS = 3600   # an unfinished download to which nothing was added for so long is left over
 
 
 def get(name: str, folder: str | os.PathLike[str] | None = None,
         tell: Callable[[str], object] = print) -> Path:
     """Download what is missing of a known set; returns the folder where `load` finds it.
 
-    Args:
-        name: "mnist", "fashion-mnist" or "cifar-10".
-        folder: a data folder; the set gets a folder of its own below it. By default $MINIGAN_DATA,
-            else the user's cache folder.
-        tell: called with a sentence whenever there is something to say.
+    name: "mnist", "fashion-mnist" or "cifar-10". folder: a data folder, in which the set gets a
+    folder of its own; by default $MINIGAN_DATA, else the user's cache folder. tell: called with a
+    sentence whenever there is something to say.
 
     Raises:
         ValueError: there is no such set to download.
-        OSError: no mirror gave the file, with what each of them answered; or the disk is full.
+        OSError: no mirror gave the file, with the answer of each; or the disk is full.
     """
     known = ALIASES.get(name, name)
     if known not in SETS:
+        note = " (the digits are inside the package)" if known == "digits" else ""
         raise ValueError(f"data: {name!r} cannot be downloaded, what can is {', '.join(SETS)}"
-                         + (" (the digits are inside the package)" if known == "digits" else ""))
-    place = home(SETS[known], None if folder is None else files.user_path(folder))
+                         f"{note}")
+    source = SETS[known]
+    place = home(source, None if folder is None else files.user_path(folder))
     place.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(place)
-    mirrors = list(SETS[known].mirrors)
-    for file in SETS[known].downloads:
+    mirrors = list(source.mirrors)
+    for file in source.downloads:
         if _is_original(place / file.name, file):
             tell(f"{file.name} is there")
             continue
         worked = _get_file(file, place, mirrors, tell)
-        mirrors.sort(key=lambda mirror: mirror != worked)  # it comes first from now on
+        mirrors.sort(key=lambda mirror: mirror != worked)  # the one that worked is now first
     return place
 
 
@@ -78,7 +78,7 @@ def _get_file(file: Download, place: Path, mirrors: list[str], tell: Callable[[s
 def _fetch(file: Download, mirror: str, part: str) -> Path:
     import pooch
 
-    pooch.get_logger().setLevel("ERROR")  # what there is to say is said here
+    pooch.get_logger().setLevel("ERROR")  # `tell` says what there is to say
     store = pooch.create(path=part, base_url=mirror, retry_if_failed=RETRIES,
                          registry={file.name: f"sha256:{file.sha256}"})
 
@@ -91,7 +91,7 @@ def _fetch(file: Download, mirror: str, part: str) -> Path:
 def _put(file: Path, target: Path, tell: Callable[[str], object]) -> None:
     """Give a downloaded file its final name; another file of that name is kept as NAME.old.
 
-    Where there is one already, as NAME.old2, and so on.
+    If there is a NAME.old already, then as NAME.old2, and so on.
     """
     file.chmod(0o644)  # temporary files are their owner's alone, data folders are often shared
     if target.exists():
@@ -107,7 +107,7 @@ def _is_original(path: Path, file: Download) -> bool:
 
 
 def _remove_leftovers(place: Path) -> None:
-    """Remove what a killed download left; one that is under way elsewhere keeps its files."""
+    """Remove what a killed download left; one that is running elsewhere keeps its files."""
     for part in place.glob(f"{UNFINISHED}*"):
         newest = max(path.stat().st_mtime for path in (part, *part.glob("*")))
         if time.time() - newest > STALE_SECONDS:
@@ -121,6 +121,7 @@ def _bytes(count: int) -> str:
 def _reason(error: Exception) -> str:
     """What a mirror answered, in a few words."""
     import requests
+
     if isinstance(error, Unfit):
         return str(error)
     if not isinstance(error, requests.RequestException):
@@ -129,8 +130,10 @@ def _reason(error: Exception) -> str:
         return "redirects without end"
     if error.response is not None:
         return f"answered {error.response.status_code} {error.response.reason}"
-    for kind, words in ((requests.Timeout, "did not answer in time"),
-                        (requests.ConnectionError, "could not be reached")):
-        if isinstance(error, kind):
-            return f"{words} ({type(error).__name__})"
-    return f"failed ({type(error).__name__})"
+    if isinstance(error, requests.Timeout):
+        words = "did not answer in time"
+    elif isinstance(error, requests.ConnectionError):
+        words = "could not be reached"
+    else:
+        words = "failed"
+    return f"{words} ({type(error).__name__})"

@@ -1,4 +1,4 @@
-"""The idx format, in which MNIST and the sets made in its likeness come.
+"""The idx format, in which MNIST and the sets modelled on it come.
 
 A header of big-endian numbers (two zero bytes, the type, the number of dimensions, then each size
 as uint32), then the values, last dimension fastest. Source: Y. LeCun, C. Cortes, C. Burges, "The
@@ -24,12 +24,14 @@ _TYPE_U8 = 8
 
 
 def read_contents(path: Path) -> bytes:
-    """A file's bytes, decompressed when they are gzip's, whatever the name says.
+    """A file's bytes, decompressed if they are gzip's, whatever the name says.
+
+    Of what follows the values that the header declares only one byte is read.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: the compressed file is cut off or damaged, or its header declares more than half
-            of this machine's memory. What does not belong to the values is not read.
+            of this machine's memory.
     """
     with open(path, "rb") as raw:
         compressed = raw.read(2) == _GZIP_START
@@ -44,47 +46,47 @@ def read_contents(path: Path) -> bytes:
 
 
 def _read_declared(file: IO[bytes] | gzip.GzipFile, path: Path) -> bytes:
-    """Header and values, and a byte more if there is one; what is no idx file only in part."""
+    """Header and values, and one more byte if there is one; of other files only the beginning."""
     header = file.read(4)
     ndim = header[3] if len(header) == 4 and header[:2] == b"\0\0" else 0
     header += file.read(4 * ndim)
-    sizes = struct.unpack(f">{ndim}I", header[4:]) if len(header) == 4 + 4 * ndim else ()
-    declared, there = math.prod(sizes), memory()
-    if there and declared > there / 2:
+    sizes: tuple[int, ...] = ()
+    if len(header) == 4 + 4 * ndim:
+        sizes = struct.unpack(f">{ndim}I", header[4:])
+    declared = math.prod(sizes)
+    available = memory()
+    if available and declared > available / 2:
         raise ValueError(f"{path}: its header declares {declared / 1e9:.1f} GB, more than half of "
-                         f"this machine's {there / 1e9:.1f} GB")
+                         f"this machine's {available / 1e9:.1f} GB")
     return header + file.read(declared + 1)
 
 
 def parse_idx(contents: bytes, ndim: int, path: Path) -> NDArray[np.uint8]:
-    """The array in an idx file's decompressed bytes.
+    """The array in an idx file's decompressed bytes: uint8, a read-only view of `contents`.
 
-    Args:
-        contents: header and values.
-        ndim: the number of dimensions that is expected: 3 for images, 1 for labels.
-        path: where they come from, for the errors.
-
-    Returns:
-        uint8, in the shape that the header says; a read-only view of `contents`.
+    contents: header and values. ndim: the number of dimensions that is expected, 3 for images and 1
+    for labels. path: where the bytes come from, for the errors.
 
     Raises:
         ValueError: no idx header, another type or number of dimensions, fewer or more values than
-            the sizes say.
+            the header's sizes say.
     """
     if len(contents) < 4 or contents[:2] != b"\0\0":
         raise ValueError(f"{path}: not an idx file, it starts with {contents[:4].hex(' ')!r}, "
                          f"expected '00 00 08 {ndim:02x}'")
-    kind, found = contents[2], contents[3]
-    if kind != _TYPE_U8:
-        raise ValueError(f"{path}: idx type {kind:#04x}, only bytes (0x08) are read")
-    if found != ndim:
-        raise ValueError(f"{path}: {found} dimensions, expected {ndim} "
+    value_type = contents[2]
+    dimensions = contents[3]
+    if value_type != _TYPE_U8:
+        raise ValueError(f"{path}: idx type {value_type:#04x}, only bytes (0x08) are read")
+    if dimensions != ndim:
+        raise ValueError(f"{path}: {dimensions} dimensions, expected {ndim} "
                          "(images have 3, labels 1: are the files swapped?)")
     start = 4 + 4 * ndim
     if len(contents) < start:
         raise ValueError(f"{path}: truncated in the header, {len(contents)} of {start} bytes")
     shape = struct.unpack(f">{ndim}I", contents[4:start])
-    expected, given = math.prod(shape), len(contents) - start
+    expected = math.prod(shape)
+    given = len(contents) - start
     if given != expected:
         fault = "truncated" if given < expected else "too long"
         raise ValueError(f"{path}: {fault}, {given} values for the sizes {shape}, "
@@ -93,5 +95,9 @@ def parse_idx(contents: bytes, ndim: int, path: Path) -> NDArray[np.uint8]:
 
 
 def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
-    """The array in an idx file, plain or gzip: `read_contents`, then `parse_idx`."""
+    """The array in an idx file, plain or gzip: `read_contents`, then `parse_idx`.
+
+    Raises:
+        OSError, ValueError: as these.
+    """
     return parse_idx(read_contents(path), ndim, path)

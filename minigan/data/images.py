@@ -1,23 +1,25 @@
-"""A data set in memory, and the map between its bytes and the model's range.
+"""A data set in memory.
 
-Images are bytes, NHWC: MNIST's train part is 47 MB so and 188 MB as float32. They become float32
-in [-1, 1], the range of a tanh output, batch by batch.
+Images are bytes, NHWC: as bytes MNIST's train part is 47 MB, as float32 it would be 188 MB.
+`ranges` makes them float32 in [-1, 1], batch by batch.
 """
 
 from __future__ import annotations
 
-from typing import Any, Sequence, cast
+from typing import Any, Sequence, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minigan.checks import MOST_CLASSES
+from minigan.data.ranges import named_type
 
 
 class Lazy:
     """Stands in for an array of images that would be too large: makes those that are asked for.
 
-    Subclasses set `shape`, (N, H, W, C), and `sources`, the arrays that it makes them from.
+    Subclasses set `shape`, (N, H, W, C), and `sources`, the arrays that the images are made from,
+    and define `__getitem__`.
     """
 
     shape: tuple[int, int, int, int]
@@ -32,24 +34,33 @@ class Lazy:
         raise NotImplementedError
 
 
+class Source(TypedDict):
+    """The arguments with which `load` makes a data set again; a run's config keeps them."""
+
+    name: str
+    split: str
+    size: int | None
+    folder: str | None
+
+
 class Images:
     """Images as bytes with their labels, checked once, when they are made.
 
-    Attributes:
-        images: uint8 (N, H, W, C), N at least 1, C from 1 to 4; 0 is black, 255 is white. Of a
-            `Lazy` only slices and integers along the first axis make an array.
-        labels: int64 (N,), each from 0 to n_classes - 1, or None where the set has none.
-        name: the set's name, as in `load`.
-        split: the part of it, "train" or "test".
-        n_classes: the number of classes; 0 without labels. Unless given, as many as `classes`, or
-            the highest label + 1, which is too few for a selection that lacks the last class.
-        classes: the classes' names in the order of the labels; unless given, "0", "1", ...
-        source: the arguments with which `load` made it, and will make it again; else None.
+    images: uint8 (N, H, W, C), N at least 1, C from 1 to 4; 0 is black, 255 is white. A `Lazy`
+    makes an array for slices and integers along the first axis only.
+    labels: int64 (N,), each from 0 to n_classes - 1, or None if the set has none.
+    name: the set's name, as in `load`. split: the part of it, "train" or "test".
+    n_classes: the number of classes; 0 without labels. By default as many as `classes`, or the
+    highest label + 1, which is too few for a selection that lacks the last class.
+    classes: the classes' names in the order of the labels; by default "0", "1", ...
+
+    source: the arguments with which `load` made the set, and will make it again; None for sets that
+    were made in Python.
 
     Raises:
-        TypeError: an argument is no NumPy array, or has another dtype than the one above.
-        ValueError: a wrong number of dimensions, no image, channels not last, a label or a class's
-            name too many or too few, a label out of range, or more than a million classes.
+        TypeError: an argument is not a NumPy array, or has another dtype than the one above.
+        ValueError: a wrong number of dimensions, no image, channels not last, too many or too few
+            labels or names of classes, a label out of range, or more than a million classes.
     """
 
     def __init__(
@@ -78,7 +89,7 @@ class Images:
         self.split = split
         self.n_classes = n_classes
         self.classes = tuple(classes) or tuple(str(label) for label in range(n_classes))
-        self.source: dict[str, Any] | None = None
+        self.source: Source | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -89,20 +100,22 @@ class Images:
                 f"{self.n_classes} classes)")
 
     def ordered(self, classes: Sequence[str]) -> Images:
-        """The same images, with labels by the order of `classes`, which are the same names.
+        """The same images, with labels that follow the order of `classes`, the same names.
 
         Raises:
-            ValueError: they are other names.
+            ValueError: the names differ.
         """
         if sorted(classes) != sorted(self.classes):
             raise ValueError(f"data: {self.name} has the classes {', '.join(self.classes)}, not "
                              f"{', '.join(classes)}")
         if self.labels is None or tuple(classes) == self.classes:
             return self
-        places = np.array([list(classes).index(name) for name in self.classes])
-        made = Images(self.images, places[self.labels], self.name, self.split, classes=classes)
-        made.source = self.source
-        return made
+        order = list(classes)
+        new_label = np.array([order.index(name) for name in self.classes])   # by old label
+        labels = new_label[self.labels]
+        result = Images(self.images, labels, self.name, self.split, classes=classes)
+        result.source = self.source
+        return result
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -111,52 +124,9 @@ class Images:
         return height, width, channels
 
 
-def to_model(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Bytes to the model's range: x = u / 127.5 - 1, so 0 is -1 and 255 is exactly 1.
-
-    Args:
-        images: uint8, any shape.
-
-    Returns:
-        A new float32 array of the same shape, in [-1, 1].
-
-    Raises:
-        TypeError: images is not a uint8 array.
-    """
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
-        raise TypeError(f"images: expected a uint8 NumPy array, got {_kind(images)}")
-    x = images.astype(np.float32)
-    x /= 127.5
-    x -= 1
-    return x
-
-
-def to_bytes(x: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """The model's range to bytes: u = clip(rint((x + 1) * 127.5), 0, 255), to_model's inverse.
-
-    Rounding matters: cutting the fraction off returns 63 of the 256 values one too low.
-
-    Args:
-        x: a float array, any shape; what lies outside [-1, 1] is clipped.
-
-    Returns:
-        A new uint8 array of the same shape.
-
-    Raises:
-        TypeError: x is not a float array.
-        ValueError: x holds a NaN, which has no byte (the cast would make one up).
-    """
-    if not isinstance(x, np.ndarray) or not np.issubdtype(x.dtype, np.floating):
-        raise TypeError(f"x: expected a float NumPy array, got {_kind(x)}")
-    if np.isnan(x).any():
-        raise ValueError(f"x: holds {np.count_nonzero(np.isnan(x))} NaN of {x.size} values")
-    levels: NDArray[np.floating] = np.clip(np.rint((x + 1) * 127.5), 0, 255)
-    return levels.astype(np.uint8)
-
-
 def _check_images(images: object) -> None:
     if not isinstance(images, (np.ndarray, Lazy)) or images.dtype != np.uint8:
-        raise TypeError(f"images: expected a uint8 NumPy array, got {_kind(images)}")
+        raise TypeError(f"images: expected a uint8 NumPy array, got {named_type(images)}")
     if len(images.shape) != 4 or 0 in images.shape:
         raise ValueError(f"images: expected (N, H, W, C) and not empty, got {images.shape}")
     if images.shape[3] > 4:  # (N, 1, 28, 28) from another library would train on nonsense
@@ -165,10 +135,12 @@ def _check_images(images: object) -> None:
 
 def _check_labels(labels: object, count: int, n_classes: int | None) -> int:
     if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f"labels: expected an integer NumPy array or None, got {_kind(labels)}")
+        raise TypeError(f"labels: expected an integer NumPy array or None, got "
+                        f"{named_type(labels)}")
     if labels.shape != (count,):
         raise ValueError(f"labels: expected one for each of {count} images, got {labels.shape}")
-    lowest, highest = int(labels.min()), int(labels.max())
+    lowest = int(labels.min())
+    highest = int(labels.max())
     if n_classes is None:
         n_classes = highest + 1
     if n_classes > MOST_CLASSES:
@@ -177,9 +149,3 @@ def _check_labels(labels: object, count: int, n_classes: int | None) -> int:
     if lowest < 0 or highest >= n_classes:
         raise ValueError(f"labels: from {lowest} to {highest}, expected 0 to {n_classes - 1}")
     return n_classes
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        return f"an array of {value.dtype}"
-    return f"a {type(value).__name__}"

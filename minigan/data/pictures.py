@@ -1,20 +1,21 @@
-"""Picture files to bytes, and bytes to another size: the only file that imports Pillow.
+"""Picture files to bytes, and bytes to another size.
 
-What becomes of a picture, one choice each:
-- It is turned as its EXIF tag says, as every viewer shows it; of an animation the first frame.
-- Its middle square is cut out and brought to the size with a Lanczos filter, which averages when it
-  makes smaller; a square of that size already keeps its pixels.
-- What is transparent lies on white.
+What happens to a picture:
+- It is turned as its EXIF tag says, as every viewer shows it. Of an animation the first frame is
+  used.
+- Its middle square is cut out and brought to the size with a Lanczos filter, which averages where
+  it makes pictures smaller. A square of that size keeps its pixels.
+- Transparent pixels lie on white.
 - 16 bits a channel become 8; palettes, CMYK and the like become RGB.
-- One whose header declares more than 33 million pixels is left out, a JPEG of more than 134
-  million: a file of a few kB can declare any size, and its pixels would fill the memory.
+- It is left out if its header declares more than 33 million pixels, or 134 million for a JPEG: a
+  file of a few kB can declare any size, and its pixels would fill the memory.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from minigan.system.turn import no_warnings
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Not all that Pillow knows: some of its readers start other programs.
+# Not all formats that Pillow knows: some of its readers start other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = {".bmp", ".gif", ".jpg", ".jpeg", ".png", ".pbm", ".pgm", ".ppm", ".pnm", ".tif",
             ".tiff", ".webp"}
@@ -36,39 +37,48 @@ BLOCK = 256  # images that are resized at once
 
 
 class Unusable(Exception):
-    """A file that is no picture we can use; its text is the reason, as it is counted."""
+    """A file that is not a picture we can use; its text is the reason, as it is counted."""
 
 
-def look(path: Path) -> tuple[int, int, bool]:
-    """Width, height, and whether a picture file has only grey values, from its header.
+class Header(NamedTuple):
+    """What a picture file says about its picture."""
+
+    width: int
+    height: int
+    grey: bool  # whether it has only grey values
+
+
+def look(path: Path) -> Header:
+    """Read a picture file's header.
 
     Raises:
-        Unusable: it is no picture, or a broken one.
+        Unusable: it is not a picture, or a broken one.
     """
     with _opened(path) as image:
-        return *image.size, image.mode in GREY
+        return Header(image.width, image.height, image.mode in GREY)
 
 
 def decode(path: Path, size: int) -> NDArray[np.uint8]:
     """A picture file as uint8 (size, size, 1) if it is grey, else (size, size, 3).
 
     Raises:
-        Unusable: it is no picture, or a broken one.
+        Unusable: it is not a picture, or a broken one.
     """
     from PIL import ImageOps
     with _opened(path) as image:
         image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a half, 4th or 8th
         if image.width * image.height > MOST_PIXELS:
             raise Unusable("too large")
-        image = _flat(ImageOps.exif_transpose(image), "L" if image.mode in GREY else "RGB")
+        mode = "L" if image.mode in GREY else "RGB"
+        image = _flat(ImageOps.exif_transpose(image), mode)
         return np.asarray(_square(image, size)).reshape(size, size, -1)
 
 
 def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Images uint8 (N, H, W, C) as (N, size, size, C), as picture files are brought to a size.
+    """Images uint8 (N, H, W, C) as (N, size, size, C), in the way picture files are resized.
 
-    The filter is linear, so what it makes of a unit matrix is its own matrix, and products with it
-    do for many images at once what Pillow does for one: first along the rows, then the columns.
+    The filter is linear, so what it makes of a unit matrix is its own matrix. Products with that do
+    for many images at once what Pillow does for one: first along the rows, then along the columns.
 
     Raises:
         ValueError: there is not enough memory.
@@ -77,7 +87,8 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     count, height, width, channels = images.shape
     check_room(count, size, channels)
     side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
+    top = (height - side) // 2
+    left = (width - side) // 2
     squares = images[:, top:top + side, left:left + side]
     if side == size:
         return np.ascontiguousarray(squares)
@@ -98,19 +109,21 @@ def check_room(count: int, size: int, channels: int) -> None:
     Raises:
         ValueError: it would.
     """
-    needed, there = count * size * size * channels, memory()
-    if there and needed > there / 2:
+    needed = count * size * size * channels
+    available = memory()
+    if available and needed > available / 2:
         raise ValueError(f"data: {count:,} images of {size}x{size}x{channels} need "
                          f"{needed / 1e9:.1f} GB, more than half of this machine's "
-                         f"{there / 1e9:.1f} GB: take fewer of them or a smaller size")
+                         f"{available / 1e9:.1f} GB: take fewer of them or a smaller size")
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """An open picture file; whatever Pillow stumbles over inside becomes `Unusable`."""
+    """An open picture file; whatever Pillow fails on inside the block becomes `Unusable`."""
     from PIL import Image, UnidentifiedImageError
     try:
-        with no_warnings(), Image.open(path, formats=FORMATS) as image:  # of tags, of large ones
+        # Pillow warns of odd tags and of large pictures.
+        with no_warnings(), Image.open(path, formats=FORMATS) as image:
             if image.mode == "F":
                 raise Unusable("of floats")
             most = MOST_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MOST_PIXELS
@@ -126,18 +139,20 @@ def _opened(path: Path) -> Iterator[Any]:
         raise
     except PermissionError:
         raise Unusable("that cannot be read") from None
-    except Exception:  # damage shows in whatever a reader stumbles over
+    except Exception:  # damage can make a reader fail in any way
         raise Unusable("broken") from None
 
 
 def _flat(image: Image, mode: str) -> Image:
-    """8 bits, opaque, of this mode."""
+    """The picture in 8 bits, opaque, of this mode."""
     from PIL import Image as Pillow
     if image.mode.startswith("I"):
-        image = Pillow.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+        levels = np.asarray(image).clip(0, 65535) // 257
+        image = Pillow.fromarray(levels.astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Pillow.alpha_composite(Pillow.new("RGBA", image.size, "white"), image)
+        white = Pillow.new("RGBA", image.size, "white")
+        image = Pillow.alpha_composite(white, image)
     return image.convert(mode)
 
 
@@ -146,6 +161,9 @@ def _square(image: Image, size: int) -> Image:
     from PIL.Image import Resampling
     width, height = image.size
     side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
+    left = (width - side) // 2
+    top = (height - side) // 2
     image = image.crop((left, top, left + side, top + side))
-    return image if side == size else image.resize((size, size), Resampling.LANCZOS)
+    if side != size:
+        image = image.resize((size, size), Resampling.LANCZOS)
+    return image

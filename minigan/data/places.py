@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from minigan.data.sets import KnownSet, names
@@ -15,25 +14,26 @@ PICKLES = ("cifar-10-python.tar.gz", "cifar-10-batches-py")
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for minigan, by the platform's custom; it need not exist."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "minigan"
+    """The user's cache folder for minigan; it need not exist.
+
+    `platformdirs`, which pooch brings and uses itself, knows each system's custom: ~/.cache or
+    $XDG_CACHE_HOME, ~/Library/Caches, %LOCALAPPDATA%.
+    """
+    import platformdirs
+    return Path(platformdirs.user_cache_dir("minigan", appauthor=False, opinion=False))
 
 
 def roots(folder: Path | None) -> list[Path]:
-    """The data folders: the given one alone, otherwise $MINIGAN_DATA and the user's cache folder.
+    """The data folders: the given one alone, else $MINIGAN_DATA and the user's cache folder.
 
     The first is where a download goes.
     """
     if folder is not None:
         return [folder]
     variable = os.environ.get("MINIGAN_DATA")
-    return [*([user_path(variable)] if variable else []), cache_folder()]
+    if variable:
+        return [user_path(variable), cache_folder()]
+    return [cache_folder()]
 
 
 def home(source: KnownSet, folder: Path | None) -> Path:
@@ -44,57 +44,71 @@ def home(source: KnownSet, folder: Path | None) -> Path:
 def places(source: KnownSet, folder: Path | None) -> list[Path]:
     """Every folder where the set's files may be, the likeliest first."""
     layouts = (source.name, *source.layouts, ".")
-    found = [root / layout for root in roots(folder) for layout in layouts]
-    return found if folder is not None else [*found, *source.fixed]
+    result = [root / layout for root in roots(folder) for layout in layouts]
+    if folder is None:
+        result += source.fixed
+    return result
 
 
 def find(source: KnownSet, split: str, folder: Path | None) -> list[Path]:
-    """The split's files, or the archive or folder that holds them; see the two below."""
+    """The split's files, or the archive or folder that holds them.
+
+    Raises:
+        FileNotFoundError, ValueError: as `find_idx` and `find_cifar`.
+    """
     if source.form == "cifar":
         return [find_cifar(source, folder)]
     return find_idx(source, split, folder)
 
 
 def find_idx(source: KnownSet, split: str, folder: Path | None) -> list[Path]:
-    """The split's files, plain or .gz: all from the first place that has them all.
+    """The split's files, plain or .gz: all from the first folder that has them all.
 
     Raises:
-        FileNotFoundError: no place has; names them all.
+        FileNotFoundError: no folder has them all; lists all folders.
     """
-    files = source.splits[split]
+    names = source.splits[split]
     for place in places(source, folder):
-        paths = [next((path for path in (place / name, place / f"{name}.gz") if path.is_file()),
-                      None) for name in files]
-        if all(paths):
-            return [path for path in paths if path]
-    raise missing(source, " and ".join(files) + " (plain or .gz)", folder)
+        paths = [path for name in names if (path := _plain_or_gzip(place / name))]
+        if len(paths) == len(names):
+            return paths
+    raise missing(source, " and ".join(names) + " (plain or .gz)", folder)
+
+
+def _plain_or_gzip(path: Path) -> Path | None:
+    """The file of that name, or the one with .gz behind it, or None."""
+    for candidate in (path, path.with_name(f"{path.name}.gz")):
+        if candidate.is_file():
+            return candidate
+    return None
 
 
 def find_cifar(source: KnownSet, folder: Path | None) -> Path:
     """CIFAR-10's archive, or a folder with its unpacked .bin files.
 
     Raises:
-        FileNotFoundError: no place has either; names them all.
+        FileNotFoundError: no folder has either; lists all folders.
         ValueError: there is only the version for Python.
     """
+    members = [member for split in source.splits.values() for member in split]
     for place in places(source, folder):
-        for path in (place / name for name in ARCHIVES):
-            if path.is_file():
-                return path
-        for path in (place / name for name in UNPACKED):
-            if any((path / name).is_file() for files in source.splits.values() for name in files):
-                return path
+        for name in ARCHIVES:
+            if (place / name).is_file():
+                return place / name
+        for name in UNPACKED:
+            if any((place / name / member).is_file() for member in members):
+                return place / name
     for place in places(source, folder):
-        for path in (place / name for name in PICKLES):
-            if path.exists():
-                raise ValueError(
-                    f"data: {path} holds pickles, which can run any code when they are read; "
-                    f"minigan reads the binary version, `minigan data get cifar-10`")
+        for name in PICKLES:
+            if (place / name).exists():
+                raise ValueError(f"data: {place / name} holds pickles, which can run any code when "
+                                 f"they are read; minigan reads the binary version, `minigan data "
+                                 f"get cifar-10`")
     raise missing(source, f"{ARCHIVES[0]} or {UNPACKED[0]}", folder)
 
 
 def missing(source: KnownSet, what: str, folder: Path | None) -> FileNotFoundError:
-    """An error that says where was looked and how to get the files."""
+    """An error that lists the folders that were searched, and says how to get the files."""
     looked = ", ".join(str(place) for place in places(source, folder))
     return FileNotFoundError(
         f"data: {source.title}'s {what} are not in {looked}: get them with "
@@ -107,12 +121,11 @@ def is_folder(name: str) -> bool:
 
 
 def last_part(path: str) -> str:
-    """What to call a folder where its place is nobody's business: the last part of its path.
+    """What to call a folder in files that others may read: the last part of its path.
 
-    Of an absolute path of any system, or of ./NAME; other names stay as they are.
+    path: an absolute path of any system, or ./NAME; other names stay as they are.
     """
-    kinds = (PurePosixPath(path), PureWindowsPath(path))
-    for pure in kinds:
+    for pure in (PurePosixPath(path), PureWindowsPath(path)):
         if pure.is_absolute():
             return pure.name or "pictures"
     return path.removeprefix("./")

@@ -1,4 +1,4 @@
-"""Sets of points in the plane, drawn and not loaded: what a GAN makes of them can be seen, counted.
+"""Sets of points in the plane, drawn and not loaded: what a GAN makes of them can be counted.
 
     points = minigan.data.ring().sample(minigan.stream("data"), 128)        # float32 (128, 2)
 
@@ -23,7 +23,7 @@ from minigan.backend.registry import get_backend
 
 
 class Random(Protocol):
-    """What is needed of a random stream."""
+    """What points need of a random stream."""
 
     def integers(self, n: int, shape: tuple[int, ...], /) -> NDArray[np.int64]:
         """Whole numbers from 0 to n - 1."""
@@ -38,9 +38,11 @@ class Random(Protocol):
 class Mixture:
     """Gaussians of equal weight and width, each of which is a mode.
 
-    Attributes:
-        centres: float32 (modes, 2).
-        sigma: the standard deviation of each coordinate around a centre.
+    centres: (modes, 2), kept as float32. sigma: the standard deviation of each coordinate around a
+    centre.
+
+    Raises:
+        ValueError: centres of another shape, or a sigma that is not above 0.
     """
 
     def __init__(self, centres: Any, sigma: float) -> None:
@@ -62,11 +64,13 @@ class SwissRoll:
     """A spiral of one and a half turns, t (cos t, sin t) with t from 3/2 pi to 9/2 pi, and noise.
 
     The swiss roll of scikit-learn from above. It has no modes: `centres` is (0, 2). t is uniform,
-    so the outer turn is thinner.
+    so the outer turn is thinner. noise: the standard deviation of each coordinate. scale: what all
+    coordinates are divided by.
     """
 
     def __init__(self, noise: float = 0.25, scale: float = 7.5) -> None:
-        self.noise, self.scale = noise, scale
+        self.noise = noise
+        self.scale = scale
         self.centres: NDArray[np.float32] = np.empty((0, 2), np.float32)
         self.sigma = noise / scale
 
@@ -88,15 +92,25 @@ def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.01) -> Mixture:
     """Modes at equal distances on a circle, the first on the right.
 
     The angles stop short of a full turn: linspace with both ends has one mode twice, so 7 of 8.
+
+    Raises:
+        ValueError: no modes, or a sigma that is not above 0.
     """
     angles = 2 * np.pi * np.arange(modes) / modes
-    return Mixture(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), sigma)
+    centres = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)      # (modes, 2)
+    return Mixture(centres, sigma)
 
 
 def grid(side: int = 5, step: float = 2.0, sigma: float = 0.05) -> Mixture:
-    """side x side modes around the origin."""
-    line = step * (np.arange(side) - (side - 1) / 2)
-    return Mixture(np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2), sigma)
+    """side x side modes around the origin.
+
+    Raises:
+        ValueError: no modes, or a sigma that is not above 0.
+    """
+    line = step * (np.arange(side) - (side - 1) / 2)                           # (side,)
+    x, y = np.meshgrid(line, line, indexing="ij")
+    centres = np.stack([x, y], axis=-1).reshape(-1, 2)                         # (side^2, 2)
+    return Mixture(centres, sigma)
 
 
 # By name, as `minigan toy` offers them.

@@ -1,6 +1,6 @@
-"""The catalogue: which sets there are, which files they consist of, and who offers these.
+"""The catalogue: which sets there are, which files they consist of, and where these are offered.
 
-Facts only; `places` looks for the files, `idx` and `cifar` read them, `download` gets them.
+Facts only; `places` looks for the files, `originals` reads them, `download` gets them.
 """
 
 from __future__ import annotations
@@ -24,39 +24,28 @@ class Download:
 class KnownSet:
     """A set of images that others publish.
 
-    Attributes:
-        name: what `load` calls it, and the folder under a data folder where we keep its files.
-        title: the name that people know.
-        about: what is in it, in a few words.
-        form: the format of its files, "idx" or "cifar".
-        classes: the classes' names, in the order of the labels.
-        layouts: folders under a data folder where others keep the files.
-        fixed: folders where a system's package puts them.
-        mirrors: addresses, each of which offers all `downloads`.
-        splits: the files that make up each split, by their names once they are unpacked.
-        sums: each such file's sum, of its *unpacked* bytes: the archive of another packer, with
-            another name or time in its header, is the same data. They tell one set from another;
-            what protects a download is its SHA-256.
-        sum_kind: "md5" or "sha1", whichever was published.
+    Its checksums are of the files' *unpacked* bytes: the archive of another packer, with another
+    name or time in its header, is the same data. They tell one set from another; what protects a
+    download is its SHA-256.
     """
 
-    name: str
-    title: str
-    about: str
-    form: str
-    classes: tuple[str, ...]
-    layouts: tuple[str, ...]
-    fixed: tuple[Path, ...]
-    mirrors: tuple[str, ...]
+    name: str                   # in `load`; also the folder under a data folder for its files
+    title: str                  # the name that people know
+    about: str                  # what is in it, in a few words
+    form: str                   # the format of its files, "idx" or "cifar"
+    classes: tuple[str, ...]    # their names, in the order of the labels
+    layouts: tuple[str, ...]    # folders under a data folder where others keep the files
+    fixed: tuple[Path, ...]     # folders where a system's package puts them
+    mirrors: tuple[str, ...]    # addresses, each of which offers all `downloads`
     downloads: tuple[Download, ...]
-    splits: Mapping[str, tuple[str, ...]]
-    sums: Mapping[str, str]
-    sum_kind: str
+    splits: Mapping[str, tuple[str, ...]]  # the unpacked files' names, by split
+    sums: Mapping[str, str]     # checksums, by the unpacked files' names
+    sum_kind: str               # "md5" or "sha1", whichever was published
 
     def owns(self, contents: bytes) -> bool:
         """Whether these are the unpacked bytes of one of the original files."""
-        found = hashlib.new(self.sum_kind, contents, usedforsecurity=False).hexdigest()
-        return found in self.sums.values()
+        checksum = hashlib.new(self.sum_kind, contents, usedforsecurity=False)
+        return checksum.hexdigest() in self.sums.values()
 
 
 STACKED = "three digits of mnist, else of ours, as the colours of a picture, 1,000 classes"

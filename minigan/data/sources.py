@@ -6,15 +6,12 @@ import os
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minigan.data.cifar import parse_batch, read_batches
 from minigan.data.folder import load_folder
-from minigan.data.idx import parse_idx, read_contents
 from minigan.data.images import Images
+from minigan.data.originals import load_known
 from minigan.data.pictures import resize
-from minigan.data.places import find_cifar, find_idx
-from minigan.data.sets import ALIASES, SETS, KnownSet, names
+from minigan.data.sets import ALIASES, SETS, names
 from minigan.data.stacked_mnist import BASES, COUNT, stack
 from minigan.system.console import warn
 from minigan.system.files import user_path
@@ -43,30 +40,27 @@ def load(
 
     Nothing is downloaded; that is `minigan data get`, or `minigan.data.download.get`.
 
-    Args:
-        name: one of the above.
-        split: "train" or "test".
-        folder: a data folder (one subfolder a set) or the folder of the files themselves. It alone
-            is searched when given; otherwise $MINIGAN_DATA, the user's cache folder and the
-            system's own. For pictures: where a relative path begins, or where the folder of an
-            absolute path is now.
-        size: height and width to bring the images to, as `minigan.data.pictures` does it; by
-            default they keep their own.
+    name: one of the above. split: "train" or "test".
+    folder: a data folder (one subfolder a set) or the folder of the files themselves, which is then
+    searched alone; by default $MINIGAN_DATA, the user's cache folder and the folders of a system's
+    package. For a folder of pictures: where a relative path begins, or where the folder of an
+    absolute path is now.
+    size: height and width to bring the images to, as `minigan.data.pictures` does it; by default
+    they keep their own.
 
-    Returns:
-        `Images`, uint8 (N, H, W, C); int64 labels and 10 classes, but for stacked digits and
-        folders of pictures.
+    Returns `Images`, uint8 (N, H, W, C); int64 labels and 10 classes, except for stacked digits and
+    folders of pictures.
 
     Raises:
-        ValueError: an unknown name, a split that the set lacks, a file that is not of the right
-            kind, images and labels of different number, no usable picture, a size below 1 or one
-            for which there is not enough memory.
-        FileNotFoundError: the files are in none of the places; all of them are named.
+        ValueError: an unknown name, a split that the set lacks, a file of the wrong format, a
+            different number of images and labels, no usable picture, a size below 1 or one for
+            which there is not enough memory.
+        FileNotFoundError: the files are nowhere; lists the folders that were searched.
 
     Warns:
         UserWarning: a file is sound, but not the set's original (KMNIST has the same names); or
             pictures of a folder are left out, with the reasons; or the package's digits are stacked
-        in MNIST's place.
+            in MNIST's place.
     """
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise ValueError(f"size: {size!r}, expected a whole number of 1 or more")
@@ -78,7 +72,7 @@ def load(
     if known == "digits":
         images = _load_embedded(split)
     elif known in SETS:
-        images = FORMS[SETS[known].form](_with_split(SETS[known], split), split, where)
+        images = load_known(SETS[known], split, where)
     else:
         return _load_pictures(text, split, where, size)
     if size is not None:
@@ -89,7 +83,7 @@ def load(
 
 
 def _load_stacked(name: str, split: str, folder: Path | None, size: int | None) -> Images:
-    """The set's digits, at the wanted size, stacked; as many as there are in parts but "train"."""
+    """The set's digits, brought to that size and stacked; in "test" as many stacks as digits."""
     try:
         digits = load(BASES[name], split, folder, size)
     except FileNotFoundError:
@@ -99,9 +93,11 @@ def _load_stacked(name: str, split: str, folder: Path | None, size: int | None) 
              "package's 5,000 digits, is used for stacked-mnist; its numbers are not those of "
              "papers", stacklevel=3)
         return _load_stacked("stacked-digits", split, None, size)
-    images = stack(digits, COUNT if split == "train" else len(digits), name=name)
+    count = COUNT if split == "train" else len(digits)
+    images = stack(digits, count, name=name)
     assert digits.source is not None
-    images.source = {**digits.source, "name": name}
+    images.source = digits.source.copy()
+    images.source["name"] = name
     return images
 
 
@@ -109,13 +105,13 @@ def _load_pictures(text: str, split: str, folder: Path | None, size: int | None)
     path = user_path(text)
     if folder is not None:
         path = folder if path.is_absolute() else folder / path
-    is_path = text != "" and (path.exists() or path.name != text)
+    is_path = text != "" and (path.exists() or path.name != text)  # it has a separator
     if not is_path:
         raise ValueError(f"data: unknown set {text!r}, known are {', '.join([*names(), *ALIASES])} "
                          "and folders of pictures")
     if not path.is_dir():
-        raise FileNotFoundError(f"data: {path} is {'a file' if path.exists() else 'not there'}, "
-                                "expected a folder of pictures")
+        found = "a file" if path.exists() else "not there"
+        raise FileNotFoundError(f"data: {path} is {found}, expected a folder of pictures")
     if split != "train":
         raise ValueError(f"split: {split!r}, a folder of pictures has only 'train'")
     path = path.resolve() if ".." in path.parts else path.absolute()
@@ -133,55 +129,3 @@ def _load_embedded(split: str) -> Images:
                                 "choose another set with --data")
     with np.load(EMBEDDED) as file:
         return Images(file["images"], file["labels"], "digits", split, n_classes=10)
-
-
-def _with_split(source: KnownSet, split: str) -> KnownSet:
-    if split not in source.splits:
-        raise ValueError(f"split: {split!r}, expected one of {', '.join(source.splits)}")
-    return source
-
-
-def _load_idx(source: KnownSet, split: str, folder: Path | None) -> Images:
-    image_path, label_path = find_idx(source, split, folder)
-    images, labels = _read_idx(image_path, source, 3), _read_idx(label_path, source, 1)
-    if len(images) != len(labels):
-        raise ValueError(f"data: {len(images)} images in {image_path} but {len(labels)} labels "
-                         f"in {label_path}")
-    if labels.max(initial=0) < len(source.classes):
-        return Images(images[..., np.newaxis], labels, source.name, split, classes=source.classes)
-    return Images(images[..., np.newaxis], labels, source.name, split)  # EMNIST has 26 letters
-
-
-def _read_idx(path: Path, source: KnownSet, ndim: int) -> NDArray[np.uint8]:
-    contents = read_contents(path)
-    values = parse_idx(contents, ndim, path)
-    _check_origin(contents, path, source)
-    return values
-
-
-def _load_cifar(source: KnownSet, split: str, folder: Path | None) -> Images:
-    place = find_cifar(source, folder)
-    batches = []
-    for name, contents in zip(source.splits[split], read_batches(place, source.splits[split])):
-        batches.append(parse_batch(contents, len(source.classes), place / name))
-        _check_origin(contents, place / name, source)
-    images, labels = (np.concatenate(parts) for parts in zip(*batches))
-    return Images(images, labels, source.name, split, classes=source.classes)
-
-
-FORMS = {"idx": _load_idx, "cifar": _load_cifar}
-
-
-def _check_origin(contents: bytes, path: Path, source: KnownSet) -> None:
-    """Warn when the contents are not the original's; refuse another known set's.
-
-    Raises:
-        ValueError: the contents are another set's: MNIST and its likes use the same file names.
-    """
-    if source.owns(contents):
-        return
-    for other in SETS.values():
-        if other.owns(contents):
-            raise ValueError(f"data: {path} is {other.title}'s file, not {source.title}'s")
-    warn(f"data: {path} is not {source.title}'s original file; it is used all the same",
-         stacklevel=5)

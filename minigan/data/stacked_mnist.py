@@ -1,4 +1,4 @@
-"""Stacked MNIST: three digits as the colours of one picture, a thousand modes that can be counted.
+"""Stacked MNIST: three digits as the colours of one picture, so a thousand modes to be counted.
 
 Source: Metz et al. 2017, "Unrolled Generative Adversarial Networks", section 3.3.1, who drew them
 at random; Srivastava et al. 2017, "VEEGAN", and Lin et al. 2018, "PacGAN", train on 128,000.
@@ -14,21 +14,23 @@ from minigan.streams import Stream
 
 CHANNELS = 3
 COUNT = 128_000  # of the train part, as in VEEGAN and PacGAN
-BASES = {"stacked-mnist": "mnist", "stacked-digits": "digits"}  # what the named sets are made of
+BASES = {"stacked-mnist": "mnist", "stacked-digits": "digits"}  # the sets that they are made of
+PLACES = np.array([100, 10, 1])  # of red, green and blue in a label
 
 
 class Stack(Lazy):
     """Pictures whose channels are other pictures; only those that are asked for are made.
 
-    digits: uint8 (M, H, W, 1). chosen: integers (N, 3), which digit is the red, green and blue of
-    each picture. 128,000 stacked digits would be 301 MB; their numbers are 1.5 MB.
+    digits: uint8 (M, H, W, 1). chosen: integers (N, 3), the indices of the digits that are the red,
+    green and blue of each picture. 128,000 stacked digits would be 301 MB; their indices are
+    1.5 MB.
     """
 
     def __init__(self, digits: NDArray[np.uint8], chosen: NDArray[np.integer]) -> None:
         self.digits = digits[..., 0]                                        # (M, H, W)
         self.chosen = chosen.astype(np.int32)
-        self.sources = digits, self.chosen
-        self.shape = len(chosen), *digits.shape[1:3], chosen.shape[1]
+        self.sources = (digits, self.chosen)
+        self.shape = (len(chosen), *digits.shape[1:3], chosen.shape[1])
 
     def __getitem__(self, which: slice | NDArray[np.integer]) -> NDArray[np.uint8]:
         """Pictures of a slice or of integers (n,), uint8 (n, H, W, 3)."""
@@ -39,13 +41,9 @@ class Stack(Lazy):
 def stack(digits: Images, n: int = COUNT, seed: int = 0, name: str = "stacked") -> Images:
     """n pictures of three digits each, drawn at random with replacement; label 100 r + 10 g + b.
 
-    Args:
-        digits: grey pictures of ten classes, (M, H, W, 1).
-        n: how many pictures, at least 1. seed: of the draw, which is the same wherever it is made.
-        name: of the new set.
-
-    Returns:
-        `Images` of (H, W, 3), 1,000 classes "000" to "999", made when they are looked at.
+    digits: grey pictures of ten classes, (M, H, W, 1). n: how many pictures, at least 1. seed: of
+    the draw, which is the same on every machine. name: of the new set. Returns `Images` of
+    (H, W, 3) with 1,000 classes, "000" to "999", whose pictures are made when they are asked for.
 
     Raises:
         ValueError: the digits have colours, no labels, or another number of classes; n below 1.
@@ -54,7 +52,8 @@ def stack(digits: Images, n: int = COUNT, seed: int = 0, name: str = "stacked") 
         raise ValueError(f"digits: expected grey pictures of 10 classes, got {digits!r}")
     if not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n must be a whole number of 1 or more, got {n!r}")
-    chosen = Stream(seed, f"stacked {digits.split}").integers(len(digits), (int(n), CHANNELS))
-    labels = digits.labels[chosen] @ np.array([100, 10, 1])
-    return Images(Stack(digits.images, chosen), labels, name, digits.split,
-                  classes=[f"{label:03}" for label in range(1000)])
+    stream = Stream(seed, f"stacked {digits.split}")
+    chosen = stream.integers(len(digits), (int(n), CHANNELS))
+    labels = digits.labels[chosen] @ PLACES
+    classes = [f"{label:03}" for label in range(1000)]
+    return Images(Stack(digits.images, chosen), labels, name, digits.split, classes=classes)

@@ -1,7 +1,7 @@
-"""One file from one address, no longer than it is known to be and no slower than is worth waiting.
+"""One file from one address, of no more bytes than it should have, and not too slowly.
 
-A server that sends a byte now and then keeps whoever reads it waiting for ever, and no time limit
-on a single read helps. So a thread reads, and the calling one looks at the clock.
+A server that sends a byte now and then can keep a reader waiting for ever, and no time limit on a
+single read helps. So one thread reads, and the calling thread looks at the clock.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from minigan.data.sets import Download
 from minigan.system.console import is_quiet, standard_error
 
-TIMEOUT = (10.0, 60.0)  # seconds: to be connected, and without a byte
+TIMEOUT = (10.0, 60.0)  # seconds: for a connection, and without a byte
 ANSWER_SECONDS = 60.0   # until the file begins, however many redirects lead there
 REDIRECTS = 5
 SLOW_SECONDS = 30.0     # in which a server must send ...
@@ -23,17 +23,16 @@ LOOK_SECONDS = 0.1      # between two looks at the clock
 
 
 class Unfit(ValueError):
-    """What a server sends is not the file; its text says in a few words why."""
+    """What a server sends is not the file; the text says why in a few words."""
 
 
 class Transfer:
-    """A transfer that has not begun; `run` makes it.
-
-    target: where the bytes go, as they come.
-    """
+    """A transfer that has not begun; `run` makes it. target: the file that the bytes go to."""
 
     def __init__(self, file: Download, url: str, target: str) -> None:
-        self.file, self.url, self.target = file, url, target
+        self.file = file
+        self.url = url
+        self.target = target
         self.received = 0
         self.response: Any = None
         self.error: Exception | None = None
@@ -58,8 +57,9 @@ class Transfer:
     # In the calling thread.
 
     def _watch(self, reader: threading.Thread) -> None:
-        """Wait for the reader, show how far it is, and raise an Unfit where it takes too long."""
+        """Wait for the reader, show how far it is, and raise an Unfit if it takes too long."""
         from tqdm import tqdm
+
         stream = standard_error()
         hidden = is_quiet() or not stream.isatty()
         began = since = time.monotonic()
@@ -68,7 +68,8 @@ class Transfer:
                   disable=hidden) as bar:
             while reader.is_alive():
                 reader.join(LOOK_SECONDS)
-                now, received = time.monotonic(), self.received
+                now = time.monotonic()
+                received = self.received
                 bar.update(received - bar.n)
                 if not reader.is_alive():
                     return
@@ -78,7 +79,8 @@ class Transfer:
                     since = now
                 elif now - since > SLOW_SECONDS:
                     self._check_rate((received - before) / (now - since))
-                    since, before = now, received
+                    since = now
+                    before = received
 
     def _check_rate(self, rate: float) -> None:
         if rate < LEAST_RATE:
@@ -86,7 +88,7 @@ class Transfer:
                         f"slow, and {self.received:,} of {self.file.size:,} bytes in all")
 
     def _end(self, reader: threading.Thread) -> None:
-        """Let a reader that is still at work stop, as far as that can be asked for."""
+        """Ask a reader that is still at work to stop."""
         self._over = True
         if reader.is_alive() and self.response is not None:
             shutdown = getattr(self.response.raw, "shutdown", None)  # urllib3 has it from 2.3 on
@@ -107,6 +109,7 @@ class Transfer:
 
     def _write_all(self) -> None:
         import requests
+
         with requests.Session() as session:
             session.max_redirects = REDIRECTS
             response = session.get(self.url, stream=True, timeout=TIMEOUT,

@@ -98,7 +98,7 @@ def test_a_truncated_archive(nowhere, name, keep):
 def test_something_else_under_the_name(nowhere):
     archive = nowhere / "cifar-10-binary.tar.gz"
     archive.write_bytes(b"<html>404</html>" * 100)
-    assert "damaged or truncated archive, or none" in refused(nowhere)
+    assert "damaged or truncated archive, or not an archive" in refused(nowhere)
     write_tar(archive, {"cifar-100-binary/train.bin": b"\0" * 3074})
     assert "holds no data_batch_1.bin, data_batch_2.bin" in refused(nowhere)
 
@@ -133,12 +133,12 @@ def test_pickles_are_never_read(nowhere):
     (CONTENTS[TEST][:-1], f"has {3 * RECORD - 1} bytes, expected a multiple of 3073"),
     (b"\x0a" + CONTENTS[TEST][1:], "has a label 10, expected 0 to 9"),
 ])
-def test_records_that_are_none(held, says):
+def test_invalid_records(held, says):
     with pytest.raises(ValueError, match=f"some-file {says}"):
         parse_batch(held, 10, Path("some-file"))
 
 
-def test_folders_and_links_in_an_archive_are_no_batches(nowhere):
+def test_folders_and_links_in_an_archive_are_not_batches(nowhere):
 
     path = nowhere / "cifar-10-binary.tar"
     with tarfile.open(path, "w") as archive:

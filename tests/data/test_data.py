@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import importlib
 import importlib.util
 import struct
 import warnings
@@ -12,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from data_tools import ROOT, SHARED, idx_bytes, needs_mnist, write_set
 
@@ -319,7 +321,7 @@ def test_a_given_folder_is_the_only_one_searched(nowhere):
     assert "cache" not in str(caught.value)
 
 
-def test_labels_without_images_are_no_set(nowhere):
+def test_labels_without_images_are_not_a_set(nowhere):
     folder = write_set(nowhere / "root")
     (folder / "train-images-idx3-ubyte").unlink()
     with pytest.raises(FileNotFoundError):
@@ -361,17 +363,22 @@ def test_unknown_names_and_splits():
         load("mnist", "valid")
 
 
-@pytest.mark.parametrize("platform, variable, expected", [
-    ("linux", "XDG_CACHE_HOME", "chosen/minigan"),
-    ("linux", None, "home/.cache/minigan"),
-    ("darwin", None, "home/Library/Caches/minigan"),
-    ("win32", "LOCALAPPDATA", "chosen/minigan"),
+@pytest.mark.parametrize("system, variable, expected", [
+    ("unix.Unix", "XDG_CACHE_HOME", "chosen/minigan"),
+    ("unix.Unix", None, "home/.cache/minigan"),
+    ("macos.MacOS", None, "home/Library/Caches/minigan"),
+    ("windows.Windows", None, "local/minigan"),
 ])
-def test_cache_folder_follows_the_platform(tmp_path, monkeypatch, platform, variable, expected):
-    monkeypatch.setattr(places.sys, "platform", platform)
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-        monkeypatch.delenv(name, raising=False)
+def test_cache_folder_follows_the_platform(tmp_path, monkeypatch, system, variable, expected):
+    """The folders of earlier versions, so that what these downloaded is found."""
+    module, name = system.split(".")
+    system_folders = importlib.import_module(f"platformdirs.{module}")
+    monkeypatch.setattr(platformdirs, "PlatformDirs", getattr(system_folders, name))
+    if module == "windows":
+        monkeypatch.setattr(system_folders, "get_win_folder", lambda csidl: str(tmp_path / "local"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     if variable:
         monkeypatch.setenv(variable, str(tmp_path / "chosen"))
     assert places.cache_folder() == tmp_path / expected

@@ -349,7 +349,7 @@ def contents_of_files(folder):
     return {path.name: path.read_bytes() for path in (folder / "tiny").iterdir() if path.is_file()}
 
 
-def test_a_full_disk_is_no_mirrors_fault(server, offer, tmp_path, monkeypatch):
+def test_a_full_disk_is_not_the_mirrors_fault(server, offer, tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device", "here")
 

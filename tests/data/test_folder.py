@@ -288,7 +288,7 @@ def test_sub_folders_are_classes(tmp_path):
     assert len(data) == 5 and data.labels is None and data.classes == ()
 
 
-def test_a_single_sub_folder_is_no_class(tmp_path):
+def test_a_single_sub_folder_is_not_a_class(tmp_path):
     write(tmp_path / "images" / "1.png", RED)
     data = load(tmp_path)
     assert len(data) == 1 and data.labels is None and data.n_classes == 0
@@ -392,7 +392,7 @@ def test_paths(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, "64", True])
-def test_sizes_that_are_none(size, tmp_path):
+def test_invalid_sizes(size, tmp_path):
     for name in ("digits", tmp_path):
         with pytest.raises(ValueError, match=f"size: {size!r}, expected a whole number of 1 or"):
             load(name, size=size)

@@ -103,6 +103,6 @@ def test_what_cannot_be_stacked(base, n, says):
         stack(base, n)
 
 
-def test_an_empty_stack_is_no_set():
+def test_an_empty_stack_is_refused():
     with pytest.raises(ValueError, match="not empty"):
         Images(Stack(digits().images, np.zeros((0, 3), int)))

@@ -47,7 +47,7 @@ def test_nothing_counted_has_no_kl():
 
 @pytest.mark.parametrize("counts", [np.ones(3), np.ones((2, 3), int), np.array([1, -1]),
                                     np.zeros(0, int)])
-def test_what_are_no_counts(counts):
+def test_invalid_counts(counts):
     with pytest.raises(ValueError, match="counts: expected integers of 0 or more"):
         mode_count(counts)
 
@@ -88,6 +88,6 @@ def test_specks_are_modes_for_one_judge_and_hardly_any_for_both():
 
 
 @pytest.mark.parametrize("shape", [(4, 28, 28, 1), (4, 32, 32, 3), (28, 28, 3), (0, 28, 28, 3)])
-def test_what_are_no_stacked_digits(shape):
+def test_invalid_stacked_digits(shape):
     with pytest.raises(ValueError, match="images: expected stacked digits"):
         count_modes(np.zeros(shape, np.uint8))

@@ -103,7 +103,7 @@ def test_labels_in_sampling(name, preset):
 
 @pytest.mark.parametrize("op", [lambda ids, table: ops.embedding(ids, ops.transpose(table)),
                                 lambda ids, table: ops.softmax_cross_entropy(table, ids)])
-def test_ids_that_are_none(op):
+def test_invalid_ids(op):
     table = mg.tensor(np.ones((3, 5)))
     for ids, least, most in (([0, 5, 1], 0, 5), ([-1, 0, 1], -1, 1)):
         for wrong in (np.array(ids), mg.tensor(np.array(ids))):
@@ -175,7 +175,7 @@ def refused(refusal, loaded):
 
 
 @pytest.mark.parametrize("name, preset", MULTIPLES)
-def test_sizes_that_are_no_multiples(refused, name, preset):
+def test_sizes_that_are_not_multiples(refused, name, preset):
     unit = MULTIPLES[name, preset]
     for shape in ((2 * unit + 1, 2 * unit, 1), (3 * unit, 2 * unit - 1, 1)):
         sentence = f"multiples of {unit}\\b.*, not {shape[0]}x{shape[1]}"
@@ -199,7 +199,7 @@ def test_all_other_sizes_are_made(refused, name, preset):
 
 
 @EACH
-def test_shapes_that_are_none(name, preset):
+def test_invalid_shapes(name, preset):
     for shape in ((0, 16, 1), (16, 16), (16, 16, 0), (16, -16, 1), (16.0, 16, 1)):
         with pytest.raises(ValueError, match=r"shape must be \(H, W, C\), whole numbers of 1 or"):
             find(name)(preset, shape, **narrow(name))
