@@ -25,6 +25,8 @@ from minigan.engine import Tensor, grad
 
 SMALLEST = 1e-3  # below this a derivative is 0 as far as differences of numbers near 1 can tell
 
+Function = Callable[..., Any]  # of tensors; returns a tensor or a sequence of tensors
+
 
 class GradientError(AssertionError):
     """An analytic and a numeric derivative differ."""
@@ -47,18 +49,21 @@ class Check:
                 f"{self.error:.2e}")
 
 
-def check_grads(f: Callable[..., Any], inputs: Sequence[Tensor], order: int = 2, eps: float = 1e-5,
+# ---------------------------------------------------------------- against differences
+
+def check_grads(f: Function, inputs: Sequence[Tensor], order: int = 2, eps: float = 1e-5,
                 rtol: float = 1e-6, seed: int = 0) -> list[Check]:
     """Compare the derivatives of f, up to `order`, with central differences.
 
     f: a function of tensors that returns a tensor or a sequence of tensors; it must be smooth at
     and around the inputs and give the same result when called again.
     inputs: tensors; the float64 ones are varied, integers and booleans are passed on.
-    Returns all comparisons made.
+    order: 1 or more. eps: how far an input is moved, along a direction of length 1. seed: of the
+    random directions and cotangents. Returns all comparisons made.
 
     Raises:
         GradientError: one or more comparisons are off by more than rtol; lists every one.
-        TypeError: an input is no tensor, or is float32, which is too coarse to check with.
+        TypeError: an input is not a tensor, or is float32, which is too coarse to check with.
         ValueError: order is below 1.
     """
     if isinstance(inputs, Tensor):
@@ -70,42 +75,79 @@ def check_grads(f: Callable[..., Any], inputs: Sequence[Tensor], order: int = 2,
             raise TypeError(f"check_grads: inputs[{i}] must be a tensor, got a {type(x).__name__}")
         if x.dtype.kind == "f" and x.dtype != np.float64:
             raise TypeError(f"check_grads: inputs[{i}] is {x.dtype}; checks need float64")
-    name = str(getattr(f, "__name__", None) or getattr(f, "name", "f"))
+
+    checker = _Checker(_name_of(f), order, eps, np.random.Generator(np.random.Philox(seed)))
     names = [x.name or f"argument {i}" for i, x in enumerate(inputs)]
-    random = np.random.Generator(np.random.Philox(seed))
-    checks = _check(f, list(inputs), names, name, order, 1, eps, random)
+    checks = checker.check(f, list(inputs), names, order=1)
     wrong = [check for check in checks if not check.error <= rtol]
     if wrong:
         raise GradientError("\n".join(map(str, wrong)))
     return checks
 
 
-def _check(f: Callable[..., Any], inputs: list[Tensor], names: list[str], name: str, orders: int,
-           order: int, eps: float, random: np.random.Generator) -> list[Check]:
-    xs = [_fresh(x) for x in inputs]
-    ys = _listed(f(*xs))
-    vs = [_like(y, random) for y in ys]
-    varied = [i for i, x in enumerate(xs) if x.requires_grad]
-    gradients = grad(ys, [xs[i] for i in varied], vs, unreached="zeros")
-    checks = []
-    for i, g in zip(varied, gradients):
-        d = _unit(_unit(random.standard_normal(xs[i].shape)) + _unit(g.numpy()))
-        ahead, behind = (_along(f, inputs, i, step * d, vs) for step in (eps, -eps))
-        analytic, numeric = _dot(g.numpy(), d), (ahead - behind) / (2 * eps)
-        scale = max(float(np.linalg.norm(g.numpy())), abs(numeric), SMALLEST)  # ||d|| is 1
-        error = abs(analytic - numeric) / scale
-        checks.append(Check(name, names[i], order, analytic, numeric, error))
-    if order < orders:
+@dataclass(frozen=True)
+class _Checker:
+    """What stays the same from order to order: the function's name, how far to go, and how."""
+
+    name: str
+    orders: int
+    eps: float
+    random: np.random.Generator
+
+    def check(self, f: Function, inputs: list[Tensor], names: list[str], order: int
+              ) -> list[Check]:
+        """Compare the first derivatives of f, then those of its gradient, up to the last order."""
+        xs = [_fresh(x) for x in inputs]
+        ys = _listed(f(*xs))
+        vs = [self._cotangent(y) for y in ys]
+        varied = [i for i, x in enumerate(xs) if x.requires_grad]
+        gradients = grad(ys, [xs[i] for i in varied], vs, unreached="zeros")
+
+        checks = []
+        for i, gx in zip(varied, gradients):
+            g = gx.numpy()
+            d = self._direction(g)
+            analytic = _dot(g, d)
+            ahead = _moved(f, inputs, i, self.eps * d, vs)
+            behind = _moved(f, inputs, i, -self.eps * d, vs)
+            numeric = (ahead - behind) / (2 * self.eps)
+            scale = max(float(np.linalg.norm(g)), abs(numeric), SMALLEST)  # ||d|| is 1
+            error = abs(analytic - numeric) / scale
+            checks.append(Check(self.name, names[i], order, analytic, numeric, error))
+        if order == self.orders:
+            return checks
+
         def gradient(*arguments: Tensor) -> tuple[Tensor, ...]:
-            xs, vs = arguments[:len(inputs)], arguments[len(inputs):]
+            xs = arguments[:len(inputs)]
+            vs = arguments[len(inputs):]
             return grad(_listed(f(*xs)), [xs[i] for i in varied], vs, create_graph=True,
                         unreached="zeros")
-        of_order = f"cotangent {{}} of order {order}" if orders > 2 else "cotangent {}"
-        cotangents = [of_order.format(i) for i in range(len(vs))]
-        checks += _check(gradient, inputs + vs, names + cotangents, name, orders, order + 1, eps,
-                         random)
-    return checks
 
+        of_order = f" of order {order}" if self.orders > 2 else ""
+        cotangents = [f"cotangent {i}{of_order}" for i in range(len(vs))]
+        return checks + self.check(gradient, inputs + vs, names + cotangents, order + 1)
+
+    def _cotangent(self, y: Tensor) -> Tensor:
+        """Random numbers like y."""
+        values = np.asarray(self.random.standard_normal(y.shape))
+        return Tensor(backend_of(y.data).from_host(values))
+
+    def _direction(self, g: np.ndarray) -> np.ndarray:
+        """A unit vector halfway between a random one and g's."""
+        random = _unit(self.random.standard_normal(g.shape))
+        return _unit(random + _unit(g))
+
+
+def _moved(f: Function, inputs: list[Tensor], i: int, step: np.ndarray, vs: list[Tensor]) -> float:
+    """<v, f> with the i-th input moved by a step."""
+    moved = list(inputs)
+    moved[i] = Tensor(backend_of(inputs[i].data).from_host(inputs[i].numpy() + step))
+    ys = _listed(f(*map(_fresh, moved)))
+    products = [_dot(y.numpy(), v.numpy()) for y, v in zip(ys, vs)]
+    return float(sum(products))
+
+
+# ---------------------------------------------------------------- against the definition
 
 def check_adjoint(forward: Callable[[Tensor], Tensor], adjoint: Callable[[Tensor], Tensor],
                   x: Tensor, y: Tensor, rtol: float = 1e-12) -> float:
@@ -117,8 +159,10 @@ def check_adjoint(forward: Callable[[Tensor], Tensor], adjoint: Callable[[Tensor
     Raises:
         GradientError: the two products differ by more than rtol.
     """
-    ax, aty = forward(x).numpy(), adjoint(y).numpy()
-    left, right = _dot(ax, y.numpy()), _dot(x.numpy(), aty)
+    ax = forward(x).numpy()
+    aty = adjoint(y).numpy()
+    left = _dot(ax, y.numpy())
+    right = _dot(x.numpy(), aty)
     scale = max(np.linalg.norm(ax) * np.linalg.norm(y.numpy()),
                 np.linalg.norm(x.numpy()) * np.linalg.norm(aty), np.finfo(float).tiny)
     error = float(abs(left - right) / scale)
@@ -128,13 +172,8 @@ def check_adjoint(forward: Callable[[Tensor], Tensor], adjoint: Callable[[Tensor
     return error
 
 
-def _along(f: Callable[..., Any], inputs: list[Tensor], i: int, step: np.ndarray,
-           vs: list[Tensor]) -> float:
-    """<v, f> with the i-th input moved by a step."""
-    moved = list(inputs)
-    moved[i] = Tensor(backend_of(inputs[i].data).from_host(inputs[i].numpy() + step))
-    ys = _listed(f(*map(_fresh, moved)))
-    return float(sum(_dot(y.numpy(), v.numpy()) for y, v in zip(ys, vs)))
+def _name_of(f: Function) -> str:
+    return str(getattr(f, "__name__", None) or getattr(f, "name", "f"))
 
 
 def _unit(v: np.ndarray) -> np.ndarray:
@@ -143,10 +182,6 @@ def _unit(v: np.ndarray) -> np.ndarray:
 
 def _fresh(x: Tensor) -> Tensor:
     return x.as_leaf() if x.dtype.kind == "f" else x.detach()
-
-
-def _like(y: Tensor, random: np.random.Generator) -> Tensor:
-    return Tensor(backend_of(y.data).from_host(np.asarray(random.standard_normal(y.shape))))
 
 
 def _listed(ys: Any) -> list[Tensor]:

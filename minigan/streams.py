@@ -17,15 +17,23 @@ import numpy as np
 
 from minigan.backend import registry
 from minigan.backend.base import Array, Backend
+from minigan.checks import check_sizes
 from minigan.reading import asks
 
 NAMES = ("init", "data", "latent", "dropout", "penalty")  # what training draws from
-PAIRS = 1 << 14      # of normal numbers at a time: new memory takes longer than logarithms
+PAIRS = 1 << 14      # pairs of normal numbers made at a time, as new memory costs more than logs
 WORDS_PER_BLOCK = 4  # one Philox counter value makes four 64-bit words
+
+# ---------------------------------------------------------------- one stream
 
 
 class Stream:
-    """One named sequence of random numbers; `counter` is the number of blocks drawn so far."""
+    """One named sequence of random numbers.
+
+    name: any text; streams of one seed and several names are independent.
+    counter: how many Philox blocks (of four 64-bit words) were drawn so far; writing it winds the
+    stream. It is the whole state.
+    """
 
     def __init__(self, seed: int, name: str) -> None:
         digest = hashlib.sha256(f"minigan stream {name} of seed {seed}".encode()).digest()
@@ -35,7 +43,7 @@ class Stream:
 
     @property
     def counter(self) -> int:
-        """Philox blocks (of four 64-bit words) drawn so far; writing it winds the stream."""
+        """Philox blocks drawn so far; writing it winds the stream."""
         return self._counter
 
     @counter.setter
@@ -50,58 +58,37 @@ class Stream:
             self._counter += blocks
         return self._bits.random_raw(blocks * WORDS_PER_BLOCK)[:n]
 
-    def _raw(self, n: int, dtype: np.dtype) -> np.ndarray:
-        """The bits of n uniforms: words for float64, halves of words for float32."""
-        if dtype == np.float64:
-            return self.words(n)
-        return self.words(-(-n // 2)).astype("<u8", copy=False).view("<u4")[:n]
-
-    def _unit(self, n: int, dtype: np.dtype) -> np.ndarray:
-        """n uniforms in [0, 1) on the host."""
-        return _uniforms(self._raw(n, dtype))
-
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0,
                 dtype: Any = np.float32, xp: Backend | None = None) -> Array:
-        """Uniform numbers in [low, high), float32 or float64; any device gets the same bits."""
+        """Uniform numbers in [low, high); all devices get the same bits.
+
+        dtype: float32 or float64. xp: the backend whose array it becomes, by default the one of
+        `minigan.use`.
+
+        Raises:
+            ValueError: shape is not a tuple of whole numbers, or low is above high.
+            TypeError: dtype is something else.
+        """
         dtype = _float_dtype("uniform", dtype)
-        _check_shape("uniform", shape)
+        check_sizes("uniform: shape", shape)
         if not low <= high:
             raise ValueError(f"uniform: low must not be above high, got {low!r} and {high!r}")
         return (xp or registry.default()).uniform(self, shape, low, high, dtype)
 
-    def host_uniform(self, shape: tuple[int, ...], low: float, high: float, dtype: np.dtype
-                     ) -> np.ndarray:
-        """What `uniform` draws, as a NumPy array."""
-        values = self._unit(math.prod(shape), dtype).reshape(shape)
-        if (low, high) != (0.0, 1.0):
-            below = np.nextafter(dtype.type(high), dtype.type(low))  # rounding must not reach high
-            values = np.minimum(values * dtype.type(high - low) + dtype.type(low), below)
-        return values
-
     def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0,
                dtype: Any = np.float32, xp: Backend | None = None) -> Array:
-        """Normal numbers of `shape`, float32 or float64, by the transform of Box and Muller.
+        """Normal numbers, by the transform of Box and Muller.
 
-        Devices get the same up to the rounding of log, cos and sin: two units in the last place.
+        All devices get the same up to the rounding of log, cos and sin: two units in the last
+        place. dtype, xp: as in `uniform`.
+
+        Raises:
+            ValueError: shape is not a tuple of whole numbers.
+            TypeError: dtype is something else.
         """
         dtype = _float_dtype("normal", dtype)
-        _check_shape("normal", shape)
+        check_sizes("normal: shape", shape)
         return (xp or registry.default()).normal(self, shape, mean, std, dtype)
-
-    def host_normal(self, shape: tuple[int, ...], mean: float, std: float, dtype: np.dtype
-                    ) -> np.ndarray:
-        """What `normal` draws, as a NumPy array."""
-        n = math.prod(shape)
-        half = -(-n // 2)
-        bits, values = self._raw(2 * half, dtype), np.empty(2 * half, dtype)
-        for start in range(0, half, PAIRS):
-            one = slice(start, min(start + PAIRS, half))
-            other = slice(half + one.start, half + one.stop)
-            values[one], values[other] = _normal_pairs(_uniforms(bits[one]), _uniforms(bits[other]))
-        values = values[:n].reshape(shape)
-        if (mean, std) != (0.0, 1.0):
-            values = values * dtype.type(std) + dtype.type(mean)
-        return values
 
     def permutation(self, n: int) -> np.ndarray:
         """The numbers 0 to n - 1 in random order, int64 (n,), on the host."""
@@ -109,46 +96,90 @@ class Stream:
 
     def integers(self, n: int, shape: tuple[int, ...]) -> np.ndarray:
         """Whole numbers from 0 to n - 1, int64, on the host."""
-        return (self._unit(math.prod(shape), np.dtype(np.float64)) * n).astype(np.int64).reshape(
-            shape)
+        units = self._unit(math.prod(shape), np.dtype(np.float64))
+        return (units * n).astype(np.int64).reshape(shape)
+
+    # What the two distributions are on the host; backends call these.
+
+    def host_uniform(self, shape: tuple[int, ...], low: float, high: float, dtype: np.dtype
+                     ) -> np.ndarray:
+        """What `uniform` draws, as a NumPy array."""
+        values = self._unit(math.prod(shape), dtype).reshape(shape)
+        if (low, high) == (0.0, 1.0):
+            return values
+        number = dtype.type
+        below = np.nextafter(number(high), number(low))  # rounding must not reach high
+        return np.minimum(values * number(high - low) + number(low), below)
+
+    def host_normal(self, shape: tuple[int, ...], mean: float, std: float, dtype: np.dtype
+                    ) -> np.ndarray:
+        """What `normal` draws, as a NumPy array."""
+        n = math.prod(shape)
+        half = -(-n // 2)
+        bits = self._raw(2 * half, dtype)
+        values = np.empty(2 * half, dtype)
+        for start in range(0, half, PAIRS):
+            first = slice(start, min(start + PAIRS, half))
+            second = slice(half + first.start, half + first.stop)
+            pairs = _normal_pairs(_uniforms(bits[first]), _uniforms(bits[second]))
+            values[first], values[second] = pairs
+        values = values[:n].reshape(shape)
+        if (mean, std) == (0.0, 1.0):
+            return values
+        return values * dtype.type(std) + dtype.type(mean)
+
+    def _unit(self, n: int, dtype: np.dtype) -> np.ndarray:
+        """n uniforms in [0, 1) on the host."""
+        return _uniforms(self._raw(n, dtype))
+
+    def _raw(self, n: int, dtype: np.dtype) -> np.ndarray:
+        """The bits of n uniforms: words for float64, halves of words for float32."""
+        if dtype == np.float64:
+            return self.words(n)
+        words = self.words(-(-n // 2))
+        return words.astype("<u8", copy=False).view("<u4")[:n]
 
 
 def _uniforms(bits: np.ndarray) -> np.ndarray:
-    """Uniforms in [0, 1), with all the bits that float64, or of halves float32, can hold."""
+    """Uniforms in [0, 1): float64 of 53 of 64 bits, or float32 of 24 of 32 bits."""
     if bits.dtype.itemsize == 8:
         return (bits >> np.uint64(11)) * 2.0 ** -53
     return (bits >> np.uint32(8)).astype(np.float32) * np.float32(2.0 ** -24)
 
 
 def _normal_pairs(unit: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two normal numbers of two uniforms, float64 (Box and Muller 1958)."""
-    radius = np.sqrt(-2.0 * np.log(1 - unit, dtype=np.float64))  # log of (0, 1]
+    """Two normal numbers from two uniforms, float64 (Box and Muller 1958).
+
+    From float32, cos and sin come from the tan of half the angle, rounded once, so devices agree.
+    """
+    radius = np.sqrt(-2.0 * np.log(1 - unit, dtype=np.float64))  # the log of (0, 1]
     if other.dtype == np.float64:
         angle = 2.0 * math.pi * other
         return radius * np.cos(angle), radius * np.sin(angle)
-    t = np.tan(np.float32(math.pi) * other, dtype=np.float64)  # cos and sin by tan of half the
-    square = t * t                                             # angle, rounded once: devices agree
+
+    t = np.tan(np.float32(math.pi) * other, dtype=np.float64)
+    square = t * t
     radius /= 1 + square
     return radius * (1 - square), radius * (2 * t)
 
 
-def _check_shape(function: str, shape: Any) -> None:
-    """Raise a ValueError unless shape is a tuple of whole numbers, none negative."""
-    if not isinstance(shape, (tuple, list)) or not all(
-            isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
-        raise ValueError(f"{function}: shape must be a tuple of whole numbers of 0 or more, got "
-                         f"{shape!r}")
-
-
-def _float_dtype(what: str, dtype: Any) -> np.dtype:
+def _float_dtype(function: str, dtype: Any) -> np.dtype:
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
-        raise TypeError(f"{what}: dtype must be float32 or float64, got {dtype}")
+        raise TypeError(f"{function}: dtype must be float32 or float64, got {dtype}")
     return dtype
 
 
+# ---------------------------------------------------------------- all streams of a seed
+
 class Streams(dict[str, Stream]):
-    """All streams of one seed, by name: `streams["latent"].normal((64, 100))`."""
+    """All streams of one seed, by name: `streams["latent"].normal((64, 100))`.
+
+    seed: a whole number; a stream of any other name than `NAMES` is made when it is asked for.
+
+    Raises:
+        TypeError: the seed is something else.
+    """
 
     def __init__(self, seed: int) -> None:
         if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
@@ -175,11 +206,14 @@ _current = Streams(0)
 
 
 def seed(n: int) -> Streams:
-    """Start all default streams anew from seed n; the same seed gives the same bits.
+    """Start all default streams again from seed n; the same seed gives the same bits.
 
     The default streams are the whole process's, as in PyTorch: threads that draw from the same one
     get different numbers, and which of them gets which depends on who comes first. For the same
-    bits in every run, give each thread `Streams` of its own.
+    bits in every run, give each thread its own `Streams`.
+
+    Raises:
+        TypeError: n is not an int.
     """
     global _current
     _current = Streams(n)
