@@ -2,7 +2,7 @@
 
 If automatic differentiation is new to you, run `examples/01_scalar_graph.py` first: the same idea
 on plain numbers. Five ideas carry this file. The first four have a heading each; the fifth is how
-the ops of `minigan.ops` are written, none of which the engine knows.
+the ops in `minigan.ops` are written. The engine itself knows no op.
 
 1. One clock stamps recordings and writes, which orders the graph and exposes stale values.
 2. The array decides where it is computed; nothing moves between devices unasked.
@@ -487,8 +487,8 @@ def _as_constant(x: Any, dtype: np.dtype) -> Any:
     return x
 
 
-# Two things hold for a whole block of code and not for one op: whether a graph is recorded, and who
-# watches. The blocks themselves are in `blocks.py`.
+# Two things hold for a whole block of code and not for one op: whether a graph is recorded, and
+# which hooks watch. The blocks themselves are in `blocks.py`.
 
 def no_grad() -> Block:
     """Compute without recording a graph: `with no_grad(): ...`, or as decorator `@no_grad()`.

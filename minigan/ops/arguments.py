@@ -51,6 +51,6 @@ def axes_of(x: Tensor, axis: Axis, function: str, name: str = "axis") -> tuple[i
     try:
         return tuple(sorted(normalize_axis_tuple(axis, ndim)))
     except (TypeError, ValueError):
-        among = f"each once, from {-ndim} to {ndim - 1}" if ndim else "of which it has none"
+        among = f"each once, from {-ndim} to {ndim - 1}" if ndim else "but it has none"
         why = f"{name} must be axes of the tensor, {among}, got {errors.shown(axis)}"
         raise errors.ShapesError(function, why, (x,)) from None

@@ -125,7 +125,7 @@ def normalize(x: Tensor, mean: Tensor, var: Tensor, gamma: Tensor, beta: Tensor,
 
 def standardize(x: Tensor, mean: Tensor, var: Tensor, gamma: Tensor, beta: Tensor,
                 eps: float = 1e-5) -> Tensor:
-    """`normalize` by the very tensors that `moments(x, axes)` returned."""
+    """`normalize` by exactly the tensors that `moments(x, axes)` returned."""
     return _standardize(x, gamma, beta, mean, var, eps=float(eps))
 
 

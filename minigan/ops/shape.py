@@ -88,7 +88,7 @@ def squeeze(x: Tensor, axis: int) -> Tensor:
 def _one_axis(function: str, axis: Any, ndim: int, x: Tensor) -> int:
     """An axis, counted from the front, of a tensor that has ndim of them: x or what it becomes."""
     if not is_whole(axis) or not -ndim <= axis < ndim:
-        among = f"from {-ndim} to {ndim - 1}" if ndim else "of which there is none"
+        among = f"from {-ndim} to {ndim - 1}" if ndim else "but there is none"
         raise ValueError(f"{function}: axis must be an int, {among}, got {shown(axis)} for "
                          f"a tensor of shape {x.shape}")
     return int(axis) % ndim

@@ -656,7 +656,7 @@ def test_sums_and_copies_of_gradients_belong_to_no_rule():
         assert (x * 2.0).within is None  # and nothing is left over
 
 
-def test_sums_of_gradients_inside_of_a_rule_belong_to_the_rule(private_ops):
+def test_sums_of_gradients_inside_a_rule_belong_to_the_rule(private_ops):
     def rule(gy, y, x):
         inner = mg.Tensor(x.data, requires_grad=True)
         return gy * mg.grad(ops.sum(ops.exp(inner) + inner), inner)
@@ -676,9 +676,9 @@ def test_a_hook_leaves_when_its_block_fails():
     assert (leaf(1, low=1, high=1) * 2.0).data.tolist() == [2]
 
 
-# Ops of one's own.
+# Your own ops.
 
-def test_an_op_of_ones_own(private_ops):
+def test_your_own_op(private_ops):
     @mg.op(lambda gy, y, x, w, scale: gy * w * scale, None)
     def weigh(xp, x, w, scale):
         """x * w * scale, w being a constant."""

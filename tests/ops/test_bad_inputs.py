@@ -50,7 +50,7 @@ for fold in FOLDS:
     bad(f"{fold}, an axis of a 0-d tensor", lambda f=function: f(x0, axis=0), "axis", "()")
     bad(f"{fold}, an axis twice", lambda f=function: f(x2, axis=(0, 0)), "axis", "(0, 0)")
     bad(f"{fold}, an axis twice, by two names", lambda f=function: f(x2, axis=(1, -1)), "axis")
-    bad(f"{fold}, an axis that is no int", lambda f=function: f(x2, axis="rows"), "axis", "'rows'")
+    bad(f"{fold}, an axis of text", lambda f=function: f(x2, axis="rows"), "axis", "'rows'")
     bad(f"{fold}, half an axis", lambda f=function: f(x2, axis=0.5), "axis", "0.5")
     bad(f"{fold}, an array", lambda f=function: f(array), "tensor", "ndarray")
     bad(f"{fold}, a list", lambda f=function: f([1.0, 2.0]), "tensor", "list")
@@ -405,7 +405,7 @@ bad("step, no gradient", lambda: optim.Adam(weights()).step(), "gradient", "miss
 small = mg.tensor(np.array([1], np.uint8))
 bad("multiply, a number that the integers cannot hold", lambda: small * 300, "300", "uint8")
 bad("normal, a negative size", lambda: points.normal((-1,)), "shape", "(-1,)")
-bad("normal, a size that is no tuple", lambda: points.normal(4), "shape", "4")
+bad("normal, a size that is not a tuple", lambda: points.normal(4), "shape", "4")
 bad("uniform, a negative size", lambda: points.uniform((2, -3)), "shape", "(2, -3)")
 bad("uniform, a text", lambda: points.uniform("ab"), "shape", "'ab'")
 

@@ -127,7 +127,7 @@ def test_to_second_order_too(name, what, blocks):
     np.testing.assert_array_equal(ggy.numpy(), due.numpy())
 
 
-def test_distances_of_which_one_was_rounded_below_0_have_a_gradient():
+def test_distances_have_a_gradient_where_one_was_rounded_below_0():
     """The usual case: sqrt(relu(d2)); PyTorch gives the same, 0 and 1 / (2 sqrt 4)."""
     for function in (ops.relu, lambda x: ops.maximum(x, 0), lambda x: ops.clip(x, 0, 100)):
         x = variable([-1e-9, 4.0], "float64")
@@ -200,7 +200,7 @@ def test_the_gradient_of_an_exponent_where_the_base_is_0_is_pytorchs():
         np.testing.assert_array_equal(g.numpy(), [0, 0, 0, -math.inf])
 
 
-def test_the_gradient_of_an_exponent_of_a_negative_base_is_nan_and_no_error_of_pythons():
+def test_the_gradient_of_an_exponent_of_a_negative_base_is_nan_and_raises_nothing():
     n = mg.tensor([2.0, 1.0], requires_grad=True)
     with np.errstate(invalid="ignore"):
         assert np.isnan(grad(ops.sum(ops.power(-2.0, n)), n).numpy()).all()

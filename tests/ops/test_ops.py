@@ -568,7 +568,7 @@ def test_what_adds_nothing_up_keeps_the_integer_type():
     check(np.array_equal(ops.pad(x, ((1, 0), (0, 0)), 7).data, [[7, 7], [250, 3]]), "integer")
 
 
-def test_uint64_stays_as_there_is_nothing_larger():
+def test_uint64_stays_because_nothing_is_larger():
     check(ops.sum(Tensor(np.array([2**63, 1], "uint64"))).item() == 2**63 + 1, "integer")
 
 
