@@ -1,4 +1,4 @@
-"""What decides in Python what a step computes: whoever reads such a thing says so here.
+"""What decides in Python what a step computes: code that reads such a thing says so here.
 
 A recorded step repeats what was asked of the device. A layer's slope, a network's mode or the array
 that a parameter holds were read in Python when it was recorded, and a replay does not look again.

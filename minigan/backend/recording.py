@@ -11,7 +11,7 @@ device sees every change by itself. `minigan.capturing` tells it the rest, throu
 
 Two devices fulfil the contract. NumPy's notes down every call and becomes a program, which is
 optimized and replayed (`backend/cpu/capture`). CuPy's is a CUDA graph: the driver records what is
-launched, so most of what is said here is no news to it (`backend/gpu/recording`).
+launched, so it has little use for what it is told here (`backend/gpu/recording`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")  # instructions that look
 class Callee(NamedTuple):
     """A Python function behind something that can be called.
 
-    owner: what it is bound to, None where it is no method.
+    owner: what it is bound to, None where it is not a method.
     given: values that it has from the start, by `partial` or as defaults.
     """
 
@@ -36,7 +36,7 @@ def callee(called: Any) -> Callee | None:
         called = called.func
 
     if not isinstance(called, (FunctionType, MethodType)):
-        called = called.__call__ if hasattr(type(called), "__call__") else None
+        called = getattr(called, "__call__", None)
     owner = getattr(called, "__self__", None)
     function = getattr(called, "__func__", called)
     if not isinstance(function, FunctionType):

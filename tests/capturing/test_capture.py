@@ -95,7 +95,7 @@ def test_capturing_changes_nothing():
 
 # The API.
 
-def test_a_step_of_ones_own():
+def test_a_step_of_your_own():
     losses = []
     for captured in (False, True):
         net, step = descent()
@@ -189,7 +189,7 @@ def assigned_in_part(x, y):
     lambda x: (lambda p: mg.optim.clip_weights([p], 3.0) or {"p": p, "more": p + 1})(
         nn.Parameter((x * 2).data)),
     lambda x: {"padded": ops.pad(x, [(1, 2)], 5.0)}])
-def test_what_a_step_makes_and_writes_begins_anew_in_each_replay(step):
+def test_what_a_step_makes_and_writes_starts_over_in_each_replay(step):
     as_eager(step)
 
 
@@ -672,7 +672,7 @@ def test_a_batch_of_another_size_is_refused():
     assert fast().shape == (2, 3)
 
 
-def test_a_replay_is_no_part_of_a_recording():
+def test_a_replay_cannot_be_part_of_a_recording():
     _, step = descent()
     fast = mg.capture(step)
     with pytest.raises(mg.CaptureError, match="cannot be a part of the step that is being record"):
@@ -721,7 +721,7 @@ def test_a_recorded_step_is_not_copied(duplicate):
     lambda model: setattr(model.generator.layers[2], "slope", 0.5),
     lambda model: model.generator.eval(),
     lambda model: setattr(model.g_optimizer, "betas", (0.9, 0.9))])
-def test_changed_networks_are_recorded_anew(change):
+def test_changed_networks_are_recorded_again(change):
     def between(i, model):
         if i == 4:
             change(model)

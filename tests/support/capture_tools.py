@@ -59,7 +59,7 @@ def trained(name, preset, captured, steps=STEPS, between=None, **settings):
 
 
 def descent():
-    """A step of one's own: the parameter, and the step."""
+    """A step of your own: the network, and the step."""
     net = mg.nn.Dense(3, 1, rng=Stream(1, "a"))
     optimizer, x = Adam(net.parameters(), 0.1), mg.tensor(np.eye(3, dtype="f4"))
 

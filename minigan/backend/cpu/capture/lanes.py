@@ -2,7 +2,7 @@
 
 The thread that asks for the replay takes heavy groups off a heap, those on the longest way first,
 and makes the light groups that become due on the way. While there is more to do than it can, it
-lets threads of the pool help. All of them share one lock, which nobody holds while computing.
+lets threads of the pool help. All of them share one lock, which is never held while computing.
 """
 
 from __future__ import annotations

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from typing import Any, Callable, Iterator
+from dataclasses import replace
+from typing import Any, Callable, Iterator, NamedTuple
 
 import numpy as np
 
 from minigan.backend.cpu.blocks import BLOCK
-from minigan.backend.cpu.capture.program import Call, Program, Slot
+from minigan.backend.cpu.capture.program import Call, Layout, Memory, Program, Slot
 
 LARGE = BLOCK  # numbers in a result; a smaller one stays in the cache anyway
 
@@ -68,11 +69,11 @@ def fold_constants(program: Program) -> Program:
             calls.append(call)
         else:
             constants[output] = call.run(*[constants[slot] for slot in call.inputs])
-    return _with(program, calls, constants)
+    return replace(program, calls=calls, constants=constants)
 
 
 def remove_dead_calls(program: Program) -> Program:
-    """Leave out calls whose results nobody reads and that write nothing.
+    """Leave out calls that write nothing and whose results are never read.
 
         >>> program = Program([Call("exp", np.exp, (0,), output=1),
         ...                    Call("sin", np.sin, (0,), output=2)],
@@ -94,7 +95,16 @@ def remove_dead_calls(program: Program) -> Program:
             read.update(call.inputs)
             calls.append(call)
     calls.reverse()
-    return _with(program, calls, program.constants, read)
+    inputs = {slot: array for slot, array in program.inputs.items() if slot in read}
+    constants = {slot: value for slot, value in program.constants.items() if slot in read}
+    return replace(program, calls=calls, inputs=inputs, constants=constants)
+
+
+class _Asked(NamedTuple):
+    """What a call asks for: the same function of the same inputs gives the same."""
+
+    run: Callable[..., Any]
+    inputs: tuple[Slot, ...]
 
 
 def share_common_parts(program: Program) -> Program:
@@ -122,7 +132,7 @@ def share_common_parts(program: Program) -> Program:
     """
     memory = program.memory()
     returned = program.returned()
-    made: dict[tuple[Any, ...], Slot] = {}  # by function and inputs
+    made: dict[_Asked, Slot] = {}
     instead: dict[Slot, Slot] = {}          # for a slot whose call is left out
     calls = []
     for call in program.calls:
@@ -130,26 +140,27 @@ def share_common_parts(program: Program) -> Program:
         view_of = None if call.view_of is None else instead.get(call.view_of, call.view_of)
         call = call._replace(inputs=inputs, view_of=view_of)
 
-        key = (call.run, *inputs)
+        key = _Asked(call.run, inputs)
         output = call.output if call.shareable else None
         if output is not None and key in made and output not in returned:
             instead[output] = made[key]
             continue
-        for written in call.effects.writes:
-            made = {key: slot for key, slot in made.items()
-                    if written not in [memory[read] for read in key[1:]]}
+        for earlier in list(made):
+            read = {memory[slot] for slot in earlier.inputs}
+            if not read.isdisjoint(call.effects.writes):
+                del made[earlier]
         if output is not None:
             made[key] = output
         calls.append(call)
-    return _with(program, calls)
+    return replace(program, calls=calls)
 
 
 def forward_stores(program: Program) -> Program:
     """Compute a result where it would be copied to, such as a gradient in its optimizer's buffer.
 
     What is computed in one place and copied to another passes through the processor twice. The call
-    that makes it must take `out`, nobody else may read it, and no call on the way may touch the
-    memory that is now written earlier.
+    that makes it must take `out`, nothing else may read the result, and no call on the way may
+    touch the memory that is now written earlier.
 
         >>> copy = Call("assign", functools.partial(np.copyto, x), (2,), target=x,
         ...             effects=Effects(writes=(id(x),)))
@@ -189,10 +200,10 @@ def forward_stores(program: Program) -> Program:
         if any(touches(call, copy) for call in between):
             continue
         made = between[0]
-        calls[maker] = copy._replace(op=made.op, inputs=made.inputs,
-                                     run=functools.partial(made.run, out=copy.target))
+        run = functools.partial(made.run, out=copy.target)
+        calls[maker] = copy._replace(op=made.op, run=run, inputs=made.inputs)
         calls[i] = None
-    return _with(program, [call for call in calls if call is not None])
+    return replace(program, calls=[call for call in calls if call is not None])
 
 
 def free_after_last_use(program: Program) -> Program:
@@ -215,11 +226,11 @@ def free_after_last_use(program: Program) -> Program:
         calls.append(call._replace(frees=tuple(sorted(last - kept))))
         read |= last
     calls.reverse()
-    return _with(program, calls)
+    return replace(program, calls=calls)
 
 
 def reuse_buffers(program: Program) -> Program:
-    """Write a large result over an input of the same layout, where nobody reads that memory later.
+    """Write a large result over an input of the same layout whose memory is not read later.
 
     New memory has to be fetched before it is written; that of an input is in the cache.
 
@@ -234,9 +245,13 @@ def reuse_buffers(program: Program) -> Program:
         return v2
     """
     memory = program.memory()
-    layouts = {call.output: call.layout for call in program.calls
-               if call.output is not None and memory[call.output] < 0}
-    last = {memory[slot]: i for i, call in enumerate(program.calls) for slot in call.inputs}
+    layouts: dict[Slot, Layout | None] = {}  # of what calls have made
+    last: dict[Memory, int] = {}             # the call that reads a piece of memory last
+    for i, call in enumerate(program.calls):
+        if call.output is not None and memory[call.output] < 0:
+            layouts[call.output] = call.layout
+        for slot in call.inputs:
+            last[memory[slot]] = i
     for slot in program.returned():
         last[memory[slot]] = len(program.calls)
 
@@ -257,7 +272,7 @@ def reuse_buffers(program: Program) -> Program:
                     call = call._replace(run=run, reused=call.inputs[position])
                     break
         calls.append(call)
-    return _with(program, calls)
+    return replace(program, calls=calls)
 
 
 PASSES: tuple[Callable[[Program], Program], ...] = (
@@ -268,17 +283,6 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
     free_after_last_use,
     reuse_buffers,
 )
-
-
-def _with(program: Program, calls: list[Call], constants: Any = None,
-          read: set[Slot] | None = None) -> Program:
-    """The same program with other calls; read: the only given slots that are kept."""
-    inputs = program.inputs
-    constants = program.constants if constants is None else constants
-    if read is not None:
-        inputs = {slot: array for slot, array in inputs.items() if slot in read}
-        constants = {slot: value for slot, value in constants.items() if slot in read}
-    return Program(calls, inputs, constants, program.outputs, program.names)
 
 
 def _over(run: Callable[..., Any], position: int, *values: Any) -> Any:

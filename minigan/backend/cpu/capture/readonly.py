@@ -29,8 +29,8 @@ class ReadOnly:
 
     def release(self) -> None:
         """Make the arrays writeable that are still alive."""
-        alive: list[Array] = [array for reference in self._arrays
-                              if (array := reference()) is not None]
+        found = [reference() for reference in self._arrays]
+        alive: list[Array] = [array for array in found if array is not None]
         self._arrays.clear()
         alive.sort(key=lambda array: array.base is not None)  # a view can follow its base only
         for array in alive:

@@ -1,4 +1,4 @@
-"""Calls of a program on several threads, by critical path: who waits for whom, and who goes first.
+"""Calls of a program on several threads, by critical path: what waits for what, what goes first.
 
 Two threads inside of one op meet at its end and at every block, and Python lets one of them pass at
 a time. In different ops they seldom meet. A GAN's step has such ops: real and generated images go
@@ -63,18 +63,14 @@ def schedule(program: Program, seconds: Sequence[float]) -> Schedule:
     calls = program.calls
     heavy = [s >= HEAVY for s in seconds]
     members, after = group_calls(dependencies(program), heavy)
+    rank = _ranks(members, after, seconds)
+    freed = {slot for call in calls for slot in call.frees}
 
     waits = [0] * len(members)
     for following in after:
         for g in following:
             waits[g] += 1
 
-    rank = [0.0] * len(members)
-    for g in reversed(range(len(members))):
-        own = sum(seconds[i] for i in members[g])
-        rank[g] = own + max((rank[h] for h in after[g]), default=0.0)
-
-    freed = {slot for call in calls for slot in call.frees}
     groups = []
     for g, group in enumerate(members):
         read = {slot for i in group for slot in calls[i].inputs}
@@ -85,11 +81,20 @@ def schedule(program: Program, seconds: Sequence[float]) -> Schedule:
                             heavy=heavy[group[0]],
                             reads=tuple(read & freed)))
 
+    readers = Counter(slot for group in groups for slot in group.reads)
     total = sum(seconds)
     long = sum(s for s in seconds if s >= LONG)
-    return Schedule(groups=tuple(groups),
-                    readers=Counter(slot for group in groups for slot in group.reads),
-                    long_share=long / total if total else 0.0)
+    return Schedule(tuple(groups), readers, long_share=long / total if total else 0.0)
+
+
+def _ranks(groups: Sequence[Sequence[int]], after: Sequence[Sequence[int]],
+           seconds: Sequence[float]) -> list[float]:
+    """For each group, seconds from its beginning to the end of the step, on the longest way."""
+    ranks = [0.0] * len(groups)
+    for g in reversed(range(len(groups))):
+        own = sum(seconds[i] for i in groups[g])
+        ranks[g] = own + max((ranks[h] for h in after[g]), default=0.0)
+    return ranks
 
 
 def dependencies(program: Program) -> list[list[int]]:

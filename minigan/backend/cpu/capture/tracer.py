@@ -4,8 +4,8 @@ The step runs as it always does, and each of its arrays gets a slot when it is f
 would change something, a parameter or a counter, is noted down only: recording must change nothing.
 
 Two kinds of mistake would make a replay wrong, and are refused. An array that came from elsewhere,
-by arithmetic outside of ops, would be frozen at its present values. And as nobody would see that
-Python writes into an array directly, none that the step can reach may be written meanwhile.
+by arithmetic outside of ops, would be frozen at its present values. And where Python writes into an
+array directly, the tracer does not see it, so all arrays that the step can reach are read-only.
 """
 
 from __future__ import annotations
@@ -92,9 +92,13 @@ class Tracer:
     # What the device computes beside ops.
 
     def call(self, op: str, run: Callable[..., Any], inputs: Sequence[Any] = (),
-             result: Array | None = None, reads: Sequence[Any] = (), writes: Sequence[Any] = (),
-             **more: Any) -> None:
-        """Note down: run(*inputs) makes `result`, reads and writes arrays and other objects."""
+             result: Array | None = None, *, reads: Sequence[Any] = (), writes: Sequence[Any] = (),
+             out: tuple[int, ...] | None = None, target: Array | None = None,
+             shareable: bool = False) -> None:
+        """Note down: run(*inputs) makes `result`, reads and writes arrays and other objects.
+
+        out, target, shareable: as in `Call`.
+        """
         if result is not None and id(result) in self._slot_of:
             return  # nothing new: an op handed on its input, or what another op made within it
 
@@ -105,24 +109,24 @@ class Tracer:
         for thing in writes:
             self._read_only.release_later(thing)
         effects = Effects(tuple(map(memory_of, reads)), tuple(map(memory_of, writes)))
+        call = Call(op, run, slots, effects=effects, out=out, target=target, shareable=shareable)
 
-        if result is None:
-            self._calls.append(Call(op, run, slots, effects=effects, **more))
-            return
-        output = self._new_slot(result)
-        memory = memory_of(result)
-        shared = [slot for slot, value in zip(slots, inputs) if memory_of(value) == memory]
-        if shared:
-            self._view_of[output] = shared[0]
-        else:
-            self._constant_ids.discard(memory)  # made by a call, if by way of a maker
-        self._calls.append(Call(op, run, slots, output, Layout.of(result), effects,
-                                view_of=self._view_of.get(output), **more))
+        if result is not None:
+            output = self._new_slot(result)
+            memory = memory_of(result)
+            shared = [slot for slot, value in zip(slots, inputs) if memory_of(value) == memory]
+            if shared:
+                self._view_of[output] = shared[0]
+            else:
+                self._constant_ids.discard(memory)  # made by a call, if by way of a maker
+            call = call._replace(output=output, layout=Layout.of(result),
+                                 view_of=self._view_of.get(output))
+        self._calls.append(call)
 
     def draw(self, op: str, run: Callable[..., Array], inputs: Sequence[Any], result: Array,
-             **more: Any) -> Array:
+             writes: Sequence[Any] = ()) -> Array:
         """Note down what is made outside of ops; returns the result."""
-        self.call(op, run, inputs, result, **more)
+        self.call(op, run, inputs, result, writes=writes)
         self._protect(result)
         return result
 
@@ -162,8 +166,9 @@ class Tracer:
             RuntimeError: the array's memory is not in C's order.
         """
         self._slot(array)
-        whole, *views = [found for reference in self._sharing[memory_of(array)]
-                         if (found := reference()) is not None]
+        references = self._sharing[memory_of(array)]
+        alive = [found for reference in references if (found := reference()) is not None]
+        whole, *views = alive
         if not whole.flags.c_contiguous:
             raise RuntimeError("a tensor that the step itself has made, in another order than C's, "
                                "is written; compute a new tensor instead")
@@ -269,11 +274,12 @@ def _as_array(run: Callable[..., Any]) -> Callable[..., Array]:
 def _indexed(xp: Any, op: RecordedOp, settings: dict[str, Any], n: int) -> Callable[..., Array]:
     """An op with n inputs whose index has arrays, which come behind the inputs."""
     def run(*values: Any) -> Array:
+        inputs = values[:n]
         arrays = iter(values[n:])
         index = tuple(next(arrays) if isinstance(entry, np.ndarray) else entry
                       for entry in settings["index"])
         try:
-            return op.forward(xp, *values[:n], **{**settings, "index": index})
+            return op.forward(xp, *inputs, **{**settings, "index": index})
         except IndexError as error:
             raise IndexError(f"{op.name}: {error}") from error
 

@@ -3,7 +3,7 @@
 In a small network's step a third of the time goes into deciding what to compute: making tensors,
 looking for paths, finding rules. From step to step the answers are the same. A recording notes down
 what is asked of the arrays, and a replay asks the same again. Nothing is left out but results that
-nobody reads, so the bits are the same.
+are never read, so the bits are the same.
 """
 
 from __future__ import annotations
@@ -110,14 +110,15 @@ class Tracing(BlockedPasses):
                     self.__dict__.update(self._plain)
             recording.stop()
 
-    def _change(self, name: str, run: Callable[..., Any], inputs: Sequence[Any],
-                reads: Sequence[Any], writes: Sequence[Any], **more: Any) -> None:
-        """Do what changes something, or note it down where a step is recorded."""
+    def _change(self, name: str, run: Callable[..., Any], inputs: Sequence[Any] = (), *,
+                reads: Sequence[Any] = (), writes: Sequence[Any],
+                target: Array | None = None) -> None:
+        """Do what changes something, or only note it down where a step is recorded."""
         tracer = _recorded.get()
         if tracer is None:
             run(*inputs)
         else:
-            tracer.call(name, run, inputs, None, reads, writes, **more)
+            tracer.call(name, run, inputs, reads=reads, writes=writes, target=target)
 
     # What changes something. All counters of an owner are one piece of memory.
 
@@ -136,7 +137,7 @@ class Tracing(BlockedPasses):
             return
         copy = functools.partial(np.copyto, target)
         copied = target if isinstance(value, np.ndarray) else None
-        self._change("assign", copy, [value], (), [target], target=copied)
+        self._change("assign", copy, [value], writes=[target], target=copied)
 
     def limit(self, array: Array, low: float, high: float) -> None:
         tracer = _recorded.get()
@@ -147,7 +148,7 @@ class Tracing(BlockedPasses):
             tracer.rewrite("limit", clip, array, 0)
         else:
             clip_in_place = functools.partial(super().limit, array, low, high)
-            self._change("limit", clip_in_place, (), (), [array])
+            self._change("limit", clip_in_place, writes=[array])
 
     def update(self, optimizer: Any) -> None:
         name = type(optimizer).__name__
@@ -156,21 +157,26 @@ class Tracing(BlockedPasses):
             tracer.name(optimizer.gradient, f"{name}.gradient")
             for key, array in optimizer.running.items():
                 tracer.name(array, f"{name}.{key}")
-        self._change(name, functools.partial(super().update, optimizer), (),
+        self._change(name, functools.partial(super().update, optimizer),
                      reads=[optimizer, optimizer.gradient],
                      writes=[optimizer.values, *optimizer.running.values()])
 
     def follow(self, average: Array, value: Array, ema: Any) -> None:
-        self._change("follow", functools.partial(super().follow, average, value, ema), (),
-                     reads=[value, ema], writes=[average])
+        follow = functools.partial(super().follow, average, value, ema)
+        tracer = _recorded.get()
+        if tracer is not None:
+            tracer.name(average, f"{type(ema).__name__}.average")
+        self._change("follow", follow, reads=[value, ema], writes=[average])
 
     # What is different each time.
 
     def uniform(self, stream: Any, *settings: Any) -> Array:
-        return self._drawn("uniform", functools.partial(super().uniform, stream, *settings), stream)
+        draw = functools.partial(super().uniform, stream, *settings)
+        return self._drawn("uniform", draw, stream)
 
     def normal(self, stream: Any, *settings: Any) -> Array:
-        return self._drawn("normal", functools.partial(super().normal, stream, *settings), stream)
+        draw = functools.partial(super().normal, stream, *settings)
+        return self._drawn("normal", draw, stream)
 
     def _drawn(self, name: str, draw: Callable[[], Array], stream: Any) -> Array:
         tracer = _recorded.get()
