@@ -62,7 +62,7 @@ class Dense(Module):
 
 
 class Maxout(Module):
-    """The largest of several dense layers, unit by unit (Goodfellow et al. 2013, eq. 1 and 2).
+    """The largest of several dense layers, unit by unit (Goodfellow et al. 2013, section 3).
 
     x: (..., n_in) -> (..., n_out).
     pieces: how many layers, 1 or more. settings: keyword arguments of the one `Dense` that holds

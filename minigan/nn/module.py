@@ -69,6 +69,8 @@ class Module:
 
     To write a layer of your own:
 
+        from minigan.backend import default
+
         class Scale(Module):                        # x: (..., size) -> (..., size)
             def __init__(self, size):               # super().__init__() is not needed
                 self.scale = Parameter(default().ones(size, "float32"), "gain")
