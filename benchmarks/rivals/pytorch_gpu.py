@@ -19,27 +19,29 @@ Step = Callable[[], None]
 
 def network(module: Module) -> nn.Sequential:
     """The same layers; weights are PyTorch's own, as they cost the same."""
-    return nn.Sequential(*(made for _, layer in module.children() for made in _layer(layer)))
+    return nn.Sequential(*[_layer(layer) for _, layer in module.children()])
 
 
-def _layer(layer: Any) -> list[nn.Module]:
+def _layer(layer: Any) -> nn.Module:
     kind = type(layer).__name__
     if kind == "Dense":
-        return [nn.Linear(*layer.weight.shape, bias=layer.bias is not None)]
+        return nn.Linear(*layer.weight.shape, bias=layer.bias is not None)
     if kind in ("Conv2d", "ConvTranspose2d"):
         make = getattr(nn, kind)
-        return [make(layer.n_in, layer.n_out, layer.weight.shape[:2], layer.stride, layer.padding,
-                     bias=layer.bias is not None)]
+        return make(layer.n_in, layer.n_out, layer.weight.shape[:2], layer.stride, layer.padding,
+                    bias=layer.bias is not None)
     if kind == "BatchNorm":
-        return [_BatchNorm(layer.gamma.size, layer.eps, layer.momentum)]
+        return _BatchNorm(layer.gamma.size, layer.eps, layer.momentum)
     if kind == "LayerNorm":
-        return [nn.GroupNorm(1, layer.gamma.size, layer.eps)]
+        return nn.GroupNorm(1, layer.gamma.size, layer.eps)
     if kind == "Reshape":
         height, width, channels = layer.shape
-        return [nn.Unflatten(1, (channels, height, width))]
-    return [{"ReLU": nn.ReLU, "Tanh": nn.Tanh, "Flatten": nn.Flatten,
-             "LeakyReLU": lambda: nn.LeakyReLU(layer.slope),
-             "Dropout": lambda: nn.Dropout(layer.rate)}[kind]()]
+        return nn.Unflatten(1, (channels, height, width))
+    if kind == "LeakyReLU":
+        return nn.LeakyReLU(layer.slope)
+    if kind == "Dropout":
+        return nn.Dropout(layer.rate)
+    return {"ReLU": nn.ReLU, "Tanh": nn.Tanh, "Flatten": nn.Flatten}[kind]()
 
 
 class _BatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -49,25 +51,33 @@ class _BatchNorm(nn.modules.batchnorm._BatchNorm):
         pass
 
 
+def _adam(network: nn.Module, settings: Any, device: torch.device) -> torch.optim.Adam:
+    fast = {"fused": True, "capturable": True} if device.type == "cuda" else {}
+    betas = (settings.beta1, settings.beta2)
+    return torch.optim.Adam(network.parameters(), settings.learning_rate, betas, **fast)
+
+
 class Rival:
     """The step of a minigan model in PyTorch.
 
-    images: float32 (N, C, H, W) on the device, used batch by batch. memory: their memory format.
+    model: a gan, dcgan or wgan-gp. images: float32 (N, C, H, W) on the device, used batch by batch.
+    memory: the memory format of images and weights.
     """
 
     def __init__(self, model: Any, images: torch.Tensor, batch: int, memory: Any) -> None:
-        device, s = images.device, model.settings
-        self.G, self.D = (network(net).to(device, memory_format=memory)
-                          for net in (model.generator, model.discriminator))
-        fast = {"fused": True, "capturable": True} if device.type == "cuda" else {}
-        self.g_optimizer, self.d_optimizer = (
-            torch.optim.Adam(net.parameters(), s.learning_rate, (s.beta1, s.beta2), **fast)
-            for net in (self.G, self.D))
-        self.images, self.batch, self.latent = images, batch, s.latent_size
+        device = images.device
+        settings = model.settings
+        self.G = network(model.generator).to(device, memory_format=memory)
+        self.D = network(model.discriminator).to(device, memory_format=memory)
+        self.g_optimizer = _adam(self.G, settings, device)
+        self.d_optimizer = _adam(self.D, settings, device)
         self.weights = list(self.D.parameters())
+        self.images = images
         self.x = images[:batch].contiguous(memory_format=memory).clone()
-        self.n_critic = getattr(s, "n_critic", 0)
-        self.penalty = getattr(s, "penalty", 0.0)
+        self.batch = batch
+        self.latent = settings.latent_size
+        self.n_critic = getattr(settings, "n_critic", 0)
+        self.penalty = getattr(settings, "penalty", 0.0)
         self.done = 0
         self.ones = torch.ones(batch, 1, device=device)
         self.zeros = torch.zeros(batch, 1, device=device)
@@ -76,6 +86,7 @@ class Rival:
         self.graphs: dict[str, Any] = {}
 
     def noise(self) -> torch.Tensor:
+        """Latent vectors of a batch."""
         return torch.randn(self.batch, self.latent, device=self.x.device)
 
     def gan(self) -> None:
@@ -138,7 +149,7 @@ class Rival:
             graph.replay()
 
     def capture(self) -> None:
-        """From now on, replay: warm up on a stream of its own, then one graph for each part."""
+        """Replay from now on: warm up on another stream, then capture a graph for each update."""
         names = ("critic", "generator") if self.n_critic else ("gan",)
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())

@@ -9,6 +9,9 @@ import sys
 from dataclasses import replace
 from typing import Iterator
 
+import numpy as np
+
+import minigan
 from minigan.bench import workloads
 from minigan.bench.cells import Cell, Missing, environment
 from minigan.bench.pairs import measure
@@ -44,7 +47,8 @@ def start(names: list[str], batch: int, plan: Plan) -> Iterator[Row]:
     """
     for name in names:
         workloads.split(name)
-        row = Row(name, batch, "minigan", facts=facts(plan))
+        versions = {"minigan": minigan.__version__, "numpy": np.__version__}
+        row = Row(name, batch, "minigan", versions=versions, facts=facts(plan))
         code = CODE.format(threads=plan.threads, name=name, batch=batch)
         seconds: list[list[float]] = []  # of NumPy's import, of all imports, of the first step
 
@@ -88,7 +92,7 @@ def flat(names: list[str], batch: int, side: str, steps: int, plan: Plan) -> Ite
         row = Row(name, batch, side, steps=steps, facts=facts(plan))
         try:
             with Cell(side, workloads.prepare(name, batch), plan.threads, plan.rivals) as cell:
-                yield replace(row, long_run=long_run(cell, steps))
+                yield replace(row, long_run=long_run(cell, steps), versions=cell.versions)
         except Missing as reason:
             yield replace(row, missing=str(reason))
 
