@@ -1,8 +1,8 @@
 """GANs on points in the plane, where everything can be seen and counted: `minigan toy`.
 
-`protocols` (points, networks and budgets of the papers), `games` (their losses), `player` (the
-networks and the step), `plan`, `watching`, `runs` (one seed, several, going on), `report` and
-`pictures` (what came out).
+Read `protocols` (points, networks and budgets of the papers) and `games` (their losses) first, then
+`plan` (what is trained), `player` (the networks and the step), `report` and `pictures` (what came
+out), `training` (one seed) and `seeds` (several, and going on).
 """
 
 from minigan.toy.games import GAMES, Game

@@ -23,7 +23,7 @@ class Game:
 
     generator: of the logits of generated points, or, where `paired`, of real and of generated ones.
     weight: of the penalty. packing: how many points D judges at once. critic_steps: updates of D
-    for each of G, where the protocol has no less. rate: RMSprop's, in place of the protocol's Adam.
+    for each of G, unless the protocol has fewer. rate: RMSprop's, in place of the protocol's Adam.
     """
 
     paper: str
@@ -53,8 +53,8 @@ def around_real(critic: Critic, real: Tensor, fake: Tensor, rng: Stream) -> Tens
     return dragan(critic, real, rng, std=0.5)
 
 
-GAN = losses.discriminator, losses.generator
-WASSERSTEIN = losses.wasserstein_critic, losses.wasserstein_generator
+GAN = (losses.discriminator, losses.generator)
+WASSERSTEIN = (losses.wasserstein_critic, losses.wasserstein_generator)
 
 GAMES = {
     "gan": Game("Goodfellow et al. 2014, non-saturating", *GAN),

@@ -12,7 +12,10 @@ from minigan.toy.protocols import PROTOCOLS, SETS, Points, Protocol
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is trained. steps: updates of D; None for the protocol's.
+    """What is trained.
+
+    points, loss, protocol: names of `SETS`, `GAMES` and `PROTOCOLS`. steps: updates of D; None for
+    the protocol's.
 
     Raises:
         ValueError: a name is not known, or steps is not a whole number of 1 or more.
@@ -28,7 +31,8 @@ class Plan:
         check_choice("loss", self.loss, list(GAMES))
         check_choice("protocol", self.protocol, list(PROTOCOLS))
         if self.steps is None:
-            object.__setattr__(self, "steps", self.terms[0].steps)
+            protocol, _ = self.terms
+            object.__setattr__(self, "steps", protocol.steps)
         elif type(self.steps) is not int or self.steps < 1:
             raise ValueError(f"steps must be a whole number of 1 or more, got {self.steps!r}")
 
@@ -40,7 +44,8 @@ class Plan:
     @property
     def data(self) -> Points:
         """The points to learn."""
-        return self.terms[0].data()
+        protocol, _ = self.terms
+        return protocol.data()
 
     @property
     def parts(self) -> str:
@@ -49,13 +54,14 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """A short name, which is that of the folder too; the usual protocol goes without saying."""
-        protocol = () if self.protocol == "minigan" else (self.protocol,)
-        return "-".join([*protocol, self.points, self.loss])
+        """A short name, which is that of the folder too; the usual protocol is left out."""
+        name = f"{self.points}-{self.loss}"
+        return name if self.protocol == "minigan" else f"{self.protocol}-{name}"
 
     def describe(self) -> str:
         """A line that says what is trained."""
         protocol, game = self.terms
-        batch = f"{protocol.batch}" + (f" packs of {game.packing}" if game.packing > 1 else "")
+        packs = f" packs of {game.packing}" if game.packing > 1 else ""
+        steps = plural(self.steps or protocol.steps, "step")
         return (f"{self.points} by {self.loss} ({game.paper}), protocol {self.protocol}, "
-                f"{plural(self.steps or 0, 'step')} of {batch}")
+                f"{steps} of {protocol.batch}{packs}")

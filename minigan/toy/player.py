@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import numpy as np
 
 from minigan.engine import Tensor, grad, no_grad
@@ -17,33 +19,38 @@ class Player:
     """G and D of a protocol, trained with a game.
 
     steps: in all, for a rate that falls; a step is an update of D, and G's follows every
-    `critic_steps`-th. Points go in and come out as they are; networks see them scaled.
+    `critic_steps`-th. seed: of all random streams. Points go in and come out as they are; networks
+    see them scaled.
     """
 
     def __init__(self, protocol: Protocol, game: Game, steps: int, seed: int) -> None:
-        self.protocol, self.game, self.steps = protocol, game, steps
+        self.protocol = protocol
+        self.game = game
+        self.steps = steps
         self.scale = np.float32(protocol.scale)
         self.critic_steps = min(game.critic_steps, protocol.critic_steps)
         self.streams = Streams(seed)
+
         self.generator, self.critic = protocol.networks(protocol.latent_size, game.packing,
                                                         self.streams)
-        self.g_optimizer, self.d_optimizer = (self._optimizer(network.parameters())
-                                              for network in (self.generator, self.critic))
+        self.g_optimizer = self._optimizer(self.generator.parameters())
+        self.d_optimizer = self._optimizer(self.critic.parameters())
         self.ema = EMA(self.generator, protocol.ema) if protocol.ema else None
 
-    def _optimizer(self, parameters: list) -> Optimizer:
+    def _optimizer(self, parameters: Sequence[Tensor]) -> Optimizer:
         if self.game.rate:
             return RMSprop(parameters, self.game.rate)
         return Adam(parameters, self.protocol.rate, self.protocol.betas)
 
-    def judge(self, x: Tensor) -> Tensor:
-        """D's logits of x (N, 2), pack by pack: (N / packing, 1)."""
-        return self.critic(pack(x, self.game.packing))
+    # A step.
 
     def step(self, points: np.ndarray) -> dict[str, Tensor]:
         """One update of D, and of G if it is due; the losses, detached. points: (N, 2)."""
-        D, G, game = self.judge, self.generator, self.game
+        D = self.judge
+        G = self.generator
+        game = self.game
         self._set_rates()
+
         x = Tensor(points / self.scale)
         fake = G(self.latent(self.streams["latent"], len(points)))
         d_loss = game.discriminator(D(x), D(fake.detach()))
@@ -53,6 +60,7 @@ class Player:
         if game.clip:
             clip_weights(self.critic.parameters(), game.clip)
         d_loss = d_loss.detach()  # D's graph is freed here, before G's is built
+
         if self.d_optimizer.t % self.critic_steps:
             return {"d_loss": d_loss}
         g_loss = game.generator(D(x), D(fake)) if game.paired else game.generator(D(fake))
@@ -61,17 +69,25 @@ class Player:
             self.ema.update()
         return {"d_loss": d_loss, "g_loss": g_loss.detach()}
 
+    def judge(self, x: Tensor) -> Tensor:
+        """D's logits of x (N, 2), pack by pack: (N / packing, 1)."""
+        return self.critic(pack(x, self.game.packing))
+
     def _penalty(self, x: Tensor, fake: Tensor) -> Tensor:
         """Of packs, as a point of a pack alone has no slope."""
         assert self.game.penalty
-        return self.game.penalty(self.critic, pack(x, self.game.packing),
-                                 pack(fake, self.game.packing), self.streams["penalty"])
+        real_packs = pack(x, self.game.packing)
+        fake_packs = pack(fake, self.game.packing)
+        return self.game.penalty(self.critic, real_packs, fake_packs, self.streams["penalty"])
 
     def _set_rates(self) -> None:
         if self.protocol.falling_rate:
             first = self.game.rate or self.protocol.rate
             rate = first * (1 - self.d_optimizer.t / self.steps)
-            self.g_optimizer.lr = self.d_optimizer.lr = rate
+            self.d_optimizer.lr = rate
+            self.g_optimizer.lr = rate
+
+    # Looking.
 
     def latent(self, stream: Stream, n: int) -> Tensor:
         """n latent vectors, standard normal."""
@@ -84,10 +100,10 @@ class Player:
             points: np.ndarray = network(z).numpy() * self.scale
         return points
 
-    def levels(self, xx: np.ndarray, yy: np.ndarray) -> np.ndarray:
+    def levels(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """D's logits on a grid (H, W); a pack is of one point, again and again."""
-        points = np.stack([xx, yy], axis=-1).reshape(-1, 2).astype(np.float32)
+        points = np.stack([x, y], axis=-1).reshape(-1, 2).astype(np.float32)
         every = np.repeat(points / self.scale, self.game.packing, axis=0)
         with no_grad():
             logits: np.ndarray = self.judge(Tensor(every)).numpy()
-        return logits.reshape(xx.shape)
+        return logits.reshape(x.shape)

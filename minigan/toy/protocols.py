@@ -67,13 +67,18 @@ def dense(width: int, layers: int, latent_size: int, packing: int, streams: Stre
     rng = streams["init"]
 
     def network(n_in: int, n_out: int) -> Module:
-        sizes = [n_in, *[width] * layers]
-        hidden: list[Module] = []
-        for n, m in zip(sizes, sizes[1:]):
-            hidden += [Dense(n, m, weight_init=init.he_uniform, rng=rng), ReLU()]
-        return Sequential(*hidden, Dense(width, n_out, rng=rng))
+        modules: list[Module] = []
+        n = n_in
+        for _ in range(layers):
+            modules.append(Dense(n, width, weight_init=init.he_uniform, rng=rng))
+            modules.append(ReLU())
+            n = width
+        modules.append(Dense(width, n_out, rng=rng))
+        return Sequential(*modules)
 
-    return network(latent_size, 2), network(2 * packing, 1)
+    generator = network(latent_size, 2)
+    critic = network(2 * packing, 1)
+    return generator, critic
 
 
 def maxout(latent_size: int, packing: int, streams: Streams) -> tuple[Module, Module]:
@@ -81,32 +86,44 @@ def maxout(latent_size: int, packing: int, streams: Streams) -> tuple[Module, Mo
     settings: dict[str, Any] = {"weight_init": init.normal(0.02), "rng": streams["init"]}
     generator: list[Module] = []
     for n in (latent_size, 400, 400, 400):
-        generator += [Dense(n, 400, bias=False, **settings), BatchNorm(400), ReLU()]
-    critic = [Maxout(n, 200, 5, **settings) for n in (2 * packing, 200, 200)]
-    return (Sequential(*generator, Dense(400, 2, **settings)),
-            Sequential(*critic, Dense(200, 1, **settings)))
+        generator.append(Dense(n, 400, bias=False, **settings))
+        generator.append(BatchNorm(400))
+        generator.append(ReLU())
+
+    critic: list[Module] = []
+    for n in (2 * packing, 200, 200):
+        critic.append(Maxout(n, 200, 5, **settings))
+
+    generator.append(Dense(400, 2, **settings))
+    critic.append(Dense(200, 1, **settings))
+    return Sequential(*generator), Sequential(*critic)
 
 
 def _on(names: tuple[str, str, str], protocol: Protocol, **own: dict[str, Any]
         ) -> dict[str, Protocol]:
     """A protocol by set. names: of the three sets' points; own: what is different on one set."""
-    return {points: dataclasses.replace(protocol, points=name, **own.get(points, {}))
-            for points, name in zip(SETS, names)}
+    by_set = {}
+    for points, name in zip(SETS, names):
+        by_set[points] = dataclasses.replace(protocol, points=name, **own.get(points, {}))
+    return by_set
 
 
-PAPERS, WGAN_GP = ("ring", "grid", "swiss-roll"), ("wgan-gp-ring", "wgan-gp-grid", "swiss-roll")
+PAPERS = ("ring", "grid", "swiss-roll")
+WGAN_GP = ("wgan-gp-ring", "wgan-gp-grid", "swiss-roll")
 DEEPER = {"networks": partial(dense, 128, 3), "rate": 3e-3, "steps": 7_000}
 
+MINIGAN = Protocol(partial(dense, 128, 2), latent_size=2, batch=128, rate=2e-3, betas=(0.5, 0.99),
+                   steps=4_000, critic_steps=2, falling_rate=True, ema=0.99)
+VEEGAN = Protocol(partial(dense, 128, 2), latent_size=254, batch=500, rate=1e-3,
+                  betas=(0.5, 0.999), steps=20_000)
+PACGAN = Protocol(maxout, latent_size=2, batch=100, rate=1e-4, betas=(0.8, 0.999), steps=400_000)
+GULRAJANI = Protocol(partial(dense, 512, 3), latent_size=2, batch=256, rate=1e-4, betas=(0.5, 0.9),
+                     steps=500_000)
+
 PROTOCOLS = {
-    "minigan": _on(PAPERS, Protocol(partial(dense, 128, 2), latent_size=2, batch=128, rate=2e-3,
-                                    betas=(0.5, 0.99), steps=4_000, critic_steps=2,
-                                    falling_rate=True, ema=0.99),
-                   ring={"scale": 0.5 ** 0.5}, grid={"scale": 8 ** 0.5, **DEEPER},
+    "minigan": _on(PAPERS, MINIGAN, ring={"scale": 0.5 ** 0.5}, grid={"scale": 8 ** 0.5, **DEEPER},
                    swissroll=DEEPER),
-    "veegan": _on(PAPERS, Protocol(partial(dense, 128, 2), latent_size=254, batch=500,
-                                   rate=1e-3, betas=(0.5, 0.999), steps=20_000)),
-    "pacgan": _on(PAPERS, Protocol(maxout, latent_size=2, batch=100, rate=1e-4,
-                                   betas=(0.8, 0.999), steps=400_000)),
-    "wgan-gp": _on(WGAN_GP, Protocol(partial(dense, 512, 3), latent_size=2, batch=256, rate=1e-4,
-                                     betas=(0.5, 0.9), steps=500_000)),
+    "veegan": _on(PAPERS, VEEGAN),
+    "pacgan": _on(PAPERS, PACGAN),
+    "wgan-gp": _on(WGAN_GP, GULRAJANI),
 }

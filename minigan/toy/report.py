@@ -3,38 +3,57 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Sequence
 
 from minigan.system.console import plural
 
 if TYPE_CHECKING:
     from minigan.metrics.modes import ModeScores
 
-# By field of ModeScores: what it is called, how its numbers look, and what is asked of it.
+
+class Row(NamedTuple):
+    """How a field of ModeScores is shown."""
+
+    words: str   # what it is called
+    format: str  # of its numbers
+    bound: str   # what is asked of it, by names in `minigan.metrics.modes`
+
+
 ROWS = {
-    "found": ("{parts} found, of {modes}", "{:.3g}", "all"),
-    "near": ("samples within 3 sigma", "{:.1%}", ""),
-    "reverse_kl": ("reverse KL", "{:.3f}", "at most {MAX_REVERSE_KL}"),
-    "least_share": ("least share of the {parts}, over its due", "{:.2f}",
-                    "at least {MIN_LEAST_SHARE:.2f}"),
-    "deviation": ("deviation within {parts}, over sigma", "{:.2f}",
-                  "{DEVIATIONS[0]} to {DEVIATIONS[1]:.0f}"),
+    "found": Row("{parts} found, of {modes}", "{:.3g}", "all"),
+    "near": Row("samples within 3 sigma", "{:.1%}", ""),
+    "reverse_kl": Row("reverse KL", "{:.3f}", "at most {MAX_REVERSE_KL}"),
+    "least_share": Row("least share of the {parts}, over its due", "{:.2f}",
+                       "at least {MIN_LEAST_SHARE:.2f}"),
+    "deviation": Row("deviation within {parts}, over sigma", "{:.2f}",
+                     "{DEVIATIONS[0]} to {DEVIATIONS[1]:.0f}"),
 }
 
 
 def summary(scores: Sequence[ModeScores]) -> dict[str, Any]:
-    """Mean and range over the seeds by field, and how many seeds are within all bounds."""
-    fields: dict[str, Any] = {}
+    """Mean and range over the seeds by field, and how many seeds are within all bounds.
+
+    This is report.json: {"seeds": 3, "modes": 8, "found": {"mean": ..., "least": ..., "most": ...},
+    ..., "within_bounds": 2}.
+    """
+    fields = {}
     for name in ROWS:
         values = [float(getattr(score, name)) for score in scores]
-        fields[name] = {"mean": statistics.fmean(values), "least": min(values), "most": max(values)}
-    return {"seeds": len(scores), "modes": scores[0].modes, **fields,
-            "within_bounds": sum(not score.failed for score in scores)}
+        fields[name] = {
+            "mean": statistics.fmean(values),
+            "least": min(values),
+            "most": max(values),
+        }
+    within = sum(not score.failed for score in scores)
+    return {"seeds": len(scores), "modes": scores[0].modes, **fields, "within_bounds": within}
 
 
-def cell(name: str, numbers: dict[str, float]) -> str:
+def cell(name: str, numbers: Mapping[str, float]) -> str:
     """A field of `summary` as `mean (least to most)`, as one number where all seeds agree."""
-    mean, least, most = (ROWS[name][1].format(numbers[key]) for key in ("mean", "least", "most"))
+    as_text = ROWS[name].format.format
+    mean = as_text(numbers["mean"])
+    least = as_text(numbers["least"])
+    most = as_text(numbers["most"])
     return mean if least == most else f"{mean} ({least} to {most})"
 
 
@@ -44,15 +63,23 @@ def lines(scores: Sequence[ModeScores], real: ModeScores, parts: str = "modes") 
     real: what as many real points score, printed as the floor. parts: what the modes are called.
     """
     from minigan.metrics import modes
-    found, floor = summary(scores), summary([real])
-    table: list[tuple[str, ...]] = [
-        ("", "mean (range)" if len(scores) > 1 else "", "real points", "bound")]
-    for name, (words, _, bound) in ROWS.items():
-        table.append((words.format(parts=parts, modes=real.modes),
-                      *(cell(name, numbers[name]) for numbers in (found, floor)),
-                      bound.format(**vars(modes))))
+    found = summary(scores)
+    floor = summary([real])
+    head = "mean (range)" if len(scores) > 1 else ""
+    table = [("", head, "real points", "bound")]
+    for name, row in ROWS.items():
+        words = row.words.format(parts=parts, modes=real.modes)
+        bound = row.bound.format(**vars(modes))
+        table.append((words, cell(name, found[name]), cell(name, floor[name]), bound))
+    return [*_aligned(table),
+            f"within all bounds: {found['within_bounds']} of {plural(len(scores), 'seed')}"]
+
+
+def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows of texts as lines, with columns as wide as their widest text."""
     widths = [max(map(len, column)) for column in zip(*table)]
-    rows = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip()
-            for row in table]
-    return [*rows, f"within all bounds: {found['within_bounds']} of "
-            f"{plural(len(scores), 'seed')}"]
+    aligned = []
+    for row in table:
+        cells = [text.ljust(width) for text, width in zip(row, widths)]
+        aligned.append("  ".join(cells).rstrip())
+    return aligned

@@ -22,7 +22,7 @@ from minigan.system import files
 from minigan.system.allocator import keep_freed_memory
 from minigan.system.console import reason, warn
 from minigan.system.machine import environment
-from minigan.toy.pictures import picture
+from minigan.toy.pictures import Moment, picture
 from minigan.toy.plan import Plan
 from minigan.toy.report import summary
 from minigan.toy.training import watch
@@ -42,22 +42,25 @@ class ToyRun:
 
     def __init__(self, plan: Plan, out: str | os.PathLike[str] | None = None) -> None:
         self.plan = plan
-        self.path = files.user_path(out) if out is not None else Path("runs") / f"toy-{plan.name}"
+        self.path = Path("runs", f"toy-{plan.name}") if out is None else files.user_path(out)
         self._check_place()
 
     def _check_place(self) -> None:
-        if not self.path.exists() or all(path.name.startswith(files.TEMPORARY)
-                                         for path in self.path.iterdir()):
+        """Raise unless the folder is free, or holds seeds of the same plan."""
+        if not self.path.exists():
+            return
+        if all(path.name.startswith(files.TEMPORARY) for path in self.path.iterdir()):
             return
         try:
-            found = files.read_json(self.path / "toy.json")["plan"]
+            there = files.read_json(self.path / "toy.json")["plan"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise ValueError(f"--out: {self.path} exists and is no toy run (it has no toy.json); "
-                             f"choose another name") from None
+            raise ValueError(f"--out: {self.path} exists and is not a toy run (it has no "
+                             f"toy.json); choose another name") from None
+        if not isinstance(there, dict):
+            there = {}
         own = dataclasses.asdict(self.plan)
-        found = found if isinstance(found, dict) else {}
-        differ = [f"{name} {found.get(name)}, not {value}" for name, value in own.items()
-                  if found.get(name) != value]
+        differ = [f"{name} {there.get(name)}, not {value}" for name, value in own.items()
+                  if there.get(name) != value]
         if differ:
             raise ValueError(f"--out: {self.path} holds a toy run with {'; '.join(differ)}; choose "
                              f"another name, or delete it")
@@ -69,25 +72,31 @@ class ToyRun:
             ValueError: there is no seed.
         """
         if not seeds:
-            raise ValueError("seeds: there is none to train")
+            raise ValueError("seeds: there are none to train")
         keep_freed_memory()
         self.begin()
         for seed in seeds:
             self.train_seed(seed)
         scores = self.scores(seeds)
-        self._write("report.json", {
-            **summary(list(scores.values())),
-            "by_seed": {seed: score._asdict() for seed, score in scores.items()}})
+        by_seed = {seed: score._asdict() for seed, score in scores.items()}
+        self._write("report.json", {**summary(list(scores.values())), "by_seed": by_seed})
 
     def begin(self) -> None:
         """Make the folder, unless it is there; before several processes train seeds of it."""
         self.path.mkdir(parents=True, exist_ok=True)
         if not files.exists(self.path / "toy.json"):
-            self._write("toy.json", {"minigan": __version__, "plan": dataclasses.asdict(self.plan),
-                                     "environment": environment()})
+            self._write("toy.json", {
+                "minigan": __version__,
+                "plan": dataclasses.asdict(self.plan),
+                "environment": environment(),
+            })
 
     def scores(self, seeds: Sequence[int]) -> dict[int, ModeScores]:
-        """The scores by seed, of those that are done."""
+        """The scores by seed, of those that are done.
+
+        Raises:
+            ValueError: a seed's json is damaged, or not a record of a seed.
+        """
         from minigan.metrics.modes import ModeScores
         return {seed: ModeScores(**record["scores"]) for seed, record in self.records(seeds)}
 
@@ -102,36 +111,46 @@ class ToyRun:
         """Train one seed, if it is not there yet, in a folder that `begin` made."""
         if self._record(seed) is not None:
             return
-        began, own = time.monotonic(), time.process_time()
+        began = time.monotonic()
+        began_processor = time.process_time()
         moments = list(watch(self.plan, seed))
-        seconds = {"seconds": round(time.monotonic() - began, 1),
-                   "processor_seconds": round(time.process_time() - own, 1)}
-        try:
-            plot.save(picture(f"{self.plan.name}, seed {seed}", self.plan.data, moments),
-                      self.path / f"seed-{seed}.png")
-        except Exception as error:  # the scores are worth more, and are what was trained for
-            warn(f"{self.path / f'seed-{seed}.png'} could not be written ({reason(error)})")
+        seconds = time.monotonic() - began
+        processor_seconds = time.process_time() - began_processor
+
+        self._draw(seed, moments)
+        *on_the_way, end = moments
         self._write(f"seed-{seed}.json", {
-            "seed": seed, "scores": moments[-1].scores._asdict(),
-            "on the way": {moment.step: moment.scores._asdict() for moment in moments[:-1]},
-            **seconds})
+            "seed": seed,
+            "scores": end.scores._asdict(),
+            "on the way": {moment.step: moment.scores._asdict() for moment in on_the_way},
+            "seconds": round(seconds, 1),
+            "processor_seconds": round(processor_seconds, 1),
+        })
+
+    def _draw(self, seed: int, moments: Sequence[Moment]) -> None:
+        """Write the picture of a seed, or warn: the scores are worth more."""
+        path = self.path / f"seed-{seed}.png"
+        try:
+            plot.save(picture(f"{self.plan.name}, seed {seed}", self.plan.data, moments), path)
+        except Exception as error:
+            warn(f"{path} could not be written ({reason(error)})")
 
     def _record(self, seed: int) -> dict[str, Any] | None:
         """What a seed's json holds, None if it is not there.
 
         Raises:
-            ValueError: it is damaged, or no record of a seed.
+            ValueError: it is damaged, or not a record of a seed.
         """
         from minigan.metrics.modes import ModeScores
         path = self.path / f"seed-{seed}.json"
         if not files.exists(path):
             return None
-        found = files.read_json(path)
-        scores = found.get("scores") if isinstance(found, dict) else None
+        record = files.read_json(path)
+        scores = record.get("scores") if isinstance(record, dict) else None
         if not isinstance(scores, dict) or scores.keys() != set(ModeScores._fields):
-            raise ValueError(f"{path} is no record of a seed of a toy run; rename it, and the seed "
-                             f"is trained again")
-        return dict(found)
+            raise ValueError(f"{path} is not a record of a seed of a toy run; rename it, and the "
+                             f"seed is trained again")
+        return dict(record)
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         files.write(self.path / name, json.dumps(content, indent=1).encode())

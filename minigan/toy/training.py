@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Iterator, Mapping
 
 import numpy as np
 
 from minigan.data.points import SwissRoll
+from minigan.engine import Tensor
 from minigan.streams import Stream
 from minigan.system.progress import Progress
 from minigan.toy.pictures import Moment, levels, limit_of
@@ -20,45 +21,56 @@ if TYPE_CHECKING:  # the metrics are imported when something is counted: trainin
 
 LOOKS = (0.02, 0.1, 0.3, 1.0)  # of the steps: when samples are counted and drawn
 SHOW_EVERY = 100               # steps between two looks at the losses
+ALONG = 1_000                  # points of the swiss roll's curve that samples are compared with
 
 
 def watch(plan: Plan, seed: int) -> Iterator[Moment]:
-    """Train one seed; what there is to see at each of `LOOKS`, of which the last is the end.
+    """Train one seed; what there is to see at each of `LOOKS`, the last of which is the end.
 
     Raises:
         FloatingPointError: a loss is not finite any more.
     """
-    (protocol, game), steps = plan.terms, plan.steps
-    assert steps is not None
-    data, player = plan.data, Player(protocol, game, steps, seed)
+    protocol, game = plan.terms
+    steps = plan.steps or protocol.steps
+    data = plan.data
+    player = Player(protocol, game, steps, seed)
     batch = protocol.batch * game.packing
     z = player.latent(Stream(seed, "evaluation"), protocol.samples)
-    at = {max(1, round(share * steps)) for share in LOOKS}
-    with Progress(0, steps, f"{plan.name}, seed {seed}") as bar, np.errstate(all="ignore"):
+    looks = {max(1, round(share * steps)) for share in LOOKS}
+
+    title = f"{plan.name}, seed {seed}"
+    with Progress(0, steps, title) as bar, np.errstate(all="ignore"):
         for step in range(1, steps + 1):
             losses = player.step(data.sample(player.streams["data"], batch))
             bar.advance()
-            if step % SHOW_EVERY == 0 or step in at:
-                numbers = {name: loss.item() for name, loss in losses.items()}
-                if not all(map(math.isfinite, numbers.values())):
-                    raise FloatingPointError(f"{plan.name}, seed {seed}: at step {step:,} the "
-                                             f"losses are {numbers}; nothing comes after that")
-                bar.show(numbers)
-            if step in at:
+            if step % SHOW_EVERY == 0 or step in looks:
+                bar.show(_checked(losses, f"{title}: at step {step:,}"))
+            if step in looks:
                 points = player.sample(z)
-                yield Moment(step, points, score(points, data),
-                             levels(player.levels, limit_of(data)))
+                critic = levels(player.levels, limit_of(data))
+                yield Moment(step, points, score(points, data), critic)
+
+
+def _checked(losses: Mapping[str, Tensor], where: str) -> dict[str, float]:
+    """The losses as numbers; raises a FloatingPointError where one is not finite."""
+    numbers = {name: loss.item() for name, loss in losses.items()}
+    if not all(map(math.isfinite, numbers.values())):
+        raise FloatingPointError(f"{where} the losses are {numbers}; nothing comes after that")
+    return numbers
 
 
 def score(points: np.ndarray, data: Points) -> ModeScores:
     """Count samples of one of the sets; the swiss roll by parts of it."""
     from minigan.metrics.modes import curve_scores, mode_scores
     if isinstance(data, SwissRoll):
-        along = (np.arange(1000, dtype=np.float32) + np.float32(0.5)) / np.float32(1000)
+        middles = np.arange(ALONG, dtype=np.float32) + np.float32(0.5)
+        along = middles / np.float32(ALONG)
         return curve_scores(points, data.curve(along), data.sigma)
     return mode_scores(points, data.centres, data.sigma)
 
 
 def floor(plan: Plan) -> ModeScores:
     """What as many real points score."""
-    return score(plan.data.sample(Stream(0, "floor"), plan.terms[0].samples), plan.data)
+    protocol, _ = plan.terms
+    points = plan.data.sample(Stream(0, "floor"), protocol.samples)
+    return score(points, plan.data)

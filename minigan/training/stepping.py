@@ -1,4 +1,4 @@
-"""From batches to steps: op by op, or captured, one recording for each kind of step."""
+"""From batches to steps: op by op, or captured, one recording for each phase of the model."""
 
 from __future__ import annotations
 
@@ -15,42 +15,50 @@ class Feed:
     """Batches as tensors of a device.
 
     Where the device picks batches itself, the whole data set lives there, as bytes, and nothing is
-    sent in a step; the order of an epoch is sent when it begins. Otherwise, and for sets that are
-    made while they are looked at (stacked digits), every batch is written into the same tensors.
+    sent in a step; the order of an epoch is sent when it begins. Otherwise, and for sets whose
+    images are made on demand (stacked digits), every batch is written into the same tensors.
     """
 
     def __init__(self, batches: Batches, xp: Backend) -> None:
-        self.batches, self.xp = batches, xp
+        self.batches = batches
+        self.xp = xp
         self.tensors: list[Tensor] = []  # the present batch: x, and labels if there are any
         self.resident = xp.picks_batches and isinstance(batches.images.images, np.ndarray)
         if self.resident:
-            data = batches.images
-            self._images = xp.from_host(data.images)
-            self._labels = None if data.labels is None else xp.from_host(
-                data.labels.astype("int64"))
-            self._order, self._sent = xp.from_host(batches.order), batches.order
+            images = batches.images.images
+            labels = batches.images.labels
+            self._images = xp.from_host(images)
+            self._labels = None if labels is None else xp.from_host(labels.astype("int64"))
+            self._order = xp.from_host(batches.order)
+            self._sent = batches.order  # the order that the device has
 
     def prepare(self) -> None:
         """Before a step: begin an epoch where one is used up, and send what the step needs."""
         self.batches.renew()
-        if not self.resident:
-            arrays = [self.xp.from_host(part) for part in next(self.batches) if part is not None]
-            self.tensors = self.tensors or [Tensor(array) for array in arrays]
-            for tensor, array in zip(self.tensors, arrays):
-                if tensor.data is not array:
-                    tensor.assign(array)
-        elif self._sent is not self.batches.order:
-            self.xp.write(self._order, self.batches.order)
-            self._sent = self.batches.order
+        if self.resident:
+            if self._sent is not self.batches.order:
+                self.xp.write(self._order, self.batches.order)
+                self._sent = self.batches.order
+            return
+
+        x, labels = next(self.batches)
+        arrays = [self.xp.from_host(x)]
+        if labels is not None:
+            arrays.append(self.xp.from_host(labels))
+        if not self.tensors:
+            self.tensors = [Tensor(array) for array in arrays]
+        for tensor, array in zip(self.tensors, arrays):
+            if tensor.data is not array:
+                tensor.assign(array)
 
     def batch(self) -> list[Tensor]:
         """The batch of this step: x (N, H, W, C) in [-1, 1] and, if there are any, labels (N,)."""
         if not self.resident:
             return self.tensors
-        parts = self.xp.batch(self._images, self._labels, self._order, self.batches,
-                              self.batches.batch_size)
-        self.xp.advance(self.batches, "position", self.batches.batch_size)
-        return [Tensor(part) for part in parts if part is not None]
+        size = self.batches.batch_size
+        x, labels = self.xp.batch(self._images, self._labels, self._order, self.batches, size)
+        self.xp.advance(self.batches, "position", size)
+        return [Tensor(array) for array in (x, labels) if array is not None]
 
 
 class Stepper:
@@ -58,13 +66,14 @@ class Stepper:
 
     captured: the first step of each phase runs op by op, the second is captured, and from then on
     each is a replay. The bits are the same. Where somebody has changed what the recorded steps had
-    read, such as a layer's settings, they are recorded anew.
+    read, such as a layer's settings, they are recorded again.
     """
 
     def __init__(self, model: Model, batches: Batches, xp: Backend, captured: bool = False) -> None:
-        self.model, self.captured = model, captured
+        self.model = model
+        self.captured = captured
         self.feed = Feed(batches, xp)
-        self.graphs: dict[str, Captured | None] = {}  # by the model's phase
+        self.graphs: dict[str, Captured | None] = {}  # by phase; None: it ran once, op by op
 
     def __call__(self) -> Results:
         with self.model.turn:
@@ -76,10 +85,11 @@ class Stepper:
         if not self.captured or phase not in self.graphs:
             self.graphs[phase] = None
             return self.run()
+
         graph = self.graphs[phase]
         if graph is None:
-            graph = self.graphs[phase] = capture(self.run,
-                                                 [*self.model.tensors(), *self.feed.tensors])
+            graph = capture(self.run, [*self.model.tensors(), *self.feed.tensors])
+            self.graphs[phase] = graph
         try:
             return graph()
         except ChangedError:

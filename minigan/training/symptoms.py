@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
 import numpy as np
 
 from minigan.data import Images
@@ -22,17 +20,16 @@ ENOUGH = 1000          # images tell how different a data set's images are
 class Watch:
     """Looks at losses and samples as they come; says of each kind of failure once what to do.
 
-    columns: samples come in so many columns, each of which is compared within itself: images of one
-    label, or with one column everything.
+    data: the images of the training. columns: samples come in so many columns, each of which is
+    compared within itself: images of one label, or with one column everything.
     """
 
     def __init__(self, data: Images, columns: int = 1) -> None:
         self.columns = columns
-        self.wins = self.alike = 0   # in a row, up to now
-        self.said: set[str] = set()
-        images, labels = data.images[:ENOUGH], None if data.labels is None else data.labels[:ENOUGH]
-        groups = [images] if labels is None or columns == 1 else [
-            images[labels == label] for label in np.unique(labels)]
+        self.wins = 0                # readings in a row in which D has won
+        self.alike = 0               # sample grids in a row that are alike
+        self.said: set[str] = set()  # failures that advice was given on
+        groups = _groups(data, columns > 1)
         self.due = float(np.mean([spread(group) for group in groups]))
         self.due_likeness = float(np.mean([likeness(group) for group in groups]))
 
@@ -44,7 +41,9 @@ class Watch:
                 return (f"{name} is {value:.3g}: the training has exploded, and what comes after "
                         f"that is noise. Start again with a lower learning rate, or with data and "
                         f"losses on a smaller scale")
-        self.wins = self.wins + 1 if metrics.get("d_loss", 1.0) < D_WINS else 0
+
+        d_wins = metrics.get("d_loss", 1.0) < D_WINS
+        self.wins = self.wins + 1 if d_wins else 0
         return self._once("D wins", self.wins >= D_WINS_READINGS, (
             f"D's loss has stayed below {D_WINS}: D tells real from generated images without "
             f"effort, and G can learn little from that. If the samples do not improve either, "
@@ -52,7 +51,9 @@ class Watch:
             f"critic cannot be too good"))
 
     def samples(self, step: int, images: np.ndarray | None) -> str | None:
-        """What to say about the images u8 (rows * columns, H, W, C) of the fixed latents, if any.
+        """What to say about the images of the fixed latents, if anything.
+
+        images: u8 (rows * columns, H, W, C); None where none could be drawn.
         """
         if images is None or step < ALIKE_FROM_STEP or not self.due:
             return None
@@ -60,37 +61,52 @@ class Watch:
         share = float(np.mean([spread(column) for column in columns])) / self.due
         alike = float(np.mean([likeness(column) for column in columns]))
         same_shape = 1 - alike < ALIKE_IN_SHAPE * (1 - self.due_likeness)
-        self.alike = self.alike + 1 if share < ALIKE or same_shape else 0
-        found = (f"they differ by {100 * share:.0f} % of what the data do" if share < ALIKE else
-                 f"two of them have a correlation of {alike:.2f}, two of the data one of "
-                 f"{self.due_likeness:.2f}")
+        collapsed = share < ALIKE or same_shape
+        self.alike = self.alike + 1 if collapsed else 0
+
+        if share < ALIKE:
+            reason = f"they differ by {100 * share:.0f} % of what the data do"
+        else:
+            reason = (f"two of them have a correlation of {alike:.2f}, two of the data one of "
+                      f"{self.due_likeness:.2f}")
+        per_label = " a label" if self.columns > 1 else ""
         return self._once("collapse", self.alike >= ALIKE_PICTURES, (
-            f"the samples have become almost one image{' a label' * (self.columns > 1)}: {found}. "
+            f"the samples have become almost one image{per_label}: {reason}. "
             f"G has collapsed and seldom recovers: start again with another --seed or a lower "
             f"learning rate, or train wgan-gp, which collapses least"))
 
-    def _once(self, kind: str, seen: bool, advice: str) -> str | None:
-        if not seen or kind in self.said:
+    def _once(self, failure: str, seen: bool, advice: str) -> str | None:
+        if not seen or failure in self.said:
             return None
-        self.said.add(kind)
+        self.said.add(failure)
         return advice
 
 
-def spread(images: Any) -> float:
+def _groups(data: Images, by_label: bool) -> list[np.ndarray]:
+    """The first images of a data set: those of each label, or all in one group."""
+    images = data.images[:ENOUGH]
+    if not by_label or data.labels is None:
+        return [images]
+    labels = data.labels[:ENOUGH]
+    return [images[labels == label] for label in np.unique(labels)]
+
+
+def spread(images: np.ndarray) -> float:
     """How different images are: the root of the mean variance of a pixel, in bytes."""
     return float(np.sqrt(np.var(images.astype(np.float32), axis=0).mean()))
 
 
-def likeness(images: Any) -> float:
+def likeness(images: np.ndarray) -> float:
     """How alike images (N, H, W, C) are in shape: the mean correlation of two of them, up to 1.
 
-    Of an image's numbers, less their mean; so brightness and contrast do not count. Images of one
-    colour have none and are left out; of fewer than two others it is 0.
+    The correlation is that of two images' numbers less their means, so brightness and contrast do
+    not count. Images of one colour have none and are left out; for fewer than two others it is 0.
     """
     flat = images.reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(flat, axis=1)
-    units = flat[lengths > 0] / lengths[lengths > 0, None]
+    varied = lengths > 0
+    units = flat[varied] / lengths[varied, None]
     n = len(units)
     if n < 2:
         return 0.0

@@ -267,9 +267,9 @@ def test_bad_plans_and_places(tiny, tmp_path):
                                          r"6, not 7; choose another"):
         ToyRun(Plan("ring", "gan", steps=7), tmp_path / "run")
     (tmp_path / "else.txt").write_text("mine")
-    with pytest.raises(ValueError, match="exists and is no toy run"):
+    with pytest.raises(ValueError, match="exists and is not a toy run"):
         ToyRun(Plan("ring"), tmp_path)
-    with pytest.raises(ValueError, match="seeds: there is none"):
+    with pytest.raises(ValueError, match="seeds: there are none"):
         ToyRun(Plan("ring"), tmp_path / "run").train([])
 
 
