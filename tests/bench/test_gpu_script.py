@@ -16,6 +16,8 @@ from minigan.nn import count_parameters
 FOLDER = ROOT / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 gpu = __import__("gpu")
+from on_gpu import questions, speed, timing  # noqa: E402
+from on_gpu.workloads import WORKLOADS  # noqa: E402
 
 
 def row(side, form, ms, workload="gan:seed", batch=64, precision="fp32"):
@@ -54,8 +56,8 @@ def test_parts_are_cut_and_what_they_found_is_kept(tmp_path, monkeypatch, capsys
 
 
 def test_all_parts_have_a_function_and_time():
-    assert all(callable(getattr(gpu, part)) for part in gpu.PARTS)
-    assert all(0 < share <= 1 for share in gpu.PARTS.values()) and gpu.LIMIT == 540
+    assert all(callable(part.run) for part in gpu.PARTS.values())
+    assert all(0 < part.share <= 1 for part in gpu.PARTS.values()) and gpu.LIMIT == 540
     done = subprocess.run([sys.executable, FOLDER / "gpu.py", "--help"], capture_output=True,
                           text=True, check=True)
     assert "nine minutes" in done.stdout or "--output" in done.stdout
@@ -77,13 +79,13 @@ def test_without_a_gpu_one_sentence_is_all(tmp_path):
 
 def test_questions_that_the_emulated_gpu_can_answer(monkeypatch):
     xp = emulated()
-    monkeypatch.setattr(gpu, "device", lambda: xp)
-    monkeypatch.setattr(gpu, "host_microseconds", lambda job: job() and 1.0)
-    monkeypatch.setattr(gpu, "device_microseconds", lambda job: job() and 1.0)
+    monkeypatch.setattr(timing, "device", lambda: xp)
+    monkeypatch.setattr(timing, "host_microseconds", lambda job: job() and 1.0)
+    monkeypatch.setattr(timing, "device_microseconds", lambda job: job() and 1.0)
     with mg.use("emulated"):
-        for found in gpu.graphs_of_gemm():
+        for found in questions.graphs_of_gemm():
             assert found["same_bits"] is True and found["error"] < 1e-5
-        assert [found["nodes"] for found in gpu.costs_of_nodes()] == [1, 50, 200]
+        assert [found["nodes"] for found in questions.costs_of_nodes()] == [1, 50, 200]
 
 
 @pytest.mark.parametrize("captured", [False, True])
@@ -91,8 +93,8 @@ def test_our_side(captured):
     emulated()
     before = mg.backend.default().device
     try:
-        step = gpu.ours("wgan-gp", "seed", 4, captured, "emulated")
-        rounds = gpu.milliseconds(step, lambda: None, 0.01)
+        step = speed.ours("wgan-gp", "seed", 4, captured, "emulated")
+        rounds = timing.milliseconds(step, lambda: None, 0.01)
     finally:
         mg.use(before)
     assert rounds["steps"] == 50 and rounds["low"] <= rounds["ms"] <= rounds["high"]
@@ -100,11 +102,11 @@ def test_our_side(captured):
     assert bool(step.graphs["both"]) is captured
 
 
-@pytest.mark.parametrize("name, preset", [load[:2] for load in gpu.WORKLOADS[:5]])
+@pytest.mark.parametrize("name, preset", [load[:2] for load in WORKLOADS[:5]])
 def test_the_rival_is_the_same_model(name, preset):
     torch = pytest.importorskip("torch")
     from rivals.pytorch_gpu import Rival
-    model = gpu.build(name, preset)
+    model = speed.build(name, preset)
     images = torch.rand(8, model.shape[2], *model.shape[:2])
     rival = Rival(model, images, 2, torch.contiguous_format)
     for ours, theirs in ((model.generator, rival.G), (model.discriminator, rival.D)):
