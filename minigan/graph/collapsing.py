@@ -30,7 +30,12 @@ def collapsed(nodes: Sequence[Node], edges: Sequence[Pair]) -> tuple[list[Node],
 
     boxes = [_box(inside) for inside in members.values()]
     position = {home: i for i, home in enumerate(members)}
-    pairs = {(position[homes[a]], position[homes[b]]) for a, b in edges if homes[a] != homes[b]}
+    pairs = set()
+    for source, target in edges:
+        a = position[homes[source]]
+        b = position[homes[target]]
+        if a != b:
+            pairs.add((a, b))
     return boxes, sorted(pairs)
 
 

@@ -45,8 +45,11 @@ def coordinates(graph: Rows, sizes: Sequence[float], longest_paths: set[Pair]) -
             across[slot] = o - offset[-1] / 2
 
     down = range(len(graph.rows))
-    passes = [(down, [graph.above]), (down[::-1], [graph.below]),
-              (down, [graph.above, graph.below])]
+    passes = [
+        (down, [graph.above]),
+        (down[::-1], [graph.below]),
+        (down, [graph.above, graph.below]),
+    ]
     for sweep in range(SWEEPS if graph.slots < LARGE else FEW_SWEEPS):
         order, sides = passes[sweep % 3]
         for r in order:
@@ -116,8 +119,9 @@ def _straighten(graph: Rows, sizes: Sequence[float], across: list[float]) -> Non
     """Give the bends of each edge one place across as far as their neighbours leave room."""
     beside: dict[int, tuple[int | None, int | None]] = {}
     for row in graph.rows:
-        for left, slot, right in zip([None, *row[:-1]], row, [*row[1:], None]):
-            beside[slot] = (left, right)
+        padded = [None, *row, None]
+        for i, slot in enumerate(row):
+            beside[slot] = (padded[i], padded[i + 2])
 
     def room(slot: int) -> tuple[float, float]:
         """From where to where a slot can be moved."""

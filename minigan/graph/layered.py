@@ -105,7 +105,7 @@ def arrange(nodes: list[Node], edges: Sequence[Pair], direction: str = "down") -
     sizes += [BEND] * (rows.slots - len(nodes))
     across = coordinates(rows, sizes, longest_paths)
     left, right = _extent(rows, breadths, across)
-    middles, thickness, end = _bands(layers, depths)
+    middles, thickness, extent = _bands(layers, depths)
 
     def turned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         """Points (across, along) as (x, y), from the drawing's corner on."""
@@ -115,11 +115,13 @@ def arrange(nodes: list[Node], edges: Sequence[Pair], direction: str = "down") -
     curves = []
     ports = _ports(rows, edges, breadths, across)
     for e, (source, target) in enumerate(edges):
-        points = [(across[source], middles[layers[source]] + depths[source] / 2)]
+        begin = middles[layers[source]] + depths[source] / 2
+        end = middles[layers[target]] - depths[target] / 2
+        points = [(across[source], begin)]
         for layer, bend in enumerate(rows.bends[e], layers[source] + 1):
             points.append((across[bend], middles[layer] - thickness[layer] / 2))
             points.append((across[bend], middles[layer] + thickness[layer] / 2))
-        points.append((across[target] + ports[e], middles[layers[target]] - depths[target] / 2))
+        points.append((across[target] + ports[e], end))
         curves.append(Edge(source, target, nodes[target].gradient, turned(points)))
 
     centres = turned([(across[i], middles[layer]) for i, layer in enumerate(layers)])
@@ -128,7 +130,7 @@ def arrange(nodes: list[Node], edges: Sequence[Pair], direction: str = "down") -
         node.x = x
         node.y = y
     width = right - left
-    height = end
+    height = extent
     if not down:
         width, height = height, width
     return Layout(nodes, curves, width, height, direction)
@@ -170,7 +172,9 @@ def _ports(rows: Rows, edges: Sequence[Pair], breadths: Sequence[float], across:
 
     def last_place(e: int) -> float:
         """Where an edge comes from: its last bend, or its source."""
-        return across[rows.bends[e][-1]] if rows.bends[e] else across[edges[e][0]]
+        source, _ = edges[e]
+        slot = rows.bends[e][-1] if rows.bends[e] else source
+        return across[slot]
 
     ports = [0.0] * len(edges)
     for target, arriving in enumerate(entering):

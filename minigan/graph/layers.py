@@ -77,7 +77,8 @@ def assign_layers(count: int, edges: Sequence[Pair]) -> tuple[list[int], set[Pai
 
 def make_rows(layers: Sequence[int], edges: Sequence[Pair]) -> Rows:
     """Put nodes into the rows of their layers, and a bend wherever an edge passes a layer."""
-    rows: list[list[int]] = [[] for _ in range(max(layers, default=-1) + 1)]
+    count = max(layers, default=-1) + 1
+    rows: list[list[int]] = [[] for _ in range(count)]
     for i, layer in enumerate(layers):
         rows[layer].append(i)
     above: list[list[int]] = [[] for _ in layers]

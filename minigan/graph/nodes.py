@@ -44,7 +44,7 @@ def layout(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor]
     if not constants:
         shown = {id(t) for t in (*outs, *stops)} | set(called)
         nodes = [(t, node) for t, node in nodes
-                 if node.kind != "leaf" or t.requires_grad or t.name or id(t) in shown]
+                 if id(t) in shown or not _is_constant(t, node)]
     boxes = [node for _, node in nodes]
     edges = _edges(nodes)
 
@@ -104,6 +104,11 @@ def _ancestors(outputs: Sequence[Tensor], ends: set[int]) -> list[Tensor]:
         if id(t) not in ends:
             stack.extend(x for x in t.inputs if isinstance(x, Tensor))
     return sorted(seen.values(), key=lambda t: t.tick)
+
+
+def _is_constant(t: Tensor, node: Node) -> bool:
+    """Whether a tensor is a leaf that has no name and needs no gradient."""
+    return node.kind == "leaf" and not t.requires_grad and not t.name
 
 
 def _edges(nodes: Sequence[tuple[Tensor, Node]]) -> list[Pair]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
 from minigan.plot.settings import drawn, plain
-from minigan.plot.style import (FAINT, INK, MUTED, PAPER, colour, diverging, legend, panels,
-                                reference_line, styled_axes)
+from minigan.plot.style import (COLOURS, FAINT, INK, MUTED, PAPER, colour, diverging, legend,
+                                panels, reference_line, styled_axes)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +50,8 @@ def scatter(points: Mapping[str, np.ndarray], limit: float | None = None, title:
     """
     figure, ax = styled_axes(on, title, caption, square=True)
     for i, (name, xy) in enumerate(points.items()):
-        ax.scatter(xy[:, 0], xy[:, 1], s=7, linewidths=0, alpha=0.55, label=plain(name),
-                   color=colour(i))
+        x, y = xy.T
+        ax.scatter(x, y, s=7, linewidths=0, alpha=0.55, label=plain(name), color=colour(i))
     if limit:
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     _legend_of_several(ax, len(points))
@@ -72,8 +73,10 @@ def level_sets(xx: np.ndarray, yy: np.ndarray, zz: np.ndarray, points: np.ndarra
     ax.contourf(xx, yy, zz, levels=levels, cmap=diverging(), alpha=0.75)
     ax.contour(xx, yy, zz, levels=levels, colors=PAPER, linewidths=0.5, linestyles="solid")
     if points is not None:
-        ax.scatter(points[:, 0], points[:, 1], s=6, linewidths=0, alpha=0.6, color=INK, zorder=3)
-        ax.set(xlim=(xx.min(), xx.max()), ylim=(yy.min(), yy.max()))
+        x, y = points.T
+        ax.scatter(x, y, s=6, linewidths=0, alpha=0.6, color=INK, zorder=3)
+        ax.set_xlim(xx.min(), xx.max())
+        ax.set_ylim(yy.min(), yy.max())
     return figure
 
 
@@ -92,7 +95,7 @@ def ranges(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title
     ax = axes[0]
     _name_rows(ax, names, title)
 
-    colours = {label: colour(i) for i, label in enumerate(series)}
+    colours = dict(zip(series, cycle(COLOURS)))
     labelled = set()
     for row, name in enumerate(names):
         labels = [label for label in series if name in series[label]]

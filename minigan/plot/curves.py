@@ -45,7 +45,8 @@ def lines(series: Series, title: str = "", caption: str = "", x_label: str = "",
         ax.set_yscale("log")
 
     dots = dots or {}
-    colours = dict(zip([*series, *(name for name in dots if name not in series)], cycle(COLOURS)))
+    names = dict.fromkeys([*series, *dots])  # each once, in order
+    colours = dict(zip(names, cycle(COLOURS)))
     ends = []
     for name, (x, y) in series.items():
         ax.plot(x, y, color=colours[name], linewidth=1.8)
@@ -130,8 +131,9 @@ def _name_ends(ax: Axes, ends: list[End]) -> None:
     order = np.argsort(heights, kind="stable")
     moved = _apart(sorted(heights), NAME_DISTANCE)
     for height, i in zip(moved, order):
-        ax.text(1.012, height, plain(ends[i].name), transform=ax.transAxes, size=NAME_SIZE,
-                va="center", weight="bold", color=ends[i].colour)
+        end = ends[i]
+        ax.text(1.012, height, plain(end.name), transform=ax.transAxes, size=NAME_SIZE,
+                va="center", weight="bold", color=end.colour)
 
 
 def _apart(heights: list[float], distance: float) -> list[float]:

@@ -98,8 +98,9 @@ def graph(*layouts: Layout, titles: Sequence[str] = (), caption: str = "") -> Fi
     bottom = max(y + head + layout.height for (_, y), layout in zip(corners, layouts)) + 1.8
 
     key = _key(layouts)
-    width = max(right, sum(entry.width for entry in key) + MARGIN) + MARGIN
-    below = wrapped(caption, width * EM)
+    right = max(right, sum(entry.width for entry in key) + MARGIN)
+    width = right + MARGIN
+    below = wrapped(caption, right * EM)
     height = bottom + KEY_HEIGHT + LINE_HEIGHT * len(below) + 0.5 * bool(below)
 
     unit = min(EM, LARGEST / width, LARGEST / height)  # inches
@@ -148,8 +149,11 @@ def _corners(layouts: Sequence[Layout], titles: Sequence[str], head: float, besi
 def _key(layouts: Sequence[Layout]) -> list[Entry]:
     """An entry for each colour that is used."""
     used = {node.look for layout in layouts for node in layout.nodes}
-    return [Entry(look, meaning, 3.6 + 0.46 * len(meaning))
-            for look, meaning in MEANING.items() if look in used]
+    key = []
+    for look, meaning in MEANING.items():
+        if look in used:
+            key.append(Entry(look, meaning, 3.6 + 0.46 * len(meaning)))
+    return key
 
 
 def _draw_key(ax: Axes, key: Sequence[Entry], top: float, em: float) -> None:
@@ -178,8 +182,9 @@ def _draw_node(ax: Axes, node: Node, x: float, y: float, em: float) -> None:
         ax.text(x, y, label, size=em, ha="center", va="center_baseline", zorder=3, color=colour)
         return
     ax.text(x, y - 0.52, label, size=em, ha="center", va="center", zorder=3, color=colour)
-    ax.text(x, y + 0.62, plain(node.detail), size=0.8 * em, ha="center", va="center", zorder=3,
-            color=PAPER if strong else MUTED)
+    detail = plain(node.detail)
+    colour = PAPER if strong else MUTED
+    ax.text(x, y + 0.62, detail, size=0.8 * em, ha="center", va="center", zorder=3, color=colour)
 
 
 def _draw_box(ax: Axes, x: float, y: float, width: float, height: float, look: str, em: float,

@@ -11,20 +11,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from typing import NamedTuple
 
-
-class Setting(NamedTuple):
-    """A parameter of mallopt, by its number in glibc's malloc.h, and its new value."""
-
-    number: int
-    value: int
-
-
+# Names and numbers of parameters in glibc's malloc.h, and their new values.
 SETTINGS = {
-    "M_MMAP_THRESHOLD": Setting(-3, 1 << 30),
-    "M_TRIM_THRESHOLD": Setting(-1, 2**31 - 1),
-    "M_ARENA_MAX": Setting(-8, 1),
+    "M_MMAP_THRESHOLD": (-3, 1 << 30),
+    "M_TRIM_THRESHOLD": (-1, 2**31 - 1),
+    "M_ARENA_MAX": (-8, 1),
 }
 
 

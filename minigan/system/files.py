@@ -84,8 +84,8 @@ def write(path: Path, content: bytes, mark: str = "") -> None:
 def leftovers(folder: Path, mark: str) -> list[Path]:
     """Temporary files with this mark: their writers were killed, or are still writing."""
     name = re.compile(re.escape(f"{TEMPORARY}{mark}-") + "[0-9a-f]{16}" + re.escape(PART))
-    return sorted(path for path in folder.iterdir()
-                  if name.fullmatch(path.name) and path.is_file() and not path.is_symlink())
+    paths = [path for path in folder.iterdir() if name.fullmatch(path.name)]
+    return sorted(path for path in paths if path.is_file() and not path.is_symlink())
 
 
 # ---------------------------------------------------------------- names that nobody has

@@ -9,7 +9,7 @@ import pytest
 import minigan as mg
 from minigan import graph, ops, plot
 from minigan.graph.coordinates import fit
-from minigan.graph.layers import Rows
+from minigan.graph.layers import Rows, assign_layers, make_rows
 from minigan.graph.ordering import crossings as counted
 from minigan.graph.text import escaped
 
@@ -98,7 +98,7 @@ def test_a_number_used_twice_has_two_edges():
     assert g.edges[0].points != g.edges[1].points
 
 
-def test_a_gradients_nodes_are_told_apart():
+def test_nodes_of_a_gradient_are_told_apart():
     x = tensor((), "x")
     y = x * ops.tanh(x * x)
     gx = mg.grad(y, x, create_graph=True)
@@ -247,6 +247,21 @@ def test_crossings_that_can_be_avoided_are():
                           if g.nodes[e.source].layer == layer]) == 0
 
 
+def test_an_edge_bends_where_it_passes_a_layer():
+    edges = [(0, 1), (1, 2), (0, 2)]
+    layers, longest_paths = assign_layers(3, edges)
+    assert layers == [0, 1, 2] and longest_paths == {(0, 1), (1, 2)}
+    rows = make_rows(layers, edges)
+    assert rows.rows == [[0], [1, 3], [2]] and rows.bends == [[], [], [3]]
+    assert rows.above == [[], [0], [1, 3], [0]] and rows.below == [[1, 3], [2], [], [2]]
+    assert (rows.nodes, rows.slots) == (3, 4)
+
+
+def test_an_input_lies_just_above_its_first_result():
+    layers, _ = assign_layers(4, [(0, 1), (1, 2), (3, 2)])
+    assert layers == [0, 1, 2, 1]
+
+
 def test_counting_crossings_agrees_with_the_definition():
     random = np.random.default_rng(2)
     for _ in range(20):
@@ -280,7 +295,7 @@ def test_a_long_edge_is_straight():
     assert np.ptp([n.x for n in g.nodes[1:-1]]) < 0.2
 
 
-def test_a_cycle_is_refused_and_nothing_is_fine():
+def test_a_cycle_is_refused_and_an_empty_graph_is_not():
     with pytest.raises(ValueError, match="cycle"):
         graph.arrange([graph.Node("a"), graph.Node("b")], [(0, 1), (1, 0)])
     assert graph.arrange([], []).nodes == []
@@ -329,6 +344,14 @@ def test_several_graphs_share_a_picture():
     one, both = plot.graph(pair[0]), plot.graph(*pair, titles=["f", "f'"])
     assert ink(both) > 2 * ink(one) * 0.9
     assert {"f", "f'"} <= {t.get_text() for t in both.axes[0].texts}
+
+
+def test_a_long_caption_is_within_the_picture():
+    loss, _, _ = penalty()
+    figure = plot.graph(graph.layout(loss), caption="Of a critic. " * 20)
+    figure.draw_without_rendering()
+    right = [text.get_window_extent().x1 for text in figure.axes[0].texts]
+    assert max(right) < figure.bbox.x1
 
 
 def test_a_huge_picture_is_drawn_smaller():

@@ -96,7 +96,7 @@ def test_pictures_of_two_and_four_channels_are_saved(tmp_path, channels):
 
 @pytest.mark.parametrize("images", [np.zeros((2, 4, 4, 1)), digits(0), digits(2, 0),
                                     np.zeros((4, 4), np.uint8)])
-def test_a_tile_of_something_else_is_refused(images):
+def test_a_tile_of_other_arrays_is_refused(images):
     with pytest.raises(ValueError, match="tile: images must be uint8"):
         plot.tile(images)
 
@@ -108,6 +108,16 @@ def test_a_png_holds_exactly_these_pixels(tmp_path, shape, scale):
     path = plot.save(picture, tmp_path / "deep" / "in" / "picture.png", scale=scale)
     due = np.broadcast_to(picture.reshape(*shape[:2], -1), (*shape[:2], 3))
     np.testing.assert_array_equal(read(path), np.kron(due, np.ones((scale, scale, 1), np.uint8)))
+
+
+def test_a_file_holds_the_words_of_its_figure_and_is_the_same_each_time(tmp_path):
+    from PIL import Image
+    figure = plot.lines({"näme": ([0, 1], [0, 1])}, "A title", "A caption.")
+    with Image.open(plot.save(figure, tmp_path / "a.png")) as saved:
+        assert saved.info == {"Description": "A caption.\nA title\nnäme"}
+    assert plot.png(figure) == (tmp_path / "a.png").read_bytes()
+    with Image.open(plot.save(np.zeros((2, 2), np.uint8), tmp_path / "b.png")) as saved:
+        assert saved.info == {}
 
 
 def test_pixels_are_written_without_matplotlib(tmp_path):
@@ -328,7 +338,7 @@ def users_style():
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_settings_that_are_made_meanwhile_stay_and_touch_nothing(name):
+def test_settings_changed_after_a_figure_was_made_do_not_touch_it(name):
     import matplotlib
     due = plot.pixels(FIGURES[name](title="t"))
     before = FIGURES[name](title="t")
@@ -361,7 +371,7 @@ def test_settings_are_put_back_by_threads_that_draw_at_once():
         assert not errors and {name: matplotlib.rcParams[name] for name in own} == own
 
 
-def test_a_dollar_sign_is_one():
+def test_a_dollar_sign_starts_no_formula():
     odd = "a $ b $\\frac$ c"
     for figure in (plot.lines({odd: ([0, 1], [0, 1])}, odd, odd, odd, odd),
                    plot.strip([digits(1)[0, :, :, 0]], [odd], odd, odd),
