@@ -123,19 +123,21 @@ def spread(values: list[float], digits: int, factor: float = 1) -> str:
 def steps() -> list[str]:
     """A training step beside PyTorch and others."""
     rows = bench("steps.jsonl")
-    found = by_workload(rows)
     body = []
     others = []
     rest = [rival for rival in RIVALS if rival not in ("torch", "torch-tuned")]
-    for (name, _), by_rival in found.items():
-        own = by_rival[None]
-        assert own.timing and own.memory
-        plain = by_rival["torch"].rival_memory
-        memory = f"{own.memory.above_mb:.0f}, {plain.above_mb:.0f}" if plain else ""
-        body.append([_subject(name), f"{own.timing.ms:.3g}", floor(own),
-                     ratio_cell(by_rival.get("torch")), ratio_cell(by_rival.get("torch-tuned")),
-                     memory])
-        cells = [ratio_cell(by_rival.get(rival)) for rival in rest]
+    for (name, _), found in by_workload(rows).items():
+        own = found[None]
+        plain = found["torch"].rival_memory
+        assert own.timing and own.memory and plain
+        body.append([
+            _subject(name),
+            f"{own.timing.ms:.3g}",
+            floor(own),
+            ratio_cell(found["torch"]),
+            ratio_cell(found["torch-tuned"]),
+            f"{own.memory.above_mb:.0f}, {plain.above_mb:.0f}"])
+        cells = [ratio_cell(found.get(rival)) for rival in rest]
         if any(cells):
             others.append([_subject(name), *cells])
     second = [f"{name} {note['torch']:.2f} and {note['torch-tuned']:.2f}"
@@ -270,28 +272,10 @@ DIGITS = [  # row of the digit test, words, decimals, factor, unit
 def digits() -> list[str]:
     """What the digits are worth."""
     rows = read("digits.jsonl")
-    minutes = notes("minutes")
+    machines = [{**row["environment"], "date": row.get("date")} for row in rows]
+    seeds = sorted({row["seed"] for row in rows})
     judges = [f"{note['value']:g}" for note in notes("judge").values()]
-    by_model: dict[str, list[Entry]] = {}
-    for row in rows:
-        by_model.setdefault(f"{row['model']}:{row['preset']}", []).append(row)
-    order = sorted(by_model, key=lambda name: -_mean(by_model[name], "recognised"))
-    real = reference().floors
-    body = [["*real test digits*", "",
-             *[f"*{real[name] * factor:.{places}f}{unit}*"
-               for name, _, places, factor, unit in DIGITS], ""]]
-    for name in order:
-        of_model = by_model[name]
-        model, _, preset = name.partition(":")
-        cells = []
-        for column, _, places, factor, unit in DIGITS:
-            values = [row[column] for row in of_model if column in row]
-            cells.append(f"{spread(values, places, factor)}{unit}" if values else "")
-        passed = sum(not row["failed"] for row in of_model)
-        body.append([f"`{model} --preset {preset}`",
-                     f"{of_model[0]['steps']:,}, {minutes[name]['value']:g}", *cells,
-                     f"{passed} of {len(of_model)}"])
-    clock = [name for name, note in minutes.items() if "clock" in note["how"]]
+    by_clock = [name for name, note in notes("minutes").items() if "clock" in note["how"]]
     early = notes("early")["cgan:conv"]
     other = notes("other settings")["wgan:mlp"]
     fid = {row["name"]: row["fid"] for row in published("mnist")}
@@ -299,17 +283,16 @@ def digits() -> list[str]:
         "## What the digits are worth", "",
         *prose(f"""`minigan train MODEL --preset PRESET` on the embedded digits, then `minigan
                evaluate`: 5,000 samples of the moving average, mean (and range) over seeds
-               {_listed(sorted({row['seed'] for row in rows}))}. Two judges, classifiers of
-               different architecture, were trained by minigan on MNIST digits that are not in the
-               package (`train_judges.py`; {' and '.join(judges)} % of the test digits right);
-               "recognised" is what both name alike with probability 0.9 or more. The first row is
-               the floor: test digits themselves."""),
-        *markdown(["model", "steps, minutes", *[words for _, words, *_ in DIGITS], "passes"],
-                  body), "",
+               {_listed(seeds)}. Two judges, classifiers of different architecture, were trained by
+               minigan on MNIST digits that are not in the package (`train_judges.py`;
+               {' and '.join(judges)} % of the test digits right); "recognised" is what both name
+               alike with probability 0.9 or more. The first row is the floor: test digits
+               themselves."""),
+        *_digits_table(rows), "",
         *prose(f"""The Frechet distance is in the features of our own judge: it is not an FID and
                cannot be compared with one. The minutes are for two quiet cores: for
-               {_listed(clock)} wall clock of the whole command, for the others steps times the time
-               of a step. The conditional GAN is good long before its end: after
+               {_listed(by_clock)} wall clock of the whole command, for the others steps times the
+               time of a step. The conditional GAN is good long before its end: after
                {early['steps']:,} steps, {early['minutes']:g} minutes, {early['recognised']:g} are
                recognised and {early['label right']:g} of the labels are right."""),
         *prose(f"""Before you conclude anything about methods: WGAN-GP had fewer updates of G here
@@ -322,9 +305,41 @@ def digits() -> list[str]:
                a wide bound: {other['settings']} came to {other['recognised']:g} in
                {other['steps']:,} steps (seed {other['seed']})."""),
         "`python benchmarks/digits.py --full`", "",
-        *prose(f"""{_machine([{**row['environment'], 'date': row.get('date')} for row in rows])}
+        *prose(f"""{_machine(machines)}
                The machine was busy, which costs time and changes no sample. cgan, dcgan and
                wgan-gp were trained before steps were captured.""")]
+
+
+def _digits_table(rows: list[Entry]) -> list[str]:
+    """A row for each model, the most recognised first, under one for real digits."""
+    real = reference().floors
+    minutes = notes("minutes")
+    floors = [f"*{real[name] * factor:.{places}f}{unit}*"
+              for name, _, places, factor, unit in DIGITS]
+    body = [["*real test digits*", "", *floors, ""]]
+
+    models = by_model(rows)
+    for name in sorted(models, key=lambda name: -_mean(models[name], "recognised")):
+        seeds = models[name]
+        model, _, preset = name.partition(":")
+        cells = []
+        for column, _, places, factor, unit in DIGITS:
+            values = [row[column] for row in seeds if column in row]
+            cells.append(f"{spread(values, places, factor)}{unit}" if values else "")
+        passed = sum(not row["failed"] for row in seeds)
+        length = f"{seeds[0]['steps']:,}, {minutes[name]['value']:g}"
+        body.append([f"`{model} --preset {preset}`", length, *cells, f"{passed} of {len(seeds)}"])
+
+    words = [words for _, words, *_ in DIGITS]
+    return markdown(["model", "steps, minutes", *words, "passes"], body)
+
+
+def by_model(rows: list[Entry]) -> dict[str, list[Entry]]:
+    """Rows of digits by model and preset, as "cgan:conv"."""
+    found: dict[str, list[Entry]] = {}
+    for row in rows:
+        found.setdefault(f"{row['model']}:{row['preset']}", []).append(row)
+    return found
 
 
 def _mean(rows: list[Entry], name: str) -> float:
@@ -464,10 +479,7 @@ def headlines() -> dict[str, str]:
     for row in bench("steps.jsonl"):
         if row.rival is None and row.timing:
             found[f"{row.workload}, ms"] = f"{row.timing.ms:.3g}"
-    by_model: dict[str, list[Entry]] = {}
-    for row in read("digits.jsonl"):
-        by_model.setdefault(f"{row['model']}:{row['preset']}", []).append(row)
-    for name, rows in by_model.items():
+    for name, rows in by_model(read("digits.jsonl")).items():
         found[f"{name}, recognised"] = f"{_mean(rows, 'recognised'):.2f}"
         if "label right" in rows[0]:
             found[f"{name}, label right"] = f"{_mean(rows, 'label right'):.2f}"

@@ -46,17 +46,21 @@ def to_json(row: Row) -> dict[str, Any]:
     """A row as one flat object; what it does not have is left out."""
     flat: dict[str, Any] = {}
     for name, value in asdict(row).items():
-        if name == "rival_memory":
-            flat.update({f"rival_{key}": number for key, number in (value or {}).items()})
+        if name == "rival_memory" and value:
+            flat.update({f"rival_{key}": number for key, number in value.items()})
         elif isinstance(value, dict) and name != "versions":
             flat.update(value)
         else:
             flat[name] = value
+
     flat.update(flat.pop("versus", None) or {})
     if row.start is not None:
         flat["first_step_ms"] = flat.pop("ms")
-    return {key: value for key, value in flat.items()
-            if key in ALWAYS or value not in (None, {})}
+    empty = [key for key, value in flat.items() if value is None or value == {}]
+    for key in empty:
+        if key not in ALWAYS:
+            del flat[key]
+    return flat
 
 
 def from_json(flat: dict[str, Any]) -> Row:
