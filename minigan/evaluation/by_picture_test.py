@@ -91,8 +91,10 @@ def _unseen(known: Images) -> Images | None:
     source = known.source
     if not source or source["name"] not in SETS or source["split"] != "train":
         return None
+    test = source.copy()
+    test["split"] = "test"
     try:
-        return load(**{**source, "split": "test"})
+        return load(**test)
     except (OSError, ValueError):
         return None
 

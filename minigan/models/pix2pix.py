@@ -146,10 +146,8 @@ class UNet(Module):
         up2      14 x 14 x w      from middle and down2
         up1      28 x 28 x 1      from up2 and down1
 
-    c and the result: (N, H, W, C).
-
     Raises:
-        ValueError: the networks cannot make images of this shape, or the condition has another one.
+        ValueError: the networks cannot make images of this shape.
     """
 
     def __init__(self, s: Settings, shape: Shape, streams: Streams) -> None:
@@ -178,6 +176,11 @@ class UNet(Module):
             ConvTranspose2d(2 * w, channels, **strided), Tanh())
 
     def forward(self, c: Tensor) -> Tensor:
+        """G(c). c and the result: (N, H, W, C).
+
+        Raises:
+            ValueError: c has another shape.
+        """
         if c.shape[1:] != self.shape:
             raise ValueError(f"condition: must be (N, {', '.join(map(str, self.shape))}), got "
                              f"{c.shape}")

@@ -13,6 +13,8 @@ from typing import Any, Iterator, Mapping, NamedTuple
 
 import numpy as np
 
+from minigan.data.images import Source
+
 # What makes a run the one that it is, wherever it and its data are.
 SETTINGS = ("model", "preset", "settings", "shape", "n_classes", "seed", "batch_size",
             "data_crc32")
@@ -42,7 +44,7 @@ class RunConfig(Mapping[str, Any]):
     shape: list[int] = field(default_factory=list)  # of an image: height, width, channels
     n_classes: int = 0
     data: str = ""                      # the data set's name
-    source: dict[str, Any] | None = None  # arguments of `minigan.data.load`; None: made in Python
+    source: Source | None = None  # arguments of `minigan.data.load`; None: made in Python
     data_crc32: int | None = None       # of all images and labels
     seed: int = 0
     batch_size: int = 0

@@ -30,10 +30,13 @@ def load_data(config: RunConfig, folder: str | os.PathLike[str] | None = None) -
         raise ValueError(f"data: the run was trained on images that were made in Python, "
                          f"{config.data!r}; only Python can give them again")
     if folder is not None:
-        own = Path(folder, source["name"])  # an exported file calls a folder of pictures ./NAME
-        name = str(own if own.is_dir() else Path(folder).absolute())
-        moved = {"name": name} if source["name"].startswith("./") else {"folder": folder}
-        return as_trained(data.load(**{**source, **moved}), config)
+        moved = source.copy()
+        if source["name"].startswith("./"):  # an exported file calls a folder of pictures ./NAME
+            own = Path(folder, source["name"])
+            moved["name"] = str(own if own.is_dir() else Path(folder).absolute())
+        else:
+            moved["folder"] = os.fspath(folder)
+        return as_trained(data.load(**moved), config)
     try:
         return as_trained(data.load(**source), config)
     except FileNotFoundError as error:
