@@ -31,7 +31,7 @@ ones = constant(1.0)
 
 
 def normal(std: float = 0.02, mean: float = 0.0) -> Init:
-    """N(mean, std^2). DCGAN starts from N(0, 0.02^2) (Radford et al. 2016, section 4)."""
+    """N(mean, std^2). DCGAN starts from N(0, 0.02^2) (Radford et al. 2015, section 4)."""
     def make(shape: Shape, fan_in: float, fan_out: float, rng: Stream) -> Array:
         return rng.normal(shape, mean, std)
     return make

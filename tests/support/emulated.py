@@ -196,7 +196,7 @@ class Emulated(StepKernels):
     def synchronize(self) -> None:
         note("synchronize")
 
-    def run(self, kernel: str, dtype: Any, grid: Any, threads: int, arguments: Any) -> None:
+    def launch(self, kernel: str, dtype: Any, grid: Any, threads: int, arguments: Any) -> None:
         dtype = str(np.dtype(dtype))
         real = ctypes.c_float if dtype == "float32" else ctypes.c_double
         values, writes = [], []
@@ -216,9 +216,9 @@ class Emulated(StepKernels):
         function = getattr(library(dtype), f"emulate_{kernel}")
         blocks = (ctypes.c_uint * 3)(*grid)
 
-        def launch(_: Any = arguments) -> None:  # arrays live as long as it can be made again
+        def run(_: Any = arguments) -> None:  # arrays live as long as it can be made again
             function(blocks, ctypes.c_uint(threads), *values)
-        compute(launch, writes)
+        compute(run, writes)
 
     def gemm(self, dtype: str, sizes: Any, a: Factor, b: Factor, c: Any, batch: int = 1) -> None:
         left, right = (f._replace(matrix=f.matrix._array.ctypes.data) for f in (a, b))

@@ -102,8 +102,8 @@ class CupyBackend(StepKernels):
     def synchronize(self) -> None:
         self.stream.synchronize()
 
-    def run(self, kernel: str, dtype: Any, grid: tuple[int, int, int], threads: int,
-            arguments: Sequence[Any]) -> None:
+    def launch(self, kernel: str, dtype: Any, grid: tuple[int, int, int], threads: int,
+               arguments: Sequence[Any]) -> None:
         """Launch a kernel; arguments are contiguous arrays, numbers, and None for no array.
 
         Raises:

@@ -20,7 +20,7 @@ from minigan.backend.gpu.operands import (LIMIT, MOST_CHUNKS, NO_OPERAND, Operan
 from minigan.geometry import Geometry
 
 MOST_BLOCKS = 4096  # of a pass; its threads take several elements each beyond that
-PLAIN, PRODUCT, SQUARE_AWAY = 0, 1, 2  # what is summed: see sums.cu
+PLAIN, PRODUCT, SQUARE_AWAY = 0, 1, 2  # forms of a sum: see sums.cu
 
 
 class KernelPasses(Backend):
@@ -32,8 +32,8 @@ class KernelPasses(Backend):
 
     # What a subclass says.
 
-    def run(self, kernel: str, dtype: Any, grid: tuple[int, int, int], threads: int,
-            arguments: Sequence[Any]) -> None:
+    def launch(self, kernel: str, dtype: Any, grid: tuple[int, int, int], threads: int,
+               arguments: Sequence[Any]) -> None:
         """Launch a kernel; arguments are contiguous arrays, numbers, and None for no array.
 
         Raises:
@@ -57,7 +57,7 @@ class KernelPasses(Backend):
     def each(self, kernel: str, dtype: Any, n: int, *arguments: Any) -> None:
         """Launch a kernel over n elements; n is its last argument."""
         blocks = min(ceil_div(n, self.threads), MOST_BLOCKS)
-        self.run(kernel, dtype, (blocks, 1, 1), self.threads, (*arguments, n))
+        self.launch(kernel, dtype, (blocks, 1, 1), self.threads, (*arguments, n))
 
     # Products.
 
@@ -97,25 +97,25 @@ class KernelPasses(Backend):
         sums = self._paired_sums(SQUARE_AWAY, x, mean, axis, 1 / max(count, 1))
         return super().variance(x, mean, axis) if sums is None else sums
 
-    def _paired_sums(self, what: int, a: Array, b: Array, axis: tuple[int, ...], scale: float
+    def _paired_sums(self, form: int, a: Array, b: Array, axis: tuple[int, ...], scale: float
                      ) -> Array | None:
         if not fits(a):
             return None
         other = operand(b, a)
         if other is None:
             return None
-        return self._sums(what, a, other, axis, scale)
+        return self._sums(form, a, other, axis, scale)
 
-    def _sums(self, what: int, a: Array, b: Operand, axis: tuple[int, ...], scale: float
+    def _sums(self, form: int, a: Array, b: Operand, axis: tuple[int, ...], scale: float
               ) -> Array | None:
         """Sums over axes without a gap, kept with size 1; None where there is a gap."""
         found = span(a.shape, axis)
         if found is None:
             return None
         kept = tuple(1 if i in axis else n for i, n in enumerate(a.shape))
-        return self._add_up(what, contiguous(a), b, found, scale).reshape(kept)
+        return self._add_up(form, contiguous(a), b, found, scale).reshape(kept)
 
-    def _add_up(self, what: int, a: Array, b: Operand, of: Span, scale: float) -> Array:
+    def _add_up(self, form: int, a: Array, b: Operand, of: Span, scale: float) -> Array:
         """The sums of a span: (outer, inner) numbers.
 
         A long sum is cut into parts. The parts of very long ones are added up in the same way, so
@@ -127,12 +127,12 @@ class KernelPasses(Backend):
         sums = self.module.empty((outer, chunks, inner), a.dtype)
         now = scale if chunks == 1 else 1.0
         if inner == 1:
-            self.run("row_sums", a.dtype, (outer, chunks, 1), self.threads,
-                     (what, a, *b, n, chunk, now, sums))
+            self.launch("row_sums", a.dtype, (outer, chunks, 1), self.threads,
+                        (form, a, *b, n, chunk, now, sums))
         else:
             columns = ceil_div(inner, self.tile)
-            self.run("column_sums", a.dtype, (columns, chunks, outer), self.threads,
-                     (what, a, *b, n, inner, chunk, self.tile, now, sums))
+            self.launch("column_sums", a.dtype, (columns, chunks, outer), self.threads,
+                        (form, a, *b, n, inner, chunk, self.tile, now, sums))
         if chunks == 1:
             return sums
         if chunks > MOST_CHUNKS:

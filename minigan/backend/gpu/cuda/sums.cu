@@ -7,16 +7,16 @@
 
 enum { PLAIN = 0, PRODUCT = 1, SQUARE_AWAY = 2 };
 
-__device__ inline REAL term(int what, const REAL *a, const REAL *b, int block, int width,
+__device__ inline REAL term(int form, const REAL *a, const REAL *b, int block, int width,
                             unsigned i)
 {
-    if (what == PLAIN) return a[i];
+    if (form == PLAIN) return a[i];
     REAL other = at(b, block, width, 0, i);
-    return what == PRODUCT ? a[i] * other : (a[i] - other) * (a[i] - other);
+    return form == PRODUCT ? a[i] * other : (a[i] - other) * (a[i] - other);
 }
 
 // Sums along the last axis (inner = 1): block (outer, chunk).
-KERNEL row_sums(int what, const REAL *a, const REAL *b, int b_block, int b_width, int n, int chunk,
+KERNEL row_sums(int form, const REAL *a, const REAL *b, int b_block, int b_width, int n, int chunk,
                 REAL scale, REAL *sums)
 {
     __shared__ REAL shared[MOST_THREADS];
@@ -24,7 +24,7 @@ KERNEL row_sums(int what, const REAL *a, const REAL *b, int b_block, int b_width
     if (end > (unsigned)n) end = n;
     REAL sum = 0;
     for (unsigned i = begin + threadIdx.x; i < end; i += blockDim.x)
-        sum += term(what, a, b, b_block, b_width, blockIdx.x * (unsigned)n + i);
+        sum += term(form, a, b, b_block, b_width, blockIdx.x * (unsigned)n + i);
     shared[threadIdx.x] = sum;
     __syncthreads();
     for (unsigned half = blockDim.x / 2; half; half /= 2) {
@@ -36,7 +36,7 @@ KERNEL row_sums(int what, const REAL *a, const REAL *b, int b_block, int b_width
 
 // Sums along the middle axis: block (columns / tile, chunk, outer); a block's threads are
 // blockDim.x / tile rows of `tile` columns.
-KERNEL column_sums(int what, const REAL *a, const REAL *b, int b_block, int b_width, int n,
+KERNEL column_sums(int form, const REAL *a, const REAL *b, int b_block, int b_width, int n,
                    int inner, int chunk, int tile, REAL scale, REAL *sums)
 {
     __shared__ REAL shared[MOST_THREADS];
@@ -47,7 +47,7 @@ KERNEL column_sums(int what, const REAL *a, const REAL *b, int b_block, int b_wi
     REAL sum = 0;
     if (column < (unsigned)inner)
         for (unsigned i = begin + row; i < end; i += rows)
-            sum += term(what, a, b, b_block, b_width,
+            sum += term(form, a, b, b_block, b_width,
                         (blockIdx.z * (unsigned)n + i) * inner + column);
     shared[threadIdx.x] = sum;
     __syncthreads();
