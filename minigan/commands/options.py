@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minigan.system.files import user_path
+from minigan.system.paths import user_path
 
 MOST_THREADS = max(1024, os.cpu_count() or 1)  # so that a typing error does not start a million
 

@@ -20,6 +20,7 @@ from minigan.data.places import home
 from minigan.data.sets import ALIASES, SETS, Download
 from minigan.data.transfer import Transfer, Unfit
 from minigan.system import files
+from minigan.system.paths import user_path
 
 RETRIES = 1            # of each mirror, before the next one's turn
 UNFINISHED = "minigan-part-"
@@ -44,7 +45,7 @@ def get(name: str, folder: str | os.PathLike[str] | None = None,
         raise ValueError(f"data: {name!r} cannot be downloaded, what can is {', '.join(SETS)}"
                          f"{note}")
     source = SETS[known]
-    place = home(source, None if folder is None else files.user_path(folder))
+    place = home(source, None if folder is None else user_path(folder))
     place.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(place)
     mirrors = list(source.mirrors)

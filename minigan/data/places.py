@@ -6,7 +6,7 @@ import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from minigan.data.sets import KnownSet, names
-from minigan.system.files import user_path
+from minigan.system.paths import user_path
 
 ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-binary.tar")
 UNPACKED = ("cifar-10-batches-bin", ".")

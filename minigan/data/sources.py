@@ -14,7 +14,7 @@ from minigan.data.pictures import resize
 from minigan.data.sets import ALIASES, SETS, names
 from minigan.data.stacked_mnist import BASES, COUNT, stack
 from minigan.system.console import warn
-from minigan.system.files import user_path
+from minigan.system.paths import user_path
 
 EMBEDDED = Path(__file__).with_name("digits.npz")
 

@@ -27,6 +27,7 @@ from minigan.runs.loading import load
 from minigan.runs.trained import Loaded
 from minigan.runs.training_data import as_trained, check_data, load_data
 from minigan.system import files
+from minigan.system.paths import user_path
 
 STACKED_N = 26_000      # samples of stacked digits in most papers
 PICTURES_N = 2_000      # samples of other pictures
@@ -69,7 +70,7 @@ def evaluate(run: str | os.PathLike[str], n: int | None = None, seed: int = 0, r
         FileNotFoundError, ValueError: as `load`; the data are not here, or not those of the run;
             too few samples; an unknown bound.
     """
-    run = files.user_path(run)
+    run = user_path(run)
     folder = run if run.is_dir() else run.parent
     trained = load(run, model)
     test = _test_of(trained)

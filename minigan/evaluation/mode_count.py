@@ -18,6 +18,7 @@ from minigan import data, plot
 from minigan.evaluation.judgement import Judgement, Request
 from minigan.runs.trained import BLOCK, Loaded
 from minigan.system import files
+from minigan.system.json_files import read_json
 from minigan.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _counted(path: Path, key: dict[str, Any]) -> tuple[np.ndarray, int] | None:
     A file for other samples, or an edited one, is ignored.
     """
     try:
-        saved = files.read_json(path)
+        saved = read_json(path)
         counts = np.array(saved["counts"], np.int64)
         done = int(saved["done"])
         same = all(saved[name] == value for name, value in key.items())
@@ -97,7 +98,7 @@ def forget(folder: Path) -> None:
     """Remove the counts so far, if there are any in the folder that `count` wrote."""
     path = folder / PART
     with suppress(OSError, ValueError):
-        if {"minigan", "weights", "done", "counts"} <= set(files.read_json(path)):
+        if {"minigan", "weights", "done", "counts"} <= set(read_json(path)):
             path.unlink()
 
 

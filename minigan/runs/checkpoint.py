@@ -16,8 +16,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from minigan.system.files import is_file, naming, parse_json, replacing
+from minigan.system.files import replacing
+from minigan.system.json_files import parse_json
 from minigan.system.machine import memory
+from minigan.system.paths import is_file, naming
 from minigan.system.turn import no_warnings
 
 CONFIG = "config.json"  # the entry that holds the settings, as UTF-8 bytes

@@ -23,7 +23,7 @@ from typing import Any
 from minigan.runs import checkpoint, log
 from minigan.runs.records import NUMBERS, RunConfig
 from minigan.runs.stamps import is_whole
-from minigan.system import files
+from minigan.system.json_files import read_json
 
 
 class RunContents:
@@ -64,7 +64,7 @@ class RunContents:
             OSError: it is gone, or cannot be read.
             ValueError: it is damaged, or not minigan's.
         """
-        content = files.read_json(self.config)
+        content = read_json(self.config)
         if not isinstance(content, dict) or "minigan" not in content:
             raise ValueError(f"{self.config} is not a config of minigan")
         return RunConfig.from_json(content)

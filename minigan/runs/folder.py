@@ -23,6 +23,7 @@ from minigan.runs.stamps import is_stamped, stamped
 from minigan.system import files
 from minigan.system.console import plural, warn
 from minigan.system.lock import locked
+from minigan.system.paths import exists, is_file
 
 
 class RunFolder(RunContents):
@@ -74,7 +75,7 @@ class RunFolder(RunContents):
         content = stamped(png, self.settings, step)
         if keep:
             path = self.grid(step)
-            if files.exists(path) and not self._is_own(step) and path.read_bytes() != png:
+            if exists(path) and not self._is_own(step) and path.read_bytes() != png:
                 name = f"kept-{path.stem}"
                 files.move_aside(path, files.numbered(f"{name}.png", lambda n: f"{name}-{n}.png"))
             with self.replacing(path) as file:
@@ -134,7 +135,7 @@ class RunFolder(RunContents):
 
         config = self.read_config()
         aside = ""
-        if files.exists(self.config):
+        if exists(self.config):
             with locked(self.config, str(self)):
                 moved = files.move_aside(self.config, _damaged("config", ".json"))
                 aside = f", what was there is {moved.name} now"
@@ -274,7 +275,7 @@ class RunFolder(RunContents):
         Removed are grids with this run's stamp and what a kill left of this run's files; not what
         a person has put there.
         """
-        if files.is_file(self.metrics):
+        if is_file(self.metrics):
             self._shorten_log(step, regular)
         for later in self.grids():
             if later > step and self._is_own(later):

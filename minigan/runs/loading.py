@@ -13,7 +13,7 @@ from minigan.runs.exporting import PRETRAINED, restore
 from minigan.runs.places import open_run
 from minigan.runs.records import RunConfig, Saved
 from minigan.runs.trained import Loaded
-from minigan.system.files import user_path
+from minigan.system.paths import user_path
 
 
 def load(path: str | os.PathLike[str] | None = None, model: Maker | None = None) -> Loaded:

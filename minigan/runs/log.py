@@ -12,7 +12,8 @@ import os
 from pathlib import Path
 from typing import Any, Mapping, NamedTuple
 
-from minigan.system import files
+from minigan.system.json_files import parse_json
+from minigan.system.paths import is_file, naming
 
 LINE = 1 << 20  # bytes of a line of metrics.jsonl, at most
 
@@ -43,7 +44,7 @@ def append(path: Path, record: dict[str, Any]) -> None:
         OSError: it cannot be written; names the file.
     """
     line = json.dumps(record).encode() + b"\n"
-    with files.naming(path), open(path, "ab", buffering=0) as file:
+    with naming(path), open(path, "ab", buffering=0) as file:
         written = file.write(line)
         if written < len(line):  # the disk is full, and half a line would spoil the next one
             file.truncate(file.tell() - written)
@@ -54,10 +55,10 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
     """The records, and how many lines are damaged; a last line that is cut short is not counted."""
     records: list[dict[str, Any]] = []
     damaged = 0
-    if not files.is_file(path):
+    if not is_file(path):
         return records, damaged
 
-    with files.naming(path), open(path, "rb") as file:
+    with naming(path), open(path, "rb") as file:
         while line := file.readline(LINE):
             record = _record(line)
             if record is not None:
@@ -72,7 +73,7 @@ def _record(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        record = files.parse_json(line)
+        record = parse_json(line)
     except ValueError:
         return None
     if not isinstance(record, dict):

@@ -10,6 +10,7 @@ from pathlib import Path
 from minigan.runs.contents import folders_in, is_run, last_written
 from minigan.runs.folder import RunFolder
 from minigan.system import files
+from minigan.system.paths import exists, user_path
 
 
 def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bool = False,
@@ -24,10 +25,10 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
         RuntimeError: another process trains in `out`.
     """
     if out is None:
-        path = _next_free(files.user_path(root), model)
+        path = _next_free(user_path(root), model)
     else:
-        path = files.user_path(out)
-        if files.exists(path) or path.is_symlink():
+        path = user_path(out)
+        if exists(path) or path.is_symlink():
             _make_way(path, overwrite)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +124,7 @@ def open_run(path: str | os.PathLike[str]) -> RunFolder:
     Raises:
         FileNotFoundError: there is none at that path.
     """
-    folder = files.user_path(path)
+    folder = user_path(path)
     if not is_run(folder):
         raise FileNotFoundError(f"run: {folder} is not a run folder of minigan (it has no "
                                 f"config.json of minigan)")

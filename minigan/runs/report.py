@@ -14,8 +14,8 @@ from minigan.runs.folder import RunFolder
 from minigan.runs.preview import PAIRED
 from minigan.runs.recipe import recipe
 from minigan.runs.records import Numbers, RunConfig
-from minigan.system import files
 from minigan.system.console import plural
+from minigan.system.json_files import read_json
 
 GRIDS = 6  # that are shown of the samples over time
 
@@ -131,7 +131,7 @@ def _warnings(folder: RunFolder, last: int) -> str:
 def _evaluation(folder: RunFolder) -> str:
     """What `evaluate` has found and drawn, with the step that it judged; nothing before that."""
     try:
-        record = files.read_json(folder.path / "evaluation.json")
+        record = read_json(folder.path / "evaluation.json")
         lines = [str(line) for line in record["lines"]]
     except (OSError, ValueError, TypeError, KeyError):  # of an earlier version, or somebody else's
         return ""

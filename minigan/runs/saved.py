@@ -9,8 +9,8 @@ from minigan.runs import checkpoint
 from minigan.runs.folder import RunFolder
 from minigan.runs.places import newest_run, open_run
 from minigan.runs.records import NUMBERS, SETTINGS, RunConfig, Saved
-from minigan.system import files
 from minigan.system.console import warn
+from minigan.system.paths import exists
 
 NEEDED = {*SETTINGS, *NUMBERS, "data", "source", "minigan", "backend", "threads", "environment"}
 NEEDED -= {"generation", "owner"}  # checkpoints had none before they had versions
@@ -60,7 +60,7 @@ def _last_good(folder: RunFolder) -> Saved:
             lock.enter_context(folder.locked())
             ours = True
         except (RuntimeError, OSError):  # a trainer is at work, or there is no config.json to lock
-            ours = not files.exists(folder.config)
+            ours = not exists(folder.config)
         return _better_of_both(folder, ours)
 
 
@@ -70,7 +70,7 @@ def _better_of_both(folder: RunFolder, ours: bool) -> Saved:
     try:  # once more: now nobody is about to replace it
         return Saved.from_file(*checkpoint.load(folder.checkpoint))
     except FileNotFoundError as error:
-        if not files.exists(folder.previous):
+        if not exists(folder.previous):
             raise FileNotFoundError(f"{error}: the run has saved nothing") from None
         problem = error
     except checkpoint.DamagedError as error:
@@ -83,7 +83,7 @@ def _better_of_both(folder: RunFolder, ours: bool) -> Saved:
                                       f"{second}") from None
 
     aside = ""
-    if ours and files.exists(folder.checkpoint):
+    if ours and exists(folder.checkpoint):
         aside = f", it is {folder.put_aside()} now"
     step = saved.config.get("step", 0)
     warn(f"{problem}{aside}; going on from {folder.previous}, step {step:,}", stacklevel=5)

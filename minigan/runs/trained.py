@@ -21,8 +21,8 @@ from minigan.runs.preview import draw_images, side_by_side
 from minigan.runs.records import RunConfig
 from minigan.runs.training_data import load_data
 from minigan.streams import Stream
-from minigan.system.files import user_path
 from minigan.system.machine import memory
+from minigan.system.paths import user_path
 
 BLOCK = 250  # images that are generated at once
 

@@ -20,8 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Callable, Iterable, Iterator
 
-from minigan.system.json_files import parse_json, read_json  # noqa: F401
-from minigan.system.paths import exists, is_file, naming, user_path  # noqa: F401
+from minigan.system.paths import exists
 
 TEMPORARY = ".minigan-"  # how the names of temporary files begin
 PART = ".part"           # and end

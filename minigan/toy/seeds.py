@@ -21,7 +21,9 @@ from minigan import __version__, plot
 from minigan.system import files
 from minigan.system.allocator import keep_freed_memory
 from minigan.system.console import reason, warn
+from minigan.system.json_files import read_json
 from minigan.system.machine import environment
+from minigan.system.paths import exists, user_path
 from minigan.toy.pictures import Moment, picture
 from minigan.toy.plan import Plan
 from minigan.toy.report import summary
@@ -42,7 +44,7 @@ class ToyRun:
 
     def __init__(self, plan: Plan, out: str | os.PathLike[str] | None = None) -> None:
         self.plan = plan
-        self.path = Path("runs", f"toy-{plan.name}") if out is None else files.user_path(out)
+        self.path = Path("runs", f"toy-{plan.name}") if out is None else user_path(out)
         self._check_place()
 
     def _check_place(self) -> None:
@@ -52,7 +54,7 @@ class ToyRun:
         if all(path.name.startswith(files.TEMPORARY) for path in self.path.iterdir()):
             return
         try:
-            there = files.read_json(self.path / "toy.json")["plan"]
+            there = read_json(self.path / "toy.json")["plan"]
         except (OSError, ValueError, KeyError, TypeError):
             raise ValueError(f"--out: {self.path} exists and is not a toy run (it has no "
                              f"toy.json); choose another name") from None
@@ -84,7 +86,7 @@ class ToyRun:
     def begin(self) -> None:
         """Make the folder, unless it is there; before several processes train seeds of it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        if not files.exists(self.path / "toy.json"):
+        if not exists(self.path / "toy.json"):
             self._write("toy.json", {
                 "minigan": __version__,
                 "plan": dataclasses.asdict(self.plan),
@@ -143,9 +145,9 @@ class ToyRun:
         """
         from minigan.metrics.modes import ModeScores
         path = self.path / f"seed-{seed}.json"
-        if not files.exists(path):
+        if not exists(path):
             return None
-        record = files.read_json(path)
+        record = read_json(path)
         scores = record.get("scores") if isinstance(record, dict) else None
         if not isinstance(scores, dict) or scores.keys() != set(ModeScores._fields):
             raise ValueError(f"{path} is not a record of a seed of a toy run; rename it, and the "

@@ -30,6 +30,7 @@ from minigan.runs.pictures import Pictures
 from minigan.runs.records import Saved
 from minigan.runs.stamps import is_stamped, is_whole, stamped
 from minigan.system import files, machine
+from minigan.system.json_files import read_json
 from minigan.training import Trainer, load, new_run, newest_run, open_run
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -899,9 +900,9 @@ def test_json_of_deep_nesting_is_no_json():
     with pytest.raises(FileNotFoundError, match="deep is not a run folder of minigan"):
         open_run("deep")
     with pytest.raises(ValueError, match="deep.toy.json is not JSON .*nested too deeply"):
-        files.read_json(Path("deep/toy.json"))
+        read_json(Path("deep/toy.json"))
     with pytest.raises(ValueError, match="is larger than 1,000 bytes"):
-        files.read_json(Path("deep/toy.json"), 1000)
+        read_json(Path("deep/toy.json"), 1000)
     assert main(["toy", "ring", "--out", "deep"]) == 2
 
 
