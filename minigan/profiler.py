@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, NamedTuple
@@ -171,7 +172,8 @@ class Profile:
         if key in self._alive:
             return
         size = getattr(memory, "nbytes", 0)
-        self._alive[key] = Holding(weakref.ref(memory, lambda _: self._freed(key)), cost, size)
+        reference = weakref.ref(memory, lambda _: self._freed(key))
+        self._alive[key] = Holding(reference, cost, size)
         cost.made += size
         self._now += size
         if self._now > self.peak:
@@ -242,18 +244,18 @@ class Profile:
         rows = folded(self.rows(), limit)
         ms = 1e3 / repeats
         nothing = [0.0] * len(rows)
-        charts = {
-            "ms a step": {
-                "forward": [row.forward.seconds * ms if row.is_op else 0.0 for row in rows],
-                "backward": [row.backward.seconds * ms for row in rows],
-                "not an op": [0.0 if row.is_op else row.forward.seconds * ms for row in rows],
-            },
-            "MB in use at the peak": {
-                "forward": [row.forward.held / 1e6 for row in rows],
-                "backward": [row.backward.held / 1e6 for row in rows],
-                "not an op": nothing,
-            },
+        forward = [row.forward.seconds * ms for row in rows]
+        times = {
+            "forward": [t if row.is_op else 0.0 for t, row in zip(forward, rows)],
+            "backward": [row.backward.seconds * ms for row in rows],
+            "not an op": [0.0 if row.is_op else t for t, row in zip(forward, rows)],
         }
+        memory = {
+            "forward": [row.forward.held / 1e6 for row in rows],
+            "backward": [row.backward.held / 1e6 for row in rows],
+            "not an op": nothing,
+        }
+        charts = {"ms a step": times, "MB in use at the peak": memory}
         words = " ".join(filter(None, [caption, self._forms_in_words()]))
         return plot.bars([row.name for row in rows], charts, title, words)
 
@@ -263,9 +265,9 @@ class Profile:
     def _forms_in_words(self) -> str:
         """The share of each form in the time of all convolutions, as a sentence, or ""."""
         rows = self.convolutions()
-        seconds: dict[str, float] = {}
+        seconds: dict[str, float] = defaultdict(float)
         for row in rows:
-            seconds[row.plan.label] = seconds.get(row.plan.label, 0.0) + row.seconds
+            seconds[row.plan.label] += row.seconds
         total = sum(seconds.values())
         if not total:
             return ""
@@ -286,7 +288,9 @@ def _ms(cost: Cost, repeats: int) -> str:
 
 def _forms(plan: Plan) -> list[Form]:
     """A plan's form, and that of what it computes instead."""
-    return [plan.form] if plan.instead is None else [plan.form, *_forms(plan.instead)]
+    if plan.instead is None:
+        return [plan.form]
+    return [plan.form, plan.instead.form]
 
 
 def folded(rows: list[Row], limit: int) -> list[Row]:
@@ -295,8 +299,9 @@ def folded(rows: list[Row], limit: int) -> list[Row]:
     if len(ops) <= limit:
         return rows
     small = ops[limit - 1:]
-    together = Row(f"{len(small)} others", _summed(row.forward for row in small),
-                   _summed(row.backward for row in small))
+    forward = _summed(row.forward for row in small)
+    backward = _summed(row.backward for row in small)
+    together = Row(f"{len(small)} others", forward, backward)
     return [*ops[:limit - 1], together, last]
 
 

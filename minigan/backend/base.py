@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from minigan.geometry import Geometry
 
 Array = Any  # an array of whichever module computes: numpy.ndarray, cupy.ndarray, a stand-in
+Shape = tuple[int, ...]
+Axes = tuple[int, ...]  # sorted, none of them negative
 
 # What an op says of `out`, the array for its result that a replay may hand to its forward:
 # None, or the positions of those inputs that `out` may be.
@@ -166,25 +168,27 @@ class Backend:
         """Matrix product (..., M, K) @ (..., K, N)."""
         return self.module.matmul(a, b)
 
-    def total(self, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    def total(self, x: Array, axis: Axes, keepdims: bool) -> Array:
         """Sum over `axis` in x's own dtype; its error does not grow with the number of terms."""
         terms = shortened(self.module, x, axis)
         return self.module.sum(terms, axis=axis, dtype=x.dtype, keepdims=keepdims)
 
-    def dot(self, a: Array, b: Array, axis: tuple[int, ...]) -> Array:
+    def dot(self, a: Array, b: Array, axis: Axes) -> Array:
         """Sum of a * b over `axis`, which is kept with size 1."""
         return self.total(a * b, axis, True)
 
-    def variance(self, x: Array, mean: Array, axis: tuple[int, ...]) -> Array:
+    def variance(self, x: Array, mean: Array, axis: Axes) -> Array:
         """Mean of (x - mean)^2 over `axis`, which is kept with size 1."""
         away = x - mean
-        return self.dot(away, away, axis) / math.prod(x.shape[i] for i in axis)
+        count = math.prod(x.shape[i] for i in axis)
+        return self.dot(away, away, axis) / count
 
     # Passes over elements. Factors p, q, s and shifts r, t broadcast against the array.
 
     def leaky_relu(self, x: Array, slope: float) -> Array:
         """x where x > 0, else slope * x."""
-        return self.module.maximum(x, x * slope) if slope else self.module.maximum(x, 0)
+        other = x * slope if slope else 0
+        return self.module.maximum(x, other)
 
     def gate(self, gy: Array, x: Array, slope: float) -> Array:
         """gy where x > 0, else slope * gy."""
@@ -273,13 +277,11 @@ class Backend:
 
     # Random numbers: `stream` draws on the host; a device that is able to draws the same itself.
 
-    def uniform(self, stream: Any, shape: tuple[int, ...], low: float, high: float, dtype: Any
-                ) -> Array:
+    def uniform(self, stream: Any, shape: Shape, low: float, high: float, dtype: Any) -> Array:
         """The stream's next uniform numbers in [low, high)."""
         return self.from_host(stream.host_uniform(shape, low, high, dtype))
 
-    def normal(self, stream: Any, shape: tuple[int, ...], mean: float, std: float, dtype: Any
-               ) -> Array:
+    def normal(self, stream: Any, shape: Shape, mean: float, std: float, dtype: Any) -> Array:
         """The stream's next normal numbers."""
         return self.from_host(stream.host_normal(shape, mean, std, dtype))
 
@@ -326,7 +328,7 @@ class Backend:
                             f"arrays on {self.device}, got {part!r}")
         return array
 
-    def put_add(self, shape: tuple[int, ...], index: Any, values: Array, repeats: bool) -> Array:
+    def put_add(self, shape: Shape, index: Any, values: Array, repeats: bool) -> Array:
         """Zeros of `shape` with `values` added at `index`; the adjoint of `x[index]`.
 
         repeats: whether an element can be named more than once (an index array, not a slice).
@@ -343,14 +345,16 @@ class Backend:
     def patches(self, x: Array, g: Geometry) -> Array:
         """Rows of receptive fields ("im2col"): (N, H, W, C) -> (N*OH*OW, KH*KW*C)."""
         fields = self.fields(x, g)                                    # (N, OH, OW, KH, KW, C)
-        return fields.reshape(math.prod(fields.shape[:3]), math.prod(fields.shape[3:]))
+        rows = math.prod(fields.shape[:3])
+        return fields.reshape(rows, math.prod(fields.shape[3:]))
 
     def fields(self, x: Array, g: Geometry) -> Array:
         """Receptive fields as a view of the padded images: (N, OH, OW, KH, KW, C)."""
         (top, bottom), (left, right) = g.pads
         if top or bottom or left or right:
             n, h, w, c = x.shape
-            padded = self.module.zeros((n, h + top + bottom, w + left + right, c), x.dtype)
+            size = n, h + top + bottom, w + left + right, c
+            padded = self.module.zeros(size, x.dtype)
             padded[:, top:top + h, left:left + w] = x
             x = padded
         sh, sw = g.stride
@@ -360,7 +364,7 @@ class Backend:
         strides = by_n, sh * by_h, sw * by_w, dh * by_h, dw * by_w, by_c
         return self.strided(x, shape, strides)
 
-    def strided(self, x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    def strided(self, x: Array, shape: Shape, strides: Shape) -> Array:
         """A view of x with other strides."""
         return self.module.lib.stride_tricks.as_strided(x, shape, strides)
 
@@ -375,7 +379,8 @@ class Backend:
         n = rows.shape[0] // (oh * ow)
 
         fields = rows.reshape(n, oh, ow, kh, kw, channels)
-        out = self.module.zeros((n, h + top + bottom, w + left + right, channels), rows.dtype)
+        size = n, h + top + bottom, w + left + right, channels
+        out = self.module.zeros(size, rows.dtype)
         for i in range(kh):
             down = slice(i * dh, i * dh + sh * (oh - 1) + 1, sh)
             for j in range(kw):
@@ -398,11 +403,13 @@ class Backend:
     def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
         """x: the adjoint of `conv2d` with the same w."""
         c_in, c_out = w.shape[-2:]
-        rows = self.product(y.reshape(-1, c_out), w.reshape(-1, c_out).T)
+        kernels = w.reshape(-1, c_out).T                              # (C_out, KH*KW*C_in)
+        rows = self.product(y.reshape(-1, c_out), kernels)            # (N*OH*OW, KH*KW*C_in)
         return self.fold(rows, g, c_in)                               # (N, H, W, C_in)
 
     def conv2d_weight(self, x: Array, y: Array, g: Geometry) -> Array:
         """w: the gradient of <y, conv2d(x, w)> with respect to w."""
         c_in, c_out = x.shape[-1], y.shape[-1]
-        w = self.product(self.patches(x, g).T, y.reshape(-1, c_out))  # (KH*KW*C_in, C_out)
+        rows = self.patches(x, g)                                     # (N*OH*OW, KH*KW*C_in)
+        w = self.product(rows.T, y.reshape(-1, c_out))                # (KH*KW*C_in, C_out)
         return w.reshape(*g.kernel, c_in, c_out)

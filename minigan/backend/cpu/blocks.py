@@ -14,8 +14,10 @@ BLOCK = 65_536  # elements: a block, its result and a temporary array fit the se
 SHARED = 16     # blocks, so 4 MB, from which waking other threads costs less than it saves
 NARROW = 512    # columns below which a row is repeated to the size of a block
 
+Share = Callable[[Callable[[int], Any], int], None]  # share(job, n) runs job(0) to job(n - 1)
 
-def sharing(numbers: int) -> Callable[[Callable[[int], Any], int], None]:
+
+def sharing(numbers: int) -> Share:
     """`parallel` for a pass over so many numbers that other threads help, else `in_turn`."""
     return parallel if numbers >= SHARED * BLOCK else in_turn
 
@@ -36,15 +38,23 @@ def in_blocks(job: Callable[[slice], Any], rows: int, columns: int, length: int 
     """
     elements = length or length_of(rows * columns)
     size = max(1, elements // max(columns, 1))
-    blocks = [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+    def block(i: int) -> None:
+        start = i * size
+        job(slice(start, min(start + size, rows)))
+
     share = sharing(rows * columns)
-    share(lambda i: job(blocks[i]), len(blocks))
+    share(block, -(-rows // size))
 
 
 def in_parts(job: Callable[..., None], setting: float, *arrays: Array) -> None:
     """Run job(setting, *parts of the arrays), which are contiguous and of one size."""
     flat = [array.reshape(-1) for array in arrays]
-    in_blocks(lambda part: job(setting, *[array[part] for array in flat]), flat[0].size, 1)
+
+    def block(part: slice) -> None:
+        job(setting, *[array[part] for array in flat])
+
+    in_blocks(block, flat[0].size, 1)
 
 
 @functools.lru_cache(256)

@@ -26,7 +26,7 @@ from typing import Callable, Iterator, NamedTuple
 
 import numpy as np
 
-from minigan.backend.base import Array
+from minigan.backend.base import Array, Shape
 from minigan.backend.cpu import winograd
 from minigan.backend.cpu.passes import BlockedPasses
 from minigan.geometry import Geometry, Pair
@@ -36,6 +36,11 @@ PATCHES = 1 << 20     # numbers in the patches of a block of images, 4 MB: fewer
 MOST_IMAGES = 16      # of a block
 FEW_CHANNELS = 2      # of grey images; with three both orders of patches take the same time
 FEWER = 4             # so many times fewer channels are far fewer
+OTHER = {             # what is computed with the turned kernel
+    "conv2d": "conv_transpose2d",
+    "conv_transpose2d": "conv2d",
+    "conv2d_weight": "conv2d_weight",
+}
 LEAST_OF_PHASES = 4   # channels of x; with fewer, sums that overlap cost less than the rim
 
 
@@ -122,10 +127,11 @@ def plan(kind: str, geometry: Geometry, n: int, c_in: int, c_out: int, one_float
     if back is None or not _turning_pays(kind, c_in, c_out):
         return _forward_plan(kind, geometry, n, c_in, c_out, one_float_type)
 
-    other = {"conv2d": "conv_transpose2d", "conv_transpose2d": "conv2d"}.get(kind, kind)
+    other = OTHER[kind]
     instead = _forward_plan(other, back, n, c_out, c_in, one_float_type)
     why = f"{c_in} channels to {c_out} at stride 1: {other} has fewer numbers to move"
-    return Plan(kind, geometry, n, c_in, c_out, Form.TURNED, instead.cost, why, instead=instead)
+    sizes = kind, geometry, n, c_in, c_out
+    return Plan(*sizes, Form.TURNED, instead.cost, why, instead=instead)
 
 
 def _turning_pays(kind: str, c_in: int, c_out: int) -> bool:
@@ -147,19 +153,22 @@ def _turned_geometry(g: Geometry) -> Geometry | None:
         return None
     (top, bottom), (left, right) = g.pads
     kh, kw = g.kernel
-    pads = (kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)
+    vertical = kh - 1 - top, kh - 1 - bottom
+    horizontal = kw - 1 - left, kw - 1 - right
+    pads = vertical, horizontal
     return Geometry(g.out_size, g.kernel, g.stride, pads, g.dilation, g.in_size)
 
 
 def _forward_plan(kind: str, g: Geometry, n: int, c_in: int, c_out: int, one_float_type: bool
                   ) -> Plan:
     """The plan with the kernel as it is."""
+    sizes = kind, g, n, c_in, c_out
     direct = winograd.direct_cost(g, c_in, c_out)
     tile = winograd.tile_size(g, n, c_in, c_out) if one_float_type else 0
     if tile:
         cost = winograd.cost(g, tile, n, c_in, c_out)
         why = f"tiles of {tile}x{tile} cost {cost / direct:.2f} of the direct form"
-        return Plan(kind, g, n, c_in, c_out, Form.WINOGRAD, cost, why, tile=tile)
+        return Plan(*sizes, Form.WINOGRAD, cost, why, tile=tile)
 
     if kind == "conv_transpose2d" and _has_phases(g) and c_in >= LEAST_OF_PHASES:
         phases = phases_of(g)
@@ -167,13 +176,13 @@ def _forward_plan(kind: str, g: Geometry, n: int, c_in: int, c_out: int, one_flo
         cost = phases.products(c_in, c_out) + winograd.PER_PATCH * moved
         block, shared = _blocks(n, moved, c_out)
         why = "the stride divides the kernel, so each pixel of x can be written once"
-        return Plan(kind, g, n, c_in, c_out, Form.PHASES, cost, why, block, shared)
+        return Plan(*sizes, Form.PHASES, cost, why, block, shared)
 
     patches = math.prod(g.out_size) * math.prod(g.kernel) * c_in
     form = Form.FOLD if kind == "conv_transpose2d" else Form.PATCHES
     block, shared = _blocks(n, patches, c_out, least=8 if kind == "conv2d_weight" else 2)
     why = _why_direct(g, n, c_in, c_out, one_float_type)
-    return Plan(kind, g, n, c_in, c_out, form, direct, why, block, shared)
+    return Plan(*sizes, form, direct, why, block, shared)
 
 
 def _why_direct(g: Geometry, n: int, c_in: int, c_out: int, one_float_type: bool) -> str:
@@ -220,19 +229,22 @@ class Convolutions(BlockedPasses):
     """The convolution family, each as its plan says."""
 
     def conv2d(self, x: Array, w: Array, g: Geometry) -> Array:
-        chosen = _chosen("conv2d", g, len(x), w.shape[2], w.shape[3], x, w)
+        c_in, c_out = w.shape[2:]
+        chosen = _chosen("conv2d", g, x, w, c_in, c_out)
         if chosen.instead is not None:
             return self._conv_transpose2d(chosen.instead, x, self.part(_turned, w))
         return self._conv2d(chosen, x, w)
 
     def conv_transpose2d(self, y: Array, w: Array, g: Geometry) -> Array:
-        chosen = _chosen("conv_transpose2d", g, len(y), w.shape[2], w.shape[3], y, w)
+        c_in, c_out = w.shape[2:]
+        chosen = _chosen("conv_transpose2d", g, y, w, c_in, c_out)
         if chosen.instead is not None:
             return self._conv2d(chosen.instead, y, self.part(_turned, w))
         return self._conv_transpose2d(chosen, y, w)
 
     def conv2d_weight(self, x: Array, y: Array, g: Geometry) -> Array:
-        chosen = _chosen("conv2d_weight", g, len(x), x.shape[-1], y.shape[-1], x, y)
+        c_in, c_out = x.shape[-1], y.shape[-1]
+        chosen = _chosen("conv2d_weight", g, x, y, c_in, c_out)
         if chosen.instead is not None:
             return np.ascontiguousarray(_turned(self._conv2d_weight(chosen.instead, y, x)))
         return self._conv2d_weight(chosen, x, y)
@@ -262,7 +274,8 @@ class Convolutions(BlockedPasses):
         g = plan.geometry
         c_out = w.shape[3]
         kernels = w.reshape(-1, c_out)                         # (KH*KW*C_in, C_out)
-        y = np.empty((len(x), *g.out_size, c_out), np.result_type(x, w))
+        size = len(x), *g.out_size, c_out
+        y = np.empty(size, np.result_type(x, w))
 
         def block(images: slice) -> None:
             rows = self.patches(x[images], g)                  # (n*OH*OW, KH*KW*C_in)
@@ -275,7 +288,8 @@ class Convolutions(BlockedPasses):
         g = plan.geometry
         c_in, c_out = w.shape[2:]
         kernels = w.reshape(-1, c_out).T                       # (C_out, KH*KW*C_in)
-        x = np.empty((len(y), *g.in_size, c_in), np.result_type(y, w))
+        size = len(y), *g.in_size, c_in
+        x = np.empty(size, np.result_type(y, w))
 
         def block(images: slice) -> None:
             rows = y[images].reshape(-1, c_out) @ kernels      # (n*OH*OW, KH*KW*C_in)
@@ -301,17 +315,22 @@ class Convolutions(BlockedPasses):
         (top, _), (left, _) = g.pads
         c_in, c_out = w.shape[2:]
 
-        kernels = w.reshape(th, sh, tw, sw, c_in, c_out)[::-1, :, ::-1]
+        kernels = w.reshape(th, sh, tw, sw, c_in, c_out)
+        kernels = kernels[::-1, :, ::-1]                       # the taps, last one first
         kernels = kernels.transpose(0, 2, 5, 1, 3, 4)          # (th, tw, C_out, sh, sw, C_in)
         kernels = kernels.reshape(th * tw * c_out, sh * sw * c_in)
         make = np.empty if phases.reached == g.in_size else np.zeros
-        x = make((len(y), *g.in_size, c_in), np.result_type(y, w))
+        size = len(y), *g.in_size, c_in
+        x = make(size, np.result_type(y, w))
 
         def block(images: slice) -> None:
-            products = self.patches(y[images], phases.windows) @ kernels
-            pixels = products.reshape(-1, qh, qw, sh, sw, c_in).transpose(0, 1, 3, 2, 4, 5)
+            rows = self.patches(y[images], phases.windows)     # (n*qh*qw, th*tw*C_out)
+            products = rows @ kernels                          # (n*qh*qw, sh*sw*C_in)
+            pixels = products.reshape(-1, qh, qw, sh, sw, c_in)
+            pixels = pixels.transpose(0, 1, 3, 2, 4, 5)        # (n, qh, sh, qw, sw, C_in)
             pixels = pixels.reshape(-1, qh * sh, qw * sw, c_in)
-            x[images, :height, :width] = pixels[:, top:top + height, left:left + width]
+            inside = pixels[:, top:top + height, left:left + width]
+            x[images, :height, :width] = inside
 
         _over_images(plan, block)
         return x
@@ -319,7 +338,8 @@ class Convolutions(BlockedPasses):
     def _weight_by_patches(self, plan: Plan, x: Array, y: Array) -> Array:
         g = plan.geometry
         c_in, c_out = x.shape[-1], y.shape[-1]
-        of_no_images = np.zeros((math.prod(g.kernel) * c_in, c_out), np.result_type(x, y))
+        height = math.prod(g.kernel) * c_in
+        of_no_images = np.zeros((height, c_out), np.result_type(x, y))
         sums = {-1: of_no_images}                              # by the block's first image
 
         def block(images: slice) -> None:
@@ -331,7 +351,7 @@ class Convolutions(BlockedPasses):
 
     # Receptive fields.
 
-    def strided(self, x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    def strided(self, x: Array, shape: Shape, strides: Shape) -> Array:
         """Without NumPy's function for it, which keeps other threads waiting for its Python."""
         if x.flags.c_contiguous and x.size:
             return np.ndarray(shape, x.dtype, x, 0, strides)
@@ -371,16 +391,17 @@ class Convolutions(BlockedPasses):
             for i in range(kh):
                 down = slice(i, i + sh * (oh - 1) + 1, sh)
                 for j in range(taps):
-                    columns = fields[:, :, :, i, j * sw * channels:(j + 1) * sw * channels]
+                    start = j * sw * channels
+                    columns = fields[:, :, :, i, start:start + sw * channels]
                     out[:, down, j:j + ow, :columns.shape[-1]] += columns
         pixels = out.reshape(len(fields), high, wide * sw, channels)
         return pixels[:, top:top + h, left:left + w]
 
 
-def _chosen(kind: str, g: Geometry, n: int, c_in: int, c_out: int, a: Array, b: Array) -> Plan:
-    """The plan for two arrays, which is noted down where somebody asked for that."""
+def _chosen(kind: str, g: Geometry, a: Array, b: Array, c_in: int, c_out: int) -> Plan:
+    """The plan for images a and another array, which is noted down if somebody asked for that."""
     one_float_type = a.dtype == b.dtype and a.dtype.kind == "f"
-    chosen = plan(kind, g, n, c_in, c_out, one_float_type)
+    chosen = plan(kind, g, len(a), c_in, c_out, one_float_type)
     plans = _followed.get()
     if plans is not None:
         plans.append(chosen)
@@ -394,9 +415,15 @@ def _turned(w: Array) -> Array:
 
 def _over_images(plan: Plan, block: Callable[[slice], None]) -> None:
     """Run block(images) over all images, a plan's block at a time."""
-    n, size = plan.images, plan.block
+    n = plan.images
+    size = plan.block
+
+    def some(i: int) -> None:
+        start = i * size
+        block(slice(start, min(start + size, n)))
+
     share = parallel if plan.shared else in_turn
-    share(lambda i: block(slice(i * size, min((i + 1) * size, n))), -(-n // size))
+    share(some, -(-n // size))
 
 
 class Phases(NamedTuple):
@@ -415,7 +442,8 @@ class Phases(NamedTuple):
 
     def products(self, c_in: int, c_out: int) -> int:
         """Multiplications an image."""
-        return math.prod((*self.places, *self.taps, *self.stride, c_in, c_out))
+        pixels = math.prod(self.places) * math.prod(self.stride)
+        return pixels * math.prod(self.taps) * c_in * c_out
 
     def numbers(self, c_in: int, c_out: int) -> int:
         """Numbers an image that are moved: patches of y, and what they give."""
@@ -433,10 +461,13 @@ def _has_phases(g: Geometry) -> bool:
 def phases_of(g: Geometry) -> Phases:
     """How `_by_phases` cuts a geometry for which `_has_phases` holds."""
     sh, sw = g.stride
-    th, tw = g.kernel[0] // sh, g.kernel[1] // sw
-    qh, qw = g.out_size[0] + th - 1, g.out_size[1] + tw - 1
-    pads = (th - 1, th - 1), (tw - 1, tw - 1)
-    windows = Geometry(g.out_size, (th, tw), (1, 1), pads, (1, 1), (qh, qw))
+    kh, kw = g.kernel
+    oh, ow = g.out_size
+    h, w = g.in_size
     (top, _), (left, _) = g.pads
-    reached = min(g.in_size[0], qh * sh - top), min(g.in_size[1], qw * sw - left)
-    return Phases(g.stride, (th, tw), (qh, qw), windows, reached)
+    th, tw = taps = kh // sh, kw // sw
+    qh, qw = places = oh + th - 1, ow + tw - 1
+    pads = (th - 1, th - 1), (tw - 1, tw - 1)
+    windows = Geometry(g.out_size, taps, (1, 1), pads, (1, 1), places)
+    reached = min(h, qh * sh - top), min(w, qw * sw - left)
+    return Phases(g.stride, taps, places, windows, reached)

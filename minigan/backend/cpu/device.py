@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigan.backend.base import Array
+from minigan.backend.base import Array, Shape
 from minigan.backend.cpu.capture.tracing import Tracing
 from minigan.backend.cpu.convolution import Convolutions
 from minigan.system import blas
@@ -48,7 +48,7 @@ class NumpyBackend(Convolutions, Tracing):
         parallel(rows if m > MANY_ROWS else columns, parts)
         return result
 
-    def broadcast_to(self, x: Array, shape: tuple[int, ...]) -> Array:
+    def broadcast_to(self, x: Array, shape: Shape) -> Array:
         """One element repeated is a view with strides of 0, made without NumPy's checks."""
         if x.size == 1 and x.ndim <= len(shape) and x.flags.c_contiguous:
             return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))

@@ -18,7 +18,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from minigan.backend import long_sums
-from minigan.backend.base import Array, Backend
+from minigan.backend.base import Array, Axes, Backend, Shape
 from minigan.backend.cpu import blocks
 from minigan.backend.cpu.blocks import (are_alike, constant, in_blocks, in_parts, length_of,
                                         rows_of, samples_of, sharing)
@@ -26,8 +26,10 @@ from minigan.backend.cpu.sums import (by_sample, column_sums, over_leading, prod
                                       sums, within_samples)
 from minigan.system.threads import threads
 
-# Integers as wide as a float, to take all of its bits or none.
-BITS = {np.dtype("float32"): np.dtype("int32"), np.dtype("float64"): np.dtype("int64")}
+BITS = {  # integers as wide as a float, to take all of its bits or none
+    np.dtype("float32"): np.dtype("int32"),
+    np.dtype("float64"): np.dtype("int64"),
+}
 
 
 class BlockedPasses(Backend):
@@ -52,8 +54,13 @@ class BlockedPasses(Backend):
         """An optimizer's rule is many calls, so its blocks are longer, and shared earlier."""
         n = arrays[0].size
         size = 2 * blocks.BLOCK
+
+        def block(i: int) -> None:
+            here = slice(i * size, (i + 1) * size)
+            job(*[array[here] for array in arrays])
+
         share = sharing(2 * n)
-        share(lambda i: job(*[array[i * size:(i + 1) * size] for array in arrays]), -(-n // size))
+        share(block, -(-n // size))
 
     # Activations.
 
@@ -65,8 +72,8 @@ class BlockedPasses(Backend):
         return y
 
     def biased(self, x: Array, bias: Array, slope: float, out: Array | None = None) -> Array:
-        if (x.size <= blocks.BLOCK or not are_alike(x) or bias.shape != x.shape[-1:]
-                or bias.dtype != x.dtype):
+        fits = bias.shape == x.shape[-1:] and bias.dtype == x.dtype
+        if x.size <= blocks.BLOCK or not fits or not are_alike(x):
             return _into(out, super().biased(x, bias, slope))
 
         y = np.empty_like(x) if out is None else out
@@ -106,39 +113,41 @@ class BlockedPasses(Backend):
     def mix(self, a: Array, p: Array, b: Array, q: Array, r: Any, out: Array | None = None
             ) -> Array:
         result = _mixed([a, b], [p, q], r, out)
-        return _into(out, super().mix(a, p, b, q, r)) if result is None else result
+        if result is None:
+            return _into(out, super().mix(a, p, b, q, r))
+        return result
 
     # Sums.
 
-    def total(self, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    def total(self, x: Array, axis: Axes, keepdims: bool) -> Array:
         everything = len(axis) == x.ndim
         if everything and (x.size <= long_sums.PLAIN or x.flags.c_contiguous):
             return sums(x, None, keepdims)
 
-        shape = tuple(1 if i in axis else size for i, size in enumerate(x.shape)
-                      if keepdims or i not in axis)
+        shape = _shape_of_sums(x, axis, keepdims)
         if over_leading(axis, x) and are_alike(x):
             return column_sums(x.reshape(-1, x.shape[-1])).reshape(shape)
         if axis and axis[0] > 0 and x.size > blocks.BLOCK:  # as of windows
             return by_sample(lambda n: sums(x[n], axis, keepdims), x, shape)
         return sums(x, axis, keepdims)
 
-    def dot(self, a: Array, b: Array, axis: tuple[int, ...]) -> Array:
+    def dot(self, a: Array, b: Array, axis: Axes) -> Array:
         if not are_alike(a, b):
             return super().dot(a, b, axis)
 
-        shape = tuple(1 if i in axis else n for i, n in enumerate(a.shape))
+        shape = _shape_of_sums(a, axis, True)
         if over_leading(axis, a):
             a = a.reshape(-1, shape[-1])                          # (rows, C)
             b = b.reshape(-1, shape[-1])
             return summed(lambda rows: column_sums(a[rows] * b[rows]), a, shape)
         if within_samples(axis):
-            a = a.reshape(len(a), -1, math.prod(shape[1:]))       # (N, K, C)
-            b = b.reshape(len(b), -1, math.prod(shape[1:]))
+            size = len(a), -1, math.prod(shape[1:])
+            a = a.reshape(size)                                   # (N, K, C)
+            b = b.reshape(size)
             return by_sample(lambda n: products_added(a[n], b[n]), a, shape)
         return super().dot(a, b, axis)
 
-    def variance(self, x: Array, mean: Array, axis: tuple[int, ...]) -> Array:
+    def variance(self, x: Array, mean: Array, axis: Axes) -> Array:
         if not are_alike(x) or x.ndim != mean.ndim:
             return super().variance(x, mean, axis)
         if over_leading(axis, x):
@@ -146,6 +155,12 @@ class BlockedPasses(Backend):
         if within_samples(axis) and mean.size == len(x):
             return _variance_of_samples(x, mean)
         return super().variance(x, mean, axis)
+
+
+def _shape_of_sums(x: Array, axis: Axes, keepdims: bool) -> Shape:
+    if keepdims:
+        return tuple(1 if i in axis else n for i, n in enumerate(x.shape))
+    return tuple(n for i, n in enumerate(x.shape) if i not in axis)
 
 
 def _into(out: Array | None, result: Array) -> Array:
@@ -224,7 +239,7 @@ def _mixed(arrays: list[Array], factors: list[Any], shift: Any, out: Array | Non
     small = [*factors, shift]
     if not are_alike(*arrays):
         return None
-    if any(isinstance(f, np.ndarray) and f.dtype != x.dtype for f in small):
+    if any(f.dtype != x.dtype for f in _arrays(small)):
         return None
 
     result = np.empty_like(x) if out is None else out
@@ -259,16 +274,20 @@ def _are_of_channels(factors: Sequence[Any], x: Array) -> bool:
     """Whether each factor is a scalar or has one number for each channel of x, its last axis."""
     if x.ndim == 0:
         return False
-    return all(not isinstance(f, np.ndarray) or f.shape[-1:] == x.shape[-1:] == (f.size,)
-               for f in factors)
+    row = x.shape[-1:]
+    return all(f.shape[-1:] == row == (f.size,) for f in _arrays(factors))
 
 
 def _are_of_samples(factors: Sequence[Any], x: Array) -> bool:
     """Whether each factor is a scalar or can be cut into samples beside x."""
     if x.ndim == 0:
         return False
-    return all(not isinstance(f, np.ndarray) or f.ndim == x.ndim and f.shape[0] in (1, len(x))
-               for f in factors)
+    return all(f.ndim == x.ndim and f.shape[0] in (1, len(x)) for f in _arrays(factors))
+
+
+def _arrays(factors: Sequence[Any]) -> list[Array]:
+    """Those that are not scalars."""
+    return [f for f in factors if isinstance(f, np.ndarray)]
 
 
 def _variance_of_rows(x: Array, mean: Array) -> Array:

@@ -11,7 +11,7 @@ from typing import Callable
 import numpy as np
 
 from minigan.backend import long_sums
-from minigan.backend.base import Array
+from minigan.backend.base import Array, Axes, Shape
 from minigan.backend.cpu import blocks
 from minigan.backend.cpu.blocks import constant, in_blocks
 from minigan.backend.long_sums import PLAIN
@@ -20,17 +20,17 @@ WIDE = 256  # columns from which a product with ones is fast; narrower rows lie 
 LANES = 16  # sums at least that `einsum` makes side by side, of numbers that lie side by side
 
 
-def over_leading(axis: tuple[int, ...], x: Array) -> bool:
+def over_leading(axis: Axes, x: Array) -> bool:
     """Whether `axis` is all axes of x but the last: sums over rows, one for each channel."""
     return x.ndim > 1 and axis == tuple(range(x.ndim - 1))
 
 
-def within_samples(axis: tuple[int, ...]) -> bool:
+def within_samples(axis: Axes) -> bool:
     """Whether `axis` begins after the samples and has no gap: sums within each sample."""
     return bool(axis) and axis == tuple(range(1, 1 + len(axis)))
 
 
-def sums(x: Array, axis: tuple[int, ...] | None, keepdims: bool) -> Array:
+def sums(x: Array, axis: Axes | None, keepdims: bool) -> Array:
     """`x.sum` in the dtype of x, without NumPy's Python; long sums are made of short ones.
 
     Over the last axes of contiguous arrays, NumPy itself adds up in pairs.
@@ -80,7 +80,7 @@ def products_added(a: Array, b: Array) -> Array:
     return sums(partial, (1,), False)
 
 
-def summed(job: Callable[[slice], Array], rows: Array, shape: tuple[int, ...]) -> Array:
+def summed(job: Callable[[slice], Array], rows: Array, shape: Shape) -> Array:
     """The sum of job(slice of rows) over all slices in `shape`, always in the same order.
 
     job returns the sums of a block's rows, (C,).
@@ -95,7 +95,7 @@ def summed(job: Callable[[slice], Array], rows: Array, shape: tuple[int, ...]) -
     return column_sums(in_order).reshape(shape)
 
 
-def by_sample(job: Callable[[slice], Array], samples: Array, shape: tuple[int, ...]) -> Array:
+def by_sample(job: Callable[[slice], Array], samples: Array, shape: Shape) -> Array:
     """job(slice of samples), one result below the other, in `shape`."""
     result = np.empty(shape, samples.dtype)
     flat = result.reshape(len(samples), -1)

@@ -75,13 +75,14 @@ def tile_size(g: Geometry, images: int, c_in: int, c_out: int) -> int:
 
 def sizes(g: Geometry) -> list[int]:
     """The sizes that tiles of this convolution can have; none where the form does not fit."""
-    square = g.kernel[0] == g.kernel[1]
-    if g.stride not in ((1, 1), (2, 2)) or not square or g.dilation != (1, 1):
+    if g.stride not in ((1, 1), (2, 2)) or g.dilation != (1, 1):
         return []
     r = _taps(g)
-    if r < 2:
+    if r < 2 or g.kernel[0] != g.kernel[1]:
         return []
-    return [m for m in SIZES if r - 1 <= m <= max(g.out_size) and m + r - 2 <= len(POINTS)]
+    least = r - 1
+    most = min(max(g.out_size), len(POINTS) + 2 - r)
+    return [m for m in SIZES if least <= m <= most]
 
 
 def direct_cost(g: Geometry, c_in: int, c_out: int) -> int:
@@ -139,7 +140,8 @@ def matrices(m: int, r: int, dtype: Any) -> Matrices:
     a = values(m)
     g = values(r) / scale
     b = np.linalg.inv(values(n)).T * scale
-    return Matrices(*[np.kron(one, one).astype(dtype) for one in (a, g, b)])
+    squared = [np.kron(one, one) for one in (a, g, b)]
+    return Matrices(*[matrix.astype(dtype) for matrix in squared])
 
 
 # One convolution in tiles.
@@ -170,8 +172,10 @@ class Tiling:
 
     def of_x(self, x: Array) -> Array:
         """B x, for x (N, H, W, C_in)."""
-        s, m, n, c = self.stride, self.m, self.n, x.shape[-1]
-        h, w = x.shape[1:3]
+        s = self.stride
+        m = self.m
+        n = self.n
+        h, w, c = x.shape[1:]
         top, left = self._corner()
         high = (self.rows * m + self.r - 1) * s
         wide = (self.columns * m + self.r - 1) * s
@@ -183,7 +187,8 @@ class Tiling:
             inside[...] = images[:, :inside.shape[1], :inside.shape[2]]
             by_n, by_h, by_w, by_c = padded.strides
             shape = len(images), self.rows, self.columns, n, n, s, s * c
-            strides = by_n, m * s * by_h, m * s * by_w, s * by_h, s * by_w, by_h, by_c
+            from_tile = m * s * by_h, m * s * by_w
+            strides = by_n, *from_tile, s * by_h, s * by_w, by_h, by_c
             windows = np.ndarray(shape, x.dtype, padded, 0, strides)
             windows = windows.reshape(-1, n * n, s * s * c)        # (tiles, n^2, S)
             np.matmul(B, windows, out=out)                         # (tiles, P, S)
@@ -193,7 +198,8 @@ class Tiling:
     def of_y(self, y: Array) -> Array:
         """A y, for y (N, OH, OW, C_out)."""
         oh, ow = self.g.out_size
-        m, c = self.m, y.shape[-1]
+        m = self.m
+        c = y.shape[-1]
         high = self.rows * m
         wide = self.columns * m
         A = self._matrices(y).A
@@ -203,7 +209,8 @@ class Tiling:
                 whole = np.zeros((len(images), high, wide, c), y.dtype)
                 whole[:, :oh, :ow] = images
                 images = whole
-            tiles = images.reshape(-1, self.rows, m, self.columns, m, c).swapaxes(2, 3)
+            tiles = images.reshape(-1, self.rows, m, self.columns, m, c)
+            tiles = tiles.swapaxes(2, 3)                           # (N, rows, columns, m, m, C_out)
             tiles = tiles.reshape(-1, m * m, c)                    # (tiles, m^2, C_out)
             np.matmul(A, tiles, out=out)                           # (tiles, P, C_out)
 
@@ -211,13 +218,15 @@ class Tiling:
 
     def of_w(self, w: Array) -> Array:
         """G w, for w (KH, KW, C_in, C_out)."""
-        r, s, k = self.r, self.stride, self.g.kernel[0]
-        c_in, c_out = w.shape[2:]
+        r = self.r
+        s = self.stride
+        k, _, c_in, c_out = w.shape
         if k != r * s:
             whole = np.zeros((r * s, r * s, c_in, c_out), w.dtype)
             whole[:k, :k] = w
             w = whole
-        taps = w.reshape(r, s, r, s, -1).transpose(0, 2, 1, 3, 4)  # (r, r, s, s, C_in * C_out)
+        taps = w.reshape(r, s, r, s, -1)
+        taps = taps.transpose(0, 2, 1, 3, 4)                       # (r, r, s, s, C_in * C_out)
         taps = taps.reshape(r * r, -1)                             # (r^2, S * C_out)
         G = self._matrices(w).G
         return _times(G, taps).reshape(-1, s * s * c_in, c_out)    # (P, S, C_out)
@@ -227,14 +236,16 @@ class Tiling:
     def conv2d(self, of_x: Array, of_w: Array, out: Array | None = None) -> Array:
         """y (N, OH, OW, C_out) = A^T of the products; written to `out` where that is given."""
         oh, ow = self.g.out_size
-        m, c = self.m, of_w.shape[-1]
+        m = self.m
+        c = of_w.shape[-1]
         size = of_x.shape[1] // self.tiles, oh, ow, c
         y = np.empty(size, of_x.dtype) if out is None else out
         back = self._matrices(y).A.T                               # (m^2, P)
 
         def put(tiles: Array, images: Array) -> None:
             outputs = back @ tiles                                 # (tiles, m^2, C_out)
-            outputs = outputs.reshape(-1, self.rows, self.columns, m, m, c).swapaxes(2, 3)
+            outputs = outputs.reshape(-1, self.rows, self.columns, m, m, c)
+            outputs = outputs.swapaxes(2, 3)                       # (N, rows, m, columns, m, C_out)
             outputs = outputs.reshape(-1, self.rows * m, self.columns * m, c)
             images[...] = outputs[:, :oh, :ow]
 
@@ -245,7 +256,11 @@ class Tiling:
 
         out: where it is written to; it holds 0 where no y reaches.
         """
-        s, m, n, rows, columns = self.stride, self.m, self.n, self.rows, self.columns
+        s = self.stride
+        m = self.m
+        n = self.n
+        rows = self.rows
+        columns = self.columns
         h, w = self.g.in_size
         top, left = self._corner()
         c = of_w.shape[1] // s**2
@@ -260,28 +275,34 @@ class Tiling:
         wide = columns * m + over * (len(across) - 1)
 
         def put(tiles: Array, images: Array) -> None:
-            windows = (back @ tiles).reshape(-1, rows, columns, n, n, s, s * c)
+            windows = back @ tiles                                 # (tiles, n^2, S)
+            windows = windows.reshape(-1, rows, columns, n, n, s, s * c)
             windows[:, 1:, :, :over] += windows[:, :-1, :, m:]
             windows[:, :, 1:, :, :over] += windows[:, :, :-1, :, m:]
             windows = windows.transpose(0, 1, 3, 5, 2, 4, 6)       # (N, rows, n, s, columns, ...)
-            whole = np.empty((len(images), high, s, wide, s * c), x.dtype)
+            size = len(images), high, s, wide, s * c
+            whole = np.empty(size, x.dtype)
             for row, inner_row, to_row in down:
                 for column, inner, to in across:
                     piece = windows[:, row, inner_row, :, column, inner]
                     whole[:, to_row, :, to].reshape(piece.shape)[...] = piece
-            pixels = whole.reshape(-1, high * s, wide * s, c)[:, top:top + h, left:left + w]
+            pixels = whole.reshape(-1, high * s, wide * s, c)
+            pixels = pixels[:, top:top + h, left:left + w]
             images[:, :pixels.shape[1], :pixels.shape[2]] = pixels
 
         return self._put_together(put, of_y, of_w.swapaxes(1, 2), x)
 
     def conv2d_weight(self, of_x: Array, of_y: Array) -> Array:
         """w (KH, KW, C_in, C_out) = G^T of the products, which are sums over all tiles."""
-        r, s, k = self.r, self.stride, self.g.kernel[0]
+        r = self.r
+        s = self.stride
+        k = self.g.kernel[0]
         products = _products(of_x.swapaxes(1, 2), of_y)            # (P, S, C_out)
         n_products, channels, c_out = products.shape
         back = self._matrices(products).G.T                        # (r^2, P)
         w = _times(back, products.reshape(n_products, -1))         # (r^2, S * C_out)
-        w = w.reshape(r, r, s, s, -1).transpose(0, 2, 1, 3, 4)
+        w = w.reshape(r, r, s, s, -1)
+        w = w.transpose(0, 2, 1, 3, 4)                             # (r, s, r, s, C_in * C_out)
         w = w.reshape(r * s, r * s, channels // s**2, c_out)
         return np.ascontiguousarray(w[:k, :k])
 
@@ -298,9 +319,14 @@ class Tiling:
                      ) -> Array:
         """cut(some images, to here: (their tiles, P, channels)) for all: (P, tiles, channels)."""
         n = len(images)
-        result = np.empty((self.n ** 2, n * self.tiles, channels), images.dtype)
+        size = self.n ** 2, n * self.tiles, channels
+        result = np.empty(size, images.dtype)
         by_tile = result.swapaxes(0, 1)
-        self._in_blocks(lambda some, tiles: cut(images[some], by_tile[tiles]), n, result.size)
+
+        def block(some: slice, tiles: slice) -> None:
+            cut(images[some], by_tile[tiles])
+
+        self._in_blocks(block, n, result.size)
         return result
 
     def _put_together(self, put: Callable[[Array, Array], None], a: Array, b: Array, images: Array
@@ -309,15 +335,19 @@ class Tiling:
         n = len(images)
         if a.shape[1] >= MANY_TILES and b.size <= FEW_WEIGHTS:
 
-            def multiply(some: slice, tiles: slice) -> None:
+            def multiply_and_put(some: slice, tiles: slice) -> None:
                 products = np.matmul(a[:, tiles], b)
                 put(products.swapaxes(0, 1), images[some])
 
-            self._in_blocks(multiply, n, a.size, 2 * TILES)
+            self._in_blocks(multiply_and_put, n, a.size, 2 * TILES)
         else:
             products = _products(a, b)
             by_tile = products.swapaxes(0, 1)
-            self._in_blocks(lambda some, tiles: put(by_tile[tiles], images[some]), n, products.size)
+
+            def only_put(some: slice, tiles: slice) -> None:
+                put(by_tile[tiles], images[some])
+
+            self._in_blocks(only_put, n, products.size)
         return images
 
     def _in_blocks(self, job: Callable[[slice, slice], None], images: int, transformed: int,
@@ -331,7 +361,8 @@ class Tiling:
         def block(i: int) -> None:
             start = i * size
             stop = min(start + size, images)
-            job(slice(start, stop), slice(start * self.tiles, stop * self.tiles))
+            tiles = slice(start * self.tiles, stop * self.tiles)
+            job(slice(start, stop), tiles)
 
         share = sharing(transformed)
         share(block, -(-images // size))
@@ -340,14 +371,19 @@ class Tiling:
 tiling = functools.lru_cache(1024)(Tiling)  # the same object for the same convolution
 
 
-def _pieces(tiles: int, m: int, more: bool) -> list[tuple[slice, slice, slice]]:
-    """Which tiles, which of their pixels, and where to: the first m of each.
+Piece = tuple[slice, slice, slice]  # which tiles, which of their pixels, and where to
+
+
+def _pieces(tiles: int, m: int, more: bool) -> list[Piece]:
+    """How tiles are put together when their overlaps are added up: the first m pixels of each.
 
     more: whether what the last tile has beyond those is wanted, too.
     """
-    pieces = [(slice(None), slice(m), slice(tiles * m))]
+    end = tiles * m
+    pieces = [(slice(None), slice(m), slice(end))]
     if more:
-        pieces.append((slice(-1, None), slice(m, None), slice(tiles * m, None)))
+        last = slice(-1, None)
+        pieces.append((last, slice(m, None), slice(end, None)))
     return pieces
 
 
@@ -367,7 +403,8 @@ def _times(matrix: Array, numbers: Array) -> Array:
 
 def _products(a: Array, b: Array) -> Array:
     """a[p] @ b[p] for every p; a few at a time, as threads meet between any two calls."""
-    result = np.empty((len(a), a.shape[1], b.shape[2]), a.dtype)
+    size = len(a), a.shape[1], b.shape[2]
+    result = np.empty(size, a.dtype)
     parts = _even(len(a), 2 * threads())
 
     def block(i: int) -> None:
@@ -397,7 +434,8 @@ def conv2d(part: Part, x: Array, w: Array, g: Geometry, m: int) -> Array:
     if len(groups) == 1:
         return part(t.conv2d, part(t.of_x, x), of_w)
 
-    y = np.zeros((len(x), *g.out_size, w.shape[3]), x.dtype)
+    size = len(x), *g.out_size, w.shape[3]
+    y = np.zeros(size, x.dtype)
     for group in groups:
         t.conv2d(t.of_x(x[group]), of_w, y[group])
     return y
@@ -411,7 +449,8 @@ def conv_transpose2d(part: Part, y: Array, w: Array, g: Geometry, m: int) -> Arr
     if len(groups) == 1:
         return part(t.conv_transpose2d, part(t.of_y, y), of_w)
 
-    x = np.zeros((len(y), *g.in_size, w.shape[2]), y.dtype)
+    size = len(y), *g.in_size, w.shape[2]
+    x = np.zeros(size, y.dtype)
     for group in groups:
         t.conv_transpose2d(t.of_y(y[group]), of_w, x[group])
     return x
@@ -424,5 +463,9 @@ def conv2d_weight(part: Part, x: Array, y: Array, g: Geometry, m: int) -> Array:
     if len(groups) == 1:
         return part(t.conv2d_weight, part(t.of_x, x), part(t.of_y, y))
 
-    return added_up({group.start: t.conv2d_weight(t.of_x(x[group]), t.of_y(y[group]))
-                     for group in groups})
+    sums = {}
+    for group in groups:
+        of_x = t.of_x(x[group])
+        of_y = t.of_y(y[group])
+        sums[group.start] = t.conv2d_weight(of_x, of_y)
+    return added_up(sums)
