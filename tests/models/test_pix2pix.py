@@ -421,7 +421,7 @@ def test_a_data_set_in_another_folder(tmp_path, monkeypatch, capsys):
         "says where to))\n")
     assert main(["sample", "out", "--data-dir", "there"]) == 2
     assert capsys.readouterr().err == "minigan: error: data: MNIST's files are nowhere\n"
-    assert asked == [("digits", None), ("digits", Path("there"))]
+    assert asked == [("digits", None), ("digits", "there")]
 
 
 # Bad input.
