@@ -29,7 +29,7 @@ LAYERS = {"seed": 4, "wide28": 7}
 
 # A busy machine.
 
-def test_the_cores_of_others_are_what_is_not_ours():
+def test_cores_used_by_others():
     before = Reading(clock=10.0, everybody=100.0, ours=50.0)
     assert cores_of_others(before, Reading(12.0, 104.0, 53.0)) == 0.5
     assert cores_of_others(before, Reading(12.0, 103.0, 53.5)) == 0  # less than none: rounding
@@ -69,7 +69,7 @@ def test_busy_pairs_can_be_kept_and_are_marked():
     assert len(found.kept) == 4 and (found.busy, found.discarded) == (2, 0)
 
 
-def test_it_gives_up_when_it_never_gets_quiet():
+def test_it_gives_up_on_a_machine_that_stays_busy():
     machine = Machine([1.0])
     found = measure([lambda: 1.0], 5, machine.read)
     assert found.kept == [] and found.discarded == 5 * PATIENCE and machine.reads == 30
@@ -77,7 +77,7 @@ def test_it_gives_up_when_it_never_gets_quiet():
         found.summary()
 
 
-def test_where_the_system_does_not_tell_all_pairs_count():
+def test_all_pairs_count_where_busy_time_is_unknown():
     found = measure([lambda: 1.0], 2, lambda: Reading(0.0, None, 0.0))
     assert len(found.kept) == 2 and found.summary().others is None
 
@@ -134,14 +134,14 @@ def test_a_workload_describes_the_geometry():
     assert workloads.prepare("wgan-gp:seed+plain", 2).penalty == 0
 
 
-def test_layers_that_no_rival_knows_are_refused():
+def test_layers_unknown_to_rivals_are_refused():
     with pytest.raises(ValueError, match="does not know the layer Sigmoid"):
         workloads.describe(nn.Sequential(nn.Sigmoid()), mg.tensor([[1.0]]))
     assert "does not know the layer" in workloads.prepare("gan:paper", 2).unknown
     assert workloads.prepare("gan:seed", 2).unknown is None
 
 
-def test_our_side_is_timed_where_no_rival_knows_a_layer():
+def test_our_side_is_timed_even_if_rivals_do_not_know_a_layer():
     plan = suite.Plan(1, pairs=1, turn=0.001, keep_busy=True)
     own, rival = suite.steps(["gan:paper"], [2], ["minigan", "torch"], plan)
     assert own.timing.ms > 0 and "a rival does not know the layer" in rival.missing
@@ -360,7 +360,7 @@ def test_a_missing_rival_has_a_reason(rivals, body, words):
         cell(rivals, body)
 
 
-def test_rivals_that_are_not_there_are_said_to_be_in_a_clone(rivals):
+def test_a_missing_rival_file_says_to_clone(rivals):
     with pytest.raises(cells.Missing, match="clone minigan .* --rivals"):
         cells.Cell("torch", workloads.prepare("gan:seed", 2), 1, rivals)
 
@@ -523,7 +523,7 @@ def test_a_later_row_replaces_an_earlier_one():
     assert len(rows.latest([result("torch"), result("torch"), result("torch", batch=16)])) == 2
 
 
-def test_results_of_before_are_read_under_present_names(tmp_path):
+def test_old_results_are_read_under_todays_names(tmp_path):
     """minigan's sides were named after their backends once."""
     path = tmp_path / "old.jsonl"
     before = (flat(), flat("torch"), flat("numpy+plain"), flat("numpy-eager"))
@@ -536,7 +536,7 @@ def test_results_of_before_are_read_under_present_names(tmp_path):
         assert {row.side for row in kept} == {"minigan"}
 
 
-def test_a_reason_is_said_once_for_all_whom_it_concerns():
+def test_a_shared_reason_is_printed_once():
     gone = "No module named 'torch'"
     found = [row for name in ("gan:seed", "dcgan:wide28") for row in (
         result(workload=name), unmeasured(gone, "torch", name),

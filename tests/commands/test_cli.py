@@ -595,7 +595,7 @@ WRONG = [  # arguments, what the sentence must name
     (["export", "nowhere"], ["nowhere", "does not exist"]),
     (["export", "there"], ["there", "not a run folder"]),
     (["sample", "there"], ["there", "not a run folder"]),
-    (["sample", "file"], ["file", "no checkpoint"]),
+    (["sample", "file"], ["file", "not a checkpoint"]),
     (["sample", "there", "--n", "0"], ["--n", "1 or more"]),
     (["sample", "there", "--n", "1.5"], ["--n", "'1.5'"]),
     (["sample", "there", "--seed", "x"], ["--seed", "'x'"]),
@@ -671,7 +671,7 @@ def test_damaged_and_foreign_checkpoints(run, trained):
     for name, bad in (("short.npz", content[:-100]), ("empty.npz", b""), ("x.txt", b"hello")):
         Path(name).write_bytes(bad)
         sentence = refusal(run("sample", name))
-        assert name in sentence and "damaged or no checkpoint" in sentence
+        assert name in sentence and "damaged or not a checkpoint" in sentence
     np.savez("other.npz", x=np.ones(3))
     assert "other.npz is not a checkpoint of minigan" in refusal(run("sample", "other.npz"))
     run("train", "gan", "--steps", "0", "--out", "out", *QUICK)
@@ -863,7 +863,7 @@ def test_a_tilde_is_the_users_home_in_python_too(at_home):
     assert [path.name for path in Path().iterdir()] == ["home"]
 
 
-def test_a_home_that_nobody_has(run, at_home):
+def test_tilde_of_an_unknown_user(run, at_home):
     sentence = refusal(run("train", "gan", "--steps", "0", "--out=~nobody-of-that-name/a"))
     assert "--out" in sentence and "./~nobody-of-that-name/a" in sentence
     assert [path.name for path in Path().iterdir()] == ["home"]

@@ -140,7 +140,7 @@ def test_zsh_completes(zsh, script):
           '[[ "$_comps[minigan]" == _minigan ]]')
 
 
-def test_a_shell_that_is_not_known(capsys):
+def test_an_unknown_shell_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["completion", "fish"])
     assert "invalid choice: 'fish'" in capsys.readouterr().err
