@@ -33,7 +33,7 @@ def load(
     - "cifar-10": 50,000 train and 10,000 test images, 32x32 and in colour, from the archive of the
       binary version or its unpacked .bin files, that are already on the disk.
     - "stacked-mnist": three digits of "mnist" as the colours of one picture, 28x28, 1,000 classes;
-      128,000 train and 10,000 test images. Where MNIST is in none of the usual places, it becomes
+      128,000 train and 10,000 test images. If MNIST is nowhere on the disk, it becomes
       "stacked-digits", the same of the package's digits. Always the same draw.
     - a path: the pictures of that folder; see `minigan.data.folder`. Train only. A folder whose
       name is one of the above is written as ./mnist.

@@ -8,9 +8,9 @@ After the gist of Oliva and Torralba 2001, "Modeling the shape of the scene", wh
 with Gabor filters; here they are plain differences. Nothing is trained and nothing random: the same
 pictures have the same features everywhere, without a download. Blur weakens the edges of the first
 scale, noise strengthens them, another mixture of motifs moves the means, a missing motif leaves
-places empty. The features know nothing of what is drawn: distances between them are no FID (Heusel
-et al. 2017), which a network makes that was trained on a million photographs; compare them with
-what real pictures get, and with other runs on the same pictures.
+places empty. The features do not know what is drawn: a distance between them is not an FID
+(Heusel et al. 2017), which needs a network that was trained on a million photographs; compare it
+with what real pictures get, and with other runs on the same pictures.
 """
 
 from __future__ import annotations

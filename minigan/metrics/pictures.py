@@ -1,4 +1,4 @@
-"""The picture test: what can be said of samples of any pictures, with nobody who recognises them.
+"""The picture test: what can be said of samples of any pictures, without a judge of them.
 
     a  copies: is a sample nearer to a training picture than one real picture is to another?
     b  spread: how far apart samples are, beside real pictures; alike: how many have a near double
@@ -91,7 +91,7 @@ class Copies(NamedTuple):
 
 def _copies(images: np.ndarray, training: Real, unseen: Real | None, bound: float, stream: Stream
             ) -> Copies:
-    """How near samples are to training pictures, beside real pictures that are no copies."""
+    """How near samples are to training pictures, beside real pictures that are not copies."""
     some = thumbnails(images[:LOOKED_AT])
     n_training = len(training.images)
     among = np.sort(stream.permutation(n_training)[:MOST_KNOWN])
