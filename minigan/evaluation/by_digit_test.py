@@ -12,7 +12,7 @@ FLOORS_N = 5_000  # samples that the digit test's floors are of
 
 
 def judge_digits(trained: Loaded, request: Request) -> Judgement:
-    """The digit test of n samples, of which conditional models draw all digits in turn.
+    """The digit test of n samples; conditional models are asked for all digits in turn.
 
     Raises:
         ValueError: too few samples, or an unknown bound.

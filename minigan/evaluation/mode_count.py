@@ -30,7 +30,7 @@ COLUMNS = 8
 
 
 def judge_modes(trained: Loaded, folder: Path, request: Request) -> Judgement:
-    """Count the modes of n samples; whoever has written the result calls `forget`."""
+    """Count the modes of n samples; call `forget` when the result is written."""
     from minigan.metrics.stacked_modes import real_counts
     n = request.n
     counts = count(trained, folder, n, request.seed, request.raw)

@@ -70,7 +70,7 @@ class RunFolder(RunContents):
     def write_grid(self, step: int, png: bytes, keep: bool) -> None:
         """Write samples/latest.png and, to keep, samples/STEP.png, from a PNG file's bytes.
 
-        A picture of that name that somebody else has drawn is kept as kept-STEP.png.
+        A picture of that name that this run has not drawn is kept as kept-STEP.png.
         """
         content = stamped(png, self.settings, step)
         if keep:

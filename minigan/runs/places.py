@@ -28,17 +28,7 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
         path = _next_free(user_path(root), model)
     else:
         path = user_path(out)
-        if exists(path) or path.is_symlink():
-            _make_way(path, overwrite)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
-        try:
-            path.mkdir()
-        except FileExistsError:
-            raise FileExistsError(f"--out: {path} was made by another process just now; choose "
-                                  f"another name") from None
+        _make(path, overwrite)
     folder = RunFolder(path)
     try:
         folder.samples.mkdir()
@@ -49,18 +39,35 @@ def new_run(model: str, out: str | os.PathLike[str] | None = None, overwrite: bo
 
 
 def _next_free(root: Path, model: str) -> Path:
-    """Make root/MODEL-001, or the next number that nobody has taken."""
+    """Make root/MODEL-001, or the next number that is not taken."""
     root.mkdir(parents=True, exist_ok=True)
-    taken = [int(tail) for path in root.iterdir()
-             if (tail := path.name.removeprefix(f"{model}-")).isdecimal()
-             and path.name.startswith(f"{model}-")]
-    number = max(taken, default=0)
+    begin = f"{model}-"
+    number = 0
+    for path in root.iterdir():
+        tail = path.name.removeprefix(begin)
+        if path.name.startswith(begin) and tail.isdecimal():
+            number = max(number, int(tail))
     while True:
         number += 1
-        path = root / f"{model}-{number:03d}"
+        path = root / f"{begin}{number:03d}"
         with suppress(FileExistsError):
             path.mkdir()
             return path
+
+
+def _make(path: Path, overwrite: bool) -> None:
+    """Make the folder that a user has named."""
+    if exists(path) or path.is_symlink():
+        _make_way(path, overwrite)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
+    try:
+        path.mkdir()
+    except FileExistsError:
+        raise FileExistsError(f"--out: {path} was made by another process just now; choose "
+                              f"another name") from None
 
 
 def discard(folder: RunFolder) -> None:
@@ -111,11 +118,11 @@ def newest_run(root: str | os.PathLike[str] = "runs") -> RunFolder:
     Raises:
         FileNotFoundError: there is none.
     """
-    found = [path for path in folders_in(Path(root)) if is_run(path)]
-    if not found:
+    runs = [path for path in folders_in(Path(root)) if is_run(path)]
+    if not runs:
         raise FileNotFoundError(f"run: there is no run folder of minigan in {Path(root)}; "
                                 f"name one")
-    return RunFolder(max(found, key=last_written))
+    return RunFolder(max(runs, key=last_written))
 
 
 def open_run(path: str | os.PathLike[str]) -> RunFolder:

@@ -1,4 +1,4 @@
-"""report.html: a run on one page that can be sent to somebody, with every picture inside it."""
+"""report.html: a run on one page that can be sent away, with every picture inside it."""
 
 from __future__ import annotations
 
@@ -129,11 +129,11 @@ def _warnings(folder: RunFolder, last: int) -> str:
 
 
 def _evaluation(folder: RunFolder) -> str:
-    """What `evaluate` has found and drawn, with the step that it judged; nothing before that."""
+    """What `evaluate` has found and drawn; nothing if it has not been called."""
     try:
         record = read_json(folder.path / "evaluation.json")
         lines = [str(line) for line in record["lines"]]
-    except (OSError, ValueError, TypeError, KeyError):  # of an earlier version, or somebody else's
+    except (OSError, ValueError, TypeError, KeyError):  # an earlier version's, or not minigan's
         return ""
     picture = _image(folder.path / "evaluation.png", "samples beside training pictures")
     words = html.escape("\n".join(lines))

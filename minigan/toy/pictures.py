@@ -1,4 +1,4 @@
-"""The picture of a toy run: samples over time, upon the level sets of the critic that judged them.
+"""The picture of a toy run: samples over time, on the level sets of the critic that judged them.
 
 As figure 2 of Gulrajani et al. 2017, "Improved Training of Wasserstein GANs".
 """

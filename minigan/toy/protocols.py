@@ -13,8 +13,8 @@ of PacGAN's 6.3, of the same points. In all of them 2,500 samples are counted as
   two hidden layers of 128, batches of 500, 20,000 steps. (VEEGAN itself, with its third network,
   is not here: this is what its baselines are trained with.)
 - `pacgan`: Lin et al. 2018 and their code: batch norm in G, no biases before it, maxout in D,
-  batches of 100 packs of m points, 400 epochs over 100,000 points drawn once (here: drawn anew).
-  400,000 steps take hours on a processor; --steps says how many of them you have time for.
+  batches of 100 packs of m points, 400 epochs over 100,000 points drawn once (here: drawn for each
+  batch). 400,000 steps take hours on a processor; --steps says how many you have time for.
 - `wgan-gp`: Gulrajani et al. 2017 and their code `gan_toy`: their scaled points, three hidden
   layers of 512, batches of 256, 100,000 updates of G. The critic's level sets are their figure 2.
 """

@@ -71,7 +71,7 @@ class ToyRun:
         """Train those seeds that are not there yet, one after another; writes report.json.
 
         Raises:
-            ValueError: there is no seed.
+            ValueError: no seeds are given.
         """
         if not seeds:
             raise ValueError("seeds: there are none to train")

@@ -25,7 +25,7 @@ ALONG = 1_000                  # points of the swiss roll's curve that samples a
 
 
 def watch(plan: Plan, seed: int) -> Iterator[Moment]:
-    """Train one seed; what there is to see at each of `LOOKS`, the last of which is the end.
+    """Train one seed; what there is to see at each of `LOOKS`, up to the end.
 
     Raises:
         FloatingPointError: a loss is not finite any more.

@@ -65,8 +65,8 @@ class Stepper:
     """Trains a model by one step a call.
 
     captured: the first step of each phase runs op by op, the second is captured, and from then on
-    each is a replay. The bits are the same. Where somebody has changed what the recorded steps had
-    read, such as a layer's settings, they are recorded again.
+    each is a replay. The bits are the same. Where something has changed that the recorded steps
+    had read, such as a layer's settings, they are recorded again.
     """
 
     def __init__(self, model: Model, batches: Batches, xp: Backend, captured: bool = False) -> None:

@@ -20,8 +20,8 @@ ENOUGH = 1000          # images tell how different a data set's images are
 class Watch:
     """Looks at losses and samples as they come; says of each kind of failure once what to do.
 
-    data: the images of the training. columns: samples come in so many columns, each of which is
-    compared within itself: images of one label, or with one column everything.
+    data: the images of the training. columns: samples come in so many columns, and are compared
+    within each: images of one label or, with one column, all of them.
     """
 
     def __init__(self, data: Images, columns: int = 1) -> None:

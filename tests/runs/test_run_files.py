@@ -184,7 +184,7 @@ def test_a_resume_that_fails_at_any_call_changes_nothing(start, few):
 
 
 def test_a_disk_that_does_not_answer_is_not_an_empty_one(start, few, monkeypatch):
-    """Newer Pythons' Path.exists and is_file say False then, and the log would begin anew."""
+    """Newer Pythons' Path.exists and is_file say False then, and the log would begin again."""
     run = start().fit(21)
     before = contents("run")
     real = os.stat
@@ -427,7 +427,7 @@ def test_a_fresh_trainer_does_not_begin_in_a_trained_folder(start):
         fresh.fit(1)
 
 
-def test_an_interrupted_save_is_ones_own(start, monkeypatch):
+def test_an_interrupted_save_is_the_trainers_own(start, monkeypatch):
     """A second Ctrl-C after the rename: the trainer must not take itself for another."""
     trainer = start().fit(2)
     be_newest = folders.RunFolder._be_newest
@@ -485,7 +485,7 @@ def test_a_folder_that_is_moved_while_its_trainer_trains(start, few):
     assert bits(resumed.fit(60 - resumed.step)) == bits(start("straight").fit(60))
 
 
-def test_a_config_that_an_editor_saves_anew_takes_the_lock_with_it(start, few):
+def test_a_config_that_an_editor_saves_again_takes_the_lock_with_it(start, few):
     def another_trains_on(trainer, metrics):
         if trainer.step == 20:
             text = trainer.folder.config.read_bytes()
@@ -498,7 +498,7 @@ def test_a_config_that_an_editor_saves_anew_takes_the_lock_with_it(start, few):
     assert Trainer.resume("run", few).step == 30
 
 
-def test_a_config_that_an_editor_saves_anew_ends_no_training(start, few):
+def test_a_config_that_an_editor_saves_again_ends_no_training(start, few):
     def edit(trainer, metrics):
         files.write(trainer.folder.config, trainer.folder.config.read_bytes())
 
