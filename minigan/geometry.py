@@ -85,8 +85,8 @@ def transpose_geometry(op: str, out_size: Sizes, kernel: Sizes, stride: Any, pad
         raise ValueError(f"{op}: output_padding {output_padding!r} must be smaller than the stride "
                          f"{stride} or the dilation {dilation}")
     pads = _pads(op, padding)
-    h, w = [(out - 1) * s - sum(p) + _reach(k, d) + m
-            for out, s, p, k, d, m in zip(out_size, stride, pads, kernel, dilation, more)]
+    axes = zip(out_size, pads, kernel, stride, dilation, more)
+    h, w = [_size_before(*axis) for axis in axes]
     if min(h, w) < 1:
         raise ValueError(f"{op}: images of {out_size} with kernel {kernel}, stride {stride} and "
                          f"padding {padding!r} would give an image of {(h, w)}")
@@ -139,6 +139,11 @@ def _same_axis(size: int, kernel: int, stride: int, dilation: int) -> tuple[int,
 def _stops(size: int, pads: Pair, reach: int, stride: int) -> int:
     """How many places a kernel stops at along an axis."""
     return (size + sum(pads) - reach) // stride + 1
+
+
+def _size_before(stops: int, pads: Pair, kernel: int, stride: int, dilation: int, more: int) -> int:
+    """The size of an axis on which a kernel stops at so many places, with `more` left over."""
+    return (stops - 1) * stride - sum(pads) + _reach(kernel, dilation) + more
 
 
 def _reach(kernel: int, dilation: int) -> int:

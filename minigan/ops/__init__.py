@@ -1,4 +1,9 @@
-"""All differentiable functions, by NumPy's name where NumPy has one."""
+"""All differentiable functions, by NumPy's name where NumPy has one.
+
+Read in this order: `masks` (how a gradient is stopped), `arithmetic`, `elementwise` (activations,
+choices), `shape`, `reductions`, `linear` (matrix products), `normalization`, `conv`, `criteria`.
+`arguments` has the checks of what they are given.
+"""
 
 from minigan.ops.arithmetic import (abs, add, divide, exp, log, log1p, multiply, negative, power,
                                     sqrt, square, subtract)
@@ -16,13 +21,12 @@ from minigan.ops.shape import (broadcast_to, concatenate, embedding, expand_dims
 
 __all__ = [
     "abs", "add", "affine", "avg_pool2d", "batch_norm", "bias_leaky_relu",
-    "binary_cross_entropy_with_logits", "broadcast_to",
-    "clip", "concatenate", "conv2d", "conv2d_weight", "conv_transpose2d", "divide", "dropout",
-    "embedding", "exp", "expand_dims", "getitem", "instance_norm", "layer_norm", "leaky_relu",
-    "log", "log1p", "log_sigmoid", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d",
-    "maximum", "mean", "mean_squared_error", "min", "minimum", "moments", "multiply", "negative",
-    "norm", "normalize", "pack", "pad", "power", "relu", "reshape", "scatter_add", "sigmoid",
-    "softmax",
-    "softmax_cross_entropy", "softplus", "sqrt", "square", "squeeze", "stack", "subtract", "sum",
-    "tanh", "transpose", "upsample_nearest", "var", "where",
+    "binary_cross_entropy_with_logits", "broadcast_to", "clip", "concatenate", "conv2d",
+    "conv2d_weight", "conv_transpose2d", "divide", "dropout", "embedding", "exp", "expand_dims",
+    "getitem", "instance_norm", "layer_norm", "leaky_relu", "log", "log1p", "log_sigmoid",
+    "log_softmax", "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean",
+    "mean_squared_error", "min", "minimum", "moments", "multiply", "negative", "norm",
+    "normalize", "pack", "pad", "power", "relu", "reshape", "scatter_add", "sigmoid", "softmax",
+    "softmax_cross_entropy", "softplus", "sqrt", "square", "squeeze", "stack", "subtract",
+    "sum", "tanh", "transpose", "upsample_nearest", "var", "where",
 ]

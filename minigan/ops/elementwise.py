@@ -114,15 +114,8 @@ def minimum(xp: Backend, a: Array, b: Array) -> Array:
     return xp.minimum(a, b)
 
 
-def _where_a_rule(gy: Tensor, y: Tensor, condition: Tensor, a: Operand, b: Operand) -> Tensor:
-    return keep(gy, condition)
-
-
-def _where_b_rule(gy: Tensor, y: Tensor, condition: Tensor, a: Operand, b: Operand) -> Tensor:
-    return keep(gy, is_zero(condition))
-
-
-@op(None, _where_a_rule, _where_b_rule, broadcasts=True)
+@op(None, lambda gy, y, condition, a, b: keep(gy, condition),
+    lambda gy, y, condition, a, b: keep(gy, is_zero(condition)), broadcasts=True)
 def _where(xp: Backend, condition: Array, a: Array, b: Array) -> Array:
     return xp.where(condition != 0, a, b)
 

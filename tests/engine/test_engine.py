@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import gc
+import inspect
+import re
 import subprocess
 import sys
 import weakref
@@ -1010,3 +1012,9 @@ def test_operators_work_whichever_module_is_imported_first(module):
     code = (f"import {module}; from minigan.engine import tensor as t; x = t([[1.0, 2.0]]); "
             f"x + x, x - x, x * x, x / x, x ** 2, -x, x @ x.T, x[0], x.astype(float)")
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_everything_that_the_engine_calls_by_name_is_there():
+    names = re.findall(r'CORE\["(\w+)"\]', inspect.getsource(engine))
+    assert set(names) == set(engine.CORE)
+    assert all(callable(function) for function in engine.CORE.values())

@@ -201,7 +201,7 @@ def test_mutation_second_derivative():
 
 @mutation(7, rejected_by=FINITE)
 def test_mutation_root_of_zero():
-    """The derivative of a plain square root is infinite at 0, and 0 times infinity is no number."""
+    """The derivative of a plain square root is infinite at 0, and 0 times infinity is NaN."""
     def plain(x, axis):
         return sqrt(sum(square(x), axis))
 
@@ -319,7 +319,7 @@ def test_the_gradient_is_right_for_every_single_weight(name):
 # ---------------------------------------------------------------- the table is tested
 
 def rejects(name, method):
-    """Whether a property fails; an error of another kind is no rejection and goes on."""
+    """Whether a property fails; an error of another kind is not a rejection and goes on."""
     try:
         PROPERTIES[name](method)
     except AssertionError:
