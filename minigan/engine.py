@@ -27,7 +27,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence, TypeVar
 import numpy as np
 
 from minigan import checks, errors, refusals
-from minigan.backend import BY_TYPE, Array, backend_of, check_array, default
+from minigan.backend import BY_TYPE, NO_OUT, Array, Out, backend_of, check_array, default
 from minigan.blocks import Block, Hook, State, current
 from minigan.reading import noting
 
@@ -352,14 +352,15 @@ class Op:
 
     view: the result may share the first input's memory. broadcasts: NumPy's broadcasting; rules
     return gradients of the broadcast shape, the engine sums them. converts: the result may have
-    another dtype or device. out: forward takes `out`, an array for its result, which may be the
-    inputs in these positions. public: the name by which people call it, for messages.
+    another dtype or device. out: whether the forward takes `out`, an array for its result, and
+    which inputs that may be (see `Out` in `backend/base.py`). public: the name by which people call
+    it, for messages.
     """
 
     def __init__(self, forward: Callable[..., Array], *rules: Rule | None,
                  joint: Callable[..., Sequence[Tensor | None]] | None = None, view: bool = False,
                  broadcasts: bool = False, converts: bool = False,
-                 out: tuple[int, ...] | None = None, public: str = "") -> None:
+                 out: Out = NO_OUT, public: str = "") -> None:
         self.name = forward.__name__.lstrip("_")
         self.public = public or self.name
         self.forward = forward

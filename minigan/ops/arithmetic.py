@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigan.backend import Array, Backend, backend_of, get_backend
+from minigan.backend import OVER_EITHER, Array, Backend, backend_of, get_backend
 from minigan.engine import Operand, Tensor, core, op
 from minigan.ops.masks import keep, weigh
 
@@ -25,21 +25,21 @@ from minigan.ops.masks import keep, weigh
 
 
 @core
-@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True, out=(0, 1))
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy, broadcasts=True, out=OVER_EITHER)
 def add(xp: Backend, a: Array, b: Array, **out: Array) -> Array:
     """a + b."""
     return xp.add(a, b, **out)
 
 
 @core
-@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: negative(gy), broadcasts=True, out=(0, 1))
+@op(lambda gy, y, a, b: gy, lambda gy, y, a, b: negative(gy), broadcasts=True, out=OVER_EITHER)
 def subtract(xp: Backend, a: Array, b: Array, **out: Array) -> Array:
     """a - b."""
     return xp.subtract(a, b, **out)
 
 
 @core
-@op(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a, broadcasts=True, out=(0, 1))
+@op(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a, broadcasts=True, out=OVER_EITHER)
 def multiply(xp: Backend, a: Array, b: Array, **out: Array) -> Array:
     """a * b, element by element; for matrix products see `matmul`."""
     return xp.multiply(a, b, **out)

@@ -7,7 +7,7 @@ choice of derivative each, stated in the docstring.
 from __future__ import annotations
 
 from minigan import errors
-from minigan.backend import Array, Backend, backend_of
+from minigan.backend import OVER_FIRST, Array, Backend, backend_of
 from minigan.checks import check_share, is_number
 from minigan.engine import Operand, Tensor, op
 from minigan.ops.arguments import check_floats, check_tensors
@@ -48,7 +48,7 @@ def log_sigmoid(x: Tensor) -> Tensor:
 
 # ---------------------------------------------------------------- with a kink at 0
 
-@op(lambda gy, y, x, slope: gate(gy, y, slope=slope), out=(0,))  # y has the sign of x
+@op(lambda gy, y, x, slope: gate(gy, y, slope=slope), out=OVER_FIRST)  # y has the sign of x
 def _leaky_relu(xp: Backend, x: Array, slope: float, **out: Array) -> Array:
     return xp.leaky_relu(x, slope, **out)
 

@@ -5,7 +5,7 @@ A bias by itself would be one more pass over all elements, forward and backward.
 
 from __future__ import annotations
 
-from minigan.backend import Array, Backend
+from minigan.backend import NOT_OVER_INPUTS, OVER_FIRST, Array, Backend
 from minigan.engine import Tensor, core, op
 from minigan.errors import OperandError, ShapesError
 from minigan.ops.arguments import check_tensors
@@ -34,7 +34,7 @@ def _matmul_b_rule(gy: Tensor, y: Tensor, a: Tensor, b: Tensor, ta: bool, tb: bo
     return _matmul(a, gy, ta=not ta, tb=False)
 
 
-@op(_matmul_a_rule, _matmul_b_rule, broadcasts=True, out=())
+@op(_matmul_a_rule, _matmul_b_rule, broadcasts=True, out=NOT_OVER_INPUTS)
 def _matmul(xp: Backend, a: Array, b: Array, ta: bool, tb: bool, **out: Array) -> Array:
     if ta:
         a = a.swapaxes(-1, -2)                                        # (..., M, K)
@@ -123,7 +123,7 @@ def _biased_rule(gy: Tensor, y: Tensor, x: Tensor, b: Tensor, slope: float,
     return gx, gb
 
 
-@op(joint=_biased_rule, out=(0,))
+@op(joint=_biased_rule, out=OVER_FIRST)
 def _bias_leaky_relu(xp: Backend, x: Array, b: Array, slope: float, **out: Array) -> Array:
     return xp.biased(x, b, slope, **out)
 

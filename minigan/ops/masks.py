@@ -8,11 +8,11 @@ make NaN of 0 times infinity. Each of the three is linear in gy, and so its own 
 
 from __future__ import annotations
 
-from minigan.backend import Array, Backend
+from minigan.backend import OVER_FIRST, Array, Backend
 from minigan.engine import op
 
 
-@op(lambda gg, g, gy, mask: keep(gg, mask), None, broadcasts=True, out=(0,))
+@op(lambda gg, g, gy, mask: keep(gg, mask), None, broadcasts=True, out=OVER_FIRST)
 def keep(xp: Backend, gy: Array, mask: Array, **out: Array) -> Array:
     """gy where mask is not 0, else 0: linear in gy, flat in mask, which broadcasts against gy."""
     return xp.keep(gy, mask, **out)
@@ -24,7 +24,7 @@ def weigh(xp: Backend, gy: Array, share: Array) -> Array:
     return xp.multiply(xp.keep(gy, share), share)
 
 
-@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None, out=(0,))
+@op(lambda ggx, gx, gy, x, slope: gate(ggx, x, slope=slope), None, out=OVER_FIRST)
 def gate(xp: Backend, gy: Array, x: Array, slope: float, **out: Array) -> Array:
     """gy where x > 0, else slope * gy: linear in gy, flat in x."""
     return xp.gate(gy, x, slope, **out)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from minigan.backend import Array, Backend
+from minigan.backend import OVER_FIRST, Array, Backend
 from minigan.checks import check_eps
 from minigan.engine import Tensor, op
 from minigan.ops.arguments import Axis, axes_of, check_floats, check_tensors
@@ -37,7 +37,7 @@ def _scale(xp: Backend, x: Array, s: Array) -> Array:
     lambda g, y, a, p, b, q, r: _dot(g, a, axes=_single(p, a.ndim)),
     lambda g, y, a, p, b, q, r: _scale(g, q),
     lambda g, y, a, p, b, q, r: _dot(g, b, axes=_single(q, a.ndim)),
-    lambda g, y, a, p, b, q, r: sum(g, _single(r, a.ndim), keepdims=True), out=(0,))
+    lambda g, y, a, p, b, q, r: sum(g, _single(r, a.ndim), keepdims=True), out=OVER_FIRST)
 def _mix(xp: Backend, a: Array, p: Array, b: Array, q: Array, r: Array, **out: Array) -> Array:
     """a * p + b * q + r, all having as many axes as a."""
     return xp.mix(a, p, b, q, r, **out)
