@@ -9,14 +9,29 @@ which order to read it all.
 """
 
 from minigan.system import starting  # isort: skip  (it comes before all else)
-from minigan import data, gradcheck, graph, losses, models, nn, ops, optim, penalties, plot
+from typing import TYPE_CHECKING
+
+from minigan import data, losses, models, nn, ops, optim, penalties, plot
 from minigan.backend import BackendError, use
 from minigan.capturing import CaptureError, capture
 from minigan.engine import Tensor, grad, no_grad, op, op_hook, tensor
-from minigan.runs import load
 from minigan.streams import Stream, Streams, seed, stream
+from minigan.system.first_use import attributes
 from minigan.system.threads import use_threads
-from minigan.training import Trainer
+
+if TYPE_CHECKING:
+    from minigan import evaluation, gradcheck, graph, runs, training
+    from minigan.runs import load
+    from minigan.training import Trainer
+__getattr__ = attributes(__name__, {
+    "Trainer": "minigan.training:Trainer",
+    "evaluation": "minigan.evaluation",
+    "gradcheck": "minigan.gradcheck",
+    "graph": "minigan.graph",
+    "load": "minigan.runs:load",
+    "runs": "minigan.runs",
+    "training": "minigan.training",
+})
 
 __version__ = "0.2.0"
 

@@ -8,12 +8,12 @@ The stranger things are in `cpu/capture`: a recorded step, and what makes it fas
 from minigan.backend.base import (NO_OUT, NOT_OVER_INPUTS, OVER_EITHER, OVER_FIRST, Array, Backend,
                                   BackendError, Out)
 from minigan.backend.cpu.device import NumpyBackend
-from minigan.backend.gpu.device import CupyBackend
 from minigan.backend.registry import (BY_TYPE, available, backend_of, check_array, default,
                                       get_backend, register, use)
+from minigan.system.first_use import made_by
 
 register("numpy", NumpyBackend)
-register("cupy", CupyBackend)
+register("cupy", made_by("minigan.backend.gpu.device:CupyBackend"))
 get_backend("numpy")
 
 __all__ = ["Array", "BY_TYPE", "Backend", "BackendError", "NOT_OVER_INPUTS", "NO_OUT",

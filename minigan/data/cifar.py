@@ -8,7 +8,6 @@ the disk. The version for Python consists of pickles, which can run any code: it
 
 from __future__ import annotations
 
-import tarfile
 import zlib
 from pathlib import Path
 from typing import Sequence
@@ -54,6 +53,7 @@ def _check_size(path: Path, size: int) -> None:
 
 
 def _read_members(archive: Path, names: Sequence[str]) -> dict[str, bytes]:
+    import tarfile  # here, as few programs read an archive
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(archive, "r|*") as members:  # as a stream: from front to back, once

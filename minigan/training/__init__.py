@@ -6,9 +6,16 @@ how training goes on), `description` (what config.json says), `metrics_log` (the
 from). What a run writes is in `minigan.runs`.
 """
 
-from minigan.evaluation import Evaluation, evaluate
+from typing import TYPE_CHECKING
+
 from minigan.runs import Loaded, RunFolder, load, make_report, new_run, newest_run, open_run, slerp
+from minigan.system.first_use import attributes
 from minigan.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from minigan.evaluation import Evaluation, evaluate
+__getattr__ = attributes(__name__, {"Evaluation": "minigan.evaluation:Evaluation",
+                                    "evaluate": "minigan.evaluation:evaluate"})
 
 __all__ = ["Evaluation", "Loaded", "RunFolder", "Trainer", "evaluate", "load", "make_report",
            "new_run", "newest_run", "open_run", "slerp"]
