@@ -15,7 +15,7 @@ error is relative to ||g|| ||d||, not to the directional derivative, which can b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, NamedTuple, Sequence
 
 import numpy as np
 
@@ -85,8 +85,7 @@ def check_grads(f: Function, inputs: Sequence[Tensor], order: int = 2, eps: floa
     return checks
 
 
-@dataclass(frozen=True)
-class _Checker:
+class _Checker(NamedTuple):
     """What stays the same from order to order: the function's name, how far to go, and how."""
 
     name: str
