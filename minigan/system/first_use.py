@@ -14,6 +14,9 @@ def attributes(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
     """A package's `__getattr__` (PEP 562): some of its names are imported when first asked for.
 
     places: where each name is: "module:name", or "module" for the module itself.
+
+    Raises:
+        AttributeError: the function that is returned is asked for another name.
     """
     def of_package(name: str) -> Any:
         if name not in places:

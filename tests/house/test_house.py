@@ -4,6 +4,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -235,6 +236,46 @@ def test_everything_public_has_a_docstring():
     silent = [(path, name) for path, name in silent  # an override has its original's
               if "." not in name or name.rpartition(".")[2] not in documented]
     assert not silent
+
+
+def raising(path):
+    """Public functions and methods of a file whose own body raises, with their docstrings.
+
+    A class's docstring speaks for its `__init__`; an override has its original's docstring.
+    """
+    for node in tree(path).body:
+        of_class = isinstance(node, ast.ClassDef)
+        for function in node.body if of_class else [node]:
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            docstring = ast.get_docstring(function) or ""
+            if of_class and function.name == "__init__":
+                docstring += ast.get_docstring(node) or ""
+            public = function.name == "__init__" or not function.name.startswith("_")
+            raises = any(isinstance(inner, ast.Raise) and inner.exc is not None
+                         for inner in ast.walk(function))
+            if public and not node.name.startswith("_") and raises and docstring:
+                yield f"{short(path)}:{function.lineno} {function.name}", docstring
+
+
+def test_what_raises_says_what_and_when():
+    found = [entry for path in sources() for entry in raising(path)]
+    assert len(found) > 100
+    assert not [name for name, docstring in found if "Raises:" not in docstring]
+
+
+def test_contributing_tells_how_much_there_is_to_read():
+    """The rows of `python .ci/size.py`, to within a twentieth."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    done = subprocess.run([sys.executable, ROOT / ".ci" / "size.py"], capture_output=True,
+                          text=True, check=True)
+    rows = re.findall(r"^\| (.+?) \| ([\d,]+) \|", done.stdout, re.M)
+    assert len(rows) > 20
+    for name, tokens in rows:
+        told = re.search(rf"^\| {re.escape(name)} \| ([\d,]+) \|", text, re.M)
+        assert told, f"CONTRIBUTING.md has no row of {name}"
+        now = int(tokens.replace(",", ""))
+        assert abs(int(told[1].replace(",", "")) - now) <= max(now / 20, 100), name
 
 
 def test_no_file_names_a_place_of_one_machine():
