@@ -18,6 +18,7 @@ from minigan.engine import Tensor, grad, no_grad, op, op_hook, tensor
 from minigan.streams import Stream, Streams, seed, stream
 from minigan.system.first_use import attributes
 from minigan.system.threads import use_threads
+from minigan.version import __version__
 
 if TYPE_CHECKING:
     from minigan import evaluation, gradcheck, graph, runs, training
@@ -33,9 +34,7 @@ __getattr__ = attributes(__name__, {
     "training": "minigan.training",
 })
 
-__version__ = "0.2.0"
-
-__all__ = ["BackendError", "CaptureError", "Stream", "Streams", "Tensor", "Trainer", "capture",
-           "data", "grad", "gradcheck", "graph", "load", "losses", "models", "nn", "no_grad", "op",
-           "op_hook", "ops", "optim", "penalties", "plot", "seed", "stream", "tensor", "use",
-           "use_threads"]
+__all__ = ["BackendError", "CaptureError", "Stream", "Streams", "Tensor", "Trainer", "__version__",
+           "capture", "data", "grad", "gradcheck", "graph", "load", "losses", "models", "nn",
+           "no_grad", "op", "op_hook", "ops", "optim", "penalties", "plot", "seed", "stream",
+           "tensor", "use", "use_threads"]

@@ -77,7 +77,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    from minigan import __version__
+    from minigan.version import __version__
     parser = _Parser(
         prog="minigan", description="Generative adversarial networks from scratch, on NumPy or "
         "CuPy.", epilog=EPILOG, formatter_class=Formatter)

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
 def facts() -> dict[str, Any]:
     """What is known without asking any backend."""
-    from minigan import __version__
+    from minigan.version import __version__
     from minigan.data.places import roots
     from minigan.system import machine, threads
     environment = machine.environment()

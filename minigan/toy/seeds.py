@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
-from minigan import __version__, plot
+from minigan import plot
 from minigan.system import files
 from minigan.system.allocator import keep_freed_memory
 from minigan.system.console import reason, warn
@@ -28,6 +28,7 @@ from minigan.toy.pictures import Moment, picture
 from minigan.toy.plan import Plan
 from minigan.toy.report import summary
 from minigan.toy.training import watch
+from minigan.version import __version__
 
 if TYPE_CHECKING:
     from minigan.metrics.modes import ModeScores

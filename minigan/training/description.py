@@ -12,6 +12,7 @@ from minigan.runs.records import RunConfig
 from minigan.runs.training_data import fingerprint
 from minigan.system.machine import environment
 from minigan.training.state import TrainingState
+from minigan.version import __version__
 
 
 def describe(state: TrainingState, data: Images, threads: int) -> RunConfig:
@@ -19,7 +20,6 @@ def describe(state: TrainingState, data: Images, threads: int) -> RunConfig:
 
     data: what the model is trained on. threads: how many compute.
     """
-    from minigan import __version__
     model = state.model
     return RunConfig(
         minigan=__version__,

@@ -15,7 +15,8 @@ from project import ROOT
 HOUSE = ROOT / "minigan"
 
 ROOMS = [  # level by level: a room imports from earlier levels only
-    {"errors", "geometry", "reading", "refusals", "blocks", "system"},
+    {"errors", "geometry", "reading", "refusals", "blocks", "system",
+     "version"},
     {"backend", "plot", "checks"},
     {"engine", "streams"},
     {"ops", "gradcheck", "profiler", "graph", "capturing"},
@@ -84,8 +85,6 @@ def imports(path, but=()):
     """Every module that a file imports, anywhere in it, as tuples of names; relative ones too.
 
     What only a type checker reads counts, too: an arrow for the reader is an arrow.
-
-    `from minigan import __version__` is a number, not a room.
     """
     package = ("minigan", *name_of(path)[:None if path.name == "__init__.py" else -1])
     for node in ast.walk(tree(path)):
@@ -98,8 +97,7 @@ def imports(path, but=()):
             base += tuple(node.module.split(".")) if node.module else ()
             for alias in node.names:
                 inside = base[:1] == ("minigan",) and path_of((*base[1:], alias.name))
-                if (base, alias.name) != (("minigan",), "__version__"):
-                    yield (*base, alias.name) if inside else base
+                yield (*base, alias.name) if inside else base
 
 
 def ours(path):
@@ -193,7 +191,7 @@ def test_an_index_defines_nothing(path):
     for i, node in enumerate(tree(path).body):
         docstring = i == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         names = isinstance(node, ast.Assign) and all(
-            getattr(t, "id", "") in ("__all__", "__version__", "__getattr__") for t in node.targets)
+            getattr(t, "id", "") in ("__all__", "__getattr__") for t in node.targets)
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
             assert all(isinstance(inner, (ast.Import, ast.ImportFrom)) for inner in node.body)
             continue
