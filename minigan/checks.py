@@ -27,6 +27,17 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
+def whole(what: str, value: Any) -> int:
+    """A number of things, such as channels, units or ids, as an int.
+
+    Raises:
+        ValueError: it is not a whole number of 1 or more.
+    """
+    if not is_whole(value) or value < 1:
+        raise ValueError(f"{what} must be a whole number of 1 or more, got {shown(value)}")
+    return int(value)
+
+
 def check_choice(what: str, given: Any, choices: Sequence[Any]) -> None:
     """Check that `given` is one of the choices.
 
@@ -55,6 +66,16 @@ def check_eps(what: str, value: Any) -> None:
     """
     if not (is_number(value) and 0 <= value < float("inf")):
         raise ValueError(f"{what} must be a number of 0 or more, got {shown(value)}")
+
+
+def check_slope(what: str, slope: Any) -> None:
+    """Check that maximum(x, slope * x) is x above 0 and slope * x below.
+
+    Raises:
+        ValueError: the slope is not a number from 0 to 1.
+    """
+    if not (is_number(slope) and 0 <= slope <= 1):
+        raise ValueError(f"{what}: slope must be between 0 and 1, got {shown(slope)}")
 
 
 # ---------------------------------------------------------------- shapes and dtypes

@@ -512,11 +512,6 @@ def op_hook(hook: Hook) -> Block:
     return Block(hook=hook)
 
 
-def watched() -> bool:
-    """Whether a hook stands around the ops that would run now."""
-    return bool(current.get().hooks)
-
-
 # ---------------------------------------------------------------- 4. the gradient
 
 # A gradient is pulled back through the graph, from the outputs to the inputs that were asked for:

@@ -12,6 +12,8 @@ from typing import Any, Sequence
 
 Pair = tuple[int, int]
 Sizes = tuple[int, ...]  # a pair, cut from a shape: (height, width)
+Size = int | Pair        # as people give it: for both directions, or (height, width)
+Padding = str | int | Pair | tuple[Pair, Pair]  # "same", or zeros on all sides, see `conv_geometry`
 
 
 @dataclass(frozen=True)

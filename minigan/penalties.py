@@ -23,7 +23,7 @@ from minigan.backend import backend_of
 from minigan.engine import Tensor, grad
 from minigan.ops import mean, norm, relu, square, sum
 from minigan.ops.arguments import check_floats
-from minigan.streams import Stream
+from minigan.streams import Stream, check_stream
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -47,7 +47,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
             images.
     """
     _check("gradient_penalty", critic, real=real, fake=fake)
-    _check_stream("gradient_penalty", rng)
+    check_stream("gradient_penalty", rng, "penalty")
     if real.shape != fake.shape:
         raise ValueError(f"gradient_penalty: real has shape {real.shape} and fake {fake.shape}")
 
@@ -79,7 +79,7 @@ def dragan(critic: Critic, real: Tensor, rng: Stream, std: float = 0.5, target: 
             not depend on the images.
     """
     _check("dragan", critic, real=real)
-    _check_stream("dragan", rng)
+    check_stream("dragan", rng, "penalty")
     if not (checks.is_number(std) and std > 0):
         raise ValueError(f"dragan: std must be above 0, got {errors.shown(std)}")
 
@@ -151,12 +151,6 @@ def _all_but_first(x: Tensor) -> tuple[int, ...]:
 
 
 # ---------------------------------------------------------------- bad input
-
-def _check_stream(penalty: str, rng: Any) -> None:
-    if not isinstance(rng, Stream):
-        raise TypeError(f"{penalty}: rng must be a stream, such as "
-                        f"minigan.stream('penalty'), got {errors.shown(rng)}")
-
 
 def _check(penalty: str, critic: Any, **images: Tensor) -> None:
     check_floats(penalty, **images)

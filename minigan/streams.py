@@ -18,6 +18,7 @@ import numpy as np
 from minigan.backend import registry
 from minigan.backend.base import Array, Backend
 from minigan.checks import check_sizes
+from minigan.errors import shown
 from minigan.reading import asks
 
 NAMES = ("init", "data", "latent", "dropout", "penalty")  # what training draws from
@@ -224,3 +225,26 @@ def stream(name: str) -> Stream:
     """The default stream of that name, of the last `seed` (0 if there was none)."""
     asks("what mg.seed made", lambda: _current)
     return _current[name]
+
+
+def check_stream(what: str, rng: Any, name: str) -> None:
+    """Check that rng is a stream. what: who asks, for the message. name: the usual stream's there.
+
+    Raises:
+        TypeError: it is not a stream.
+    """
+    if not isinstance(rng, Stream):
+        raise TypeError(f"{what}: rng must be a stream, such as minigan.stream({name!r}), got "
+                        f"{shown(rng)}")
+
+
+def stream_or_default(what: str, rng: Stream | None, name: str) -> Stream:
+    """The given stream or, if there is none, the default stream of that name.
+
+    Raises:
+        TypeError: rng is neither a stream nor None.
+    """
+    if rng is None:
+        return stream(name)
+    check_stream(what, rng, name)
+    return rng

@@ -12,8 +12,9 @@ from typing import Any, Callable
 
 from minigan.backend import Backend
 from minigan.backend.recording import Recording
+from minigan.blocks import current
 from minigan.capturing.guards import Guards, LeftBehind
-from minigan.engine import Memory, Tensor, mark_written, watched
+from minigan.engine import Memory, Tensor, mark_written
 
 Results = dict[str, Tensor]
 
@@ -82,7 +83,7 @@ class Captured:
             if not self._guards.hold() and (changes := self._guards.changes()):
                 raise ChangedError(f"since this step was recorded, {changes}; a replay would "
                                    f"not know: capture the step again")
-            if watched():
+            if current.get().hooks:
                 self._run_eagerly()
             else:
                 try:

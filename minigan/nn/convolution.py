@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from minigan.checks import whole
 from minigan.engine import Tensor
-from minigan.geometry import check_padding, pair
+from minigan.geometry import Padding, Size, check_padding, pair
 from minigan.nn import init
-from minigan.nn.checks import Padding, Size, stream_or_default, whole
 from minigan.nn.dense import activated, bias_note
 from minigan.nn.module import Module, Parameter
 from minigan.ops import conv2d, conv_transpose2d
-from minigan.streams import Stream
+from minigan.streams import Stream, stream_or_default
 
 
 class _Conv(Module):
     """What a convolution and its transpose share: geometry, weight and bias."""
 
-    def __init__(self, n_in: int, n_out: int, kernel_size: Size, stride: Size, padding: Padding,
-                 dilation: Size, bias: bool, weight_init: init.Init, bias_init: init.Init,
-                 rng: Stream | None) -> None:
+    def __init__(self, n_in: int, n_out: int, kernel_size: Size, stride: Size = 1,
+                 padding: Padding = 0, dilation: Size = 1, bias: bool = True,
+                 weight_init: init.Init = init.glorot_uniform, bias_init: init.Init = init.zeros,
+                 rng: Stream | None = None) -> None:
         name = type(self).__name__
         self.n_in = whole(f"{name}: n_in", n_in)
         self.n_out = whole(f"{name}: n_out", n_out)
@@ -33,7 +34,7 @@ class _Conv(Module):
         self.weight = Parameter(weight_init(self._weight_shape(kernel), *fans, rng))
         self.bias = Parameter(bias_init((self.n_out,), *fans, rng), "bias") if bias else None
 
-    def _weight_shape(self, kernel: tuple[int, int]) -> tuple[int, ...]:
+    def _weight_shape(self, kernel: tuple[int, int]) -> init.Shape:
         raise NotImplementedError
 
     def _fans(self, taps: int, steps: int) -> tuple[float, float]:
@@ -81,14 +82,7 @@ class Conv2d(_Conv):
         TypeError: rng is not a stream.
     """
 
-    def __init__(self, n_in: int, n_out: int, kernel_size: Size, stride: Size = 1,
-                 padding: Padding = 0, dilation: Size = 1, bias: bool = True,
-                 weight_init: init.Init = init.glorot_uniform, bias_init: init.Init = init.zeros,
-                 rng: Stream | None = None) -> None:
-        super().__init__(n_in, n_out, kernel_size, stride, padding, dilation, bias, weight_init,
-                         bias_init, rng)
-
-    def _weight_shape(self, kernel: tuple[int, int]) -> tuple[int, ...]:
+    def _weight_shape(self, kernel: tuple[int, int]) -> init.Shape:
         return (*kernel, self.n_in, self.n_out)
 
     def _fans(self, taps: int, steps: int) -> tuple[float, float]:
@@ -129,7 +123,7 @@ class ConvTranspose2d(_Conv):
         super().__init__(n_in, n_out, kernel_size, stride, padding, dilation, bias, weight_init,
                          bias_init, rng)
 
-    def _weight_shape(self, kernel: tuple[int, int]) -> tuple[int, ...]:
+    def _weight_shape(self, kernel: tuple[int, int]) -> init.Shape:
         return (*kernel, self.n_out, self.n_in)
 
     def _fans(self, taps: int, steps: int) -> tuple[float, float]:

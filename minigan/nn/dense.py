@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigan.checks import whole
 from minigan.engine import Tensor
 from minigan.nn import init
-from minigan.nn.checks import stream_or_default, whole
 from minigan.nn.module import Module, Parameter
 from minigan.ops import affine, bias_leaky_relu, embedding, leaky_relu, matmul, max, reshape
-from minigan.streams import Stream
+from minigan.streams import Stream, stream_or_default
 
 
 def activated(y: Tensor, bias: Tensor | None, slope: float) -> Tensor:

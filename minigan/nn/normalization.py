@@ -15,7 +15,6 @@ import math
 from minigan import checks, errors
 from minigan.backend import default
 from minigan.engine import Tensor, no_grad
-from minigan.nn.checks import whole
 from minigan.nn.module import Module, Parameter
 from minigan.ops import instance_norm, layer_norm, moments, normalize, reshape
 from minigan.ops.arguments import Axis
@@ -27,7 +26,7 @@ class _Norm(Module):
 
     def __init__(self, features: int, eps: float = 1e-5) -> None:
         name = type(self).__name__
-        features = whole(f"{name}: features", features)
+        features = checks.whole(f"{name}: features", features)
         checks.check_eps(f"{name}: eps", eps)
         self.eps = eps
         self.gamma = Parameter(default().ones(features, "float32"), "gain")

@@ -6,13 +6,11 @@ import math
 
 from minigan import checks
 from minigan.engine import Tensor
-from minigan.geometry import pair
-from minigan.nn.checks import Size, stream_or_default, whole
+from minigan.geometry import Size, pair
 from minigan.nn.module import Module
 from minigan.ops import (avg_pool2d, dropout, leaky_relu, relu, reshape, sigmoid, tanh,
                          upsample_nearest)
-from minigan.ops.elementwise import check_slope
-from minigan.streams import Stream
+from minigan.streams import Stream, stream_or_default
 
 # ---------------------------------------------------------------- activations, of any shape
 
@@ -37,7 +35,7 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, slope: float = 0.01) -> None:
-        check_slope("LeakyReLU", slope)
+        checks.check_slope("LeakyReLU", slope)
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,7 +140,7 @@ class Upsample(Module):
     """
 
     def __init__(self, scale: int = 2) -> None:
-        self.scale = whole("Upsample: scale", scale)
+        self.scale = checks.whole("Upsample: scale", scale)
 
     def forward(self, x: Tensor) -> Tensor:
         return upsample_nearest(x, self.scale)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from minigan import errors
 from minigan.backend import OVER_FIRST, Array, Backend, backend_of
-from minigan.checks import check_share, is_number
+from minigan.checks import check_share, check_slope, is_number
 from minigan.engine import Operand, Tensor, op
 from minigan.ops.arguments import check_floats, check_tensors
 from minigan.ops.arithmetic import negative, square
 from minigan.ops.masks import at_least, gate, in_range, is_zero, keep, larger, weigh
-from minigan.streams import Stream
+from minigan.streams import Stream, check_stream
 
 # ---------------------------------------------------------------- smooth ones
 
@@ -68,16 +68,6 @@ def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
     """
     check_slope("leaky_relu", slope)
     return _leaky_relu(x, slope=float(slope))
-
-
-def check_slope(name: str, slope: float) -> None:
-    """Check that maximum(x, slope * x) is x above 0 and slope * x below.
-
-    Raises:
-        ValueError: the slope is not a number from 0 to 1.
-    """
-    if not (is_number(slope) and 0 <= slope <= 1):
-        raise ValueError(f"{name}: slope must be between 0 and 1, got {errors.shown(slope)}")
 
 
 # ---------------------------------------------------------------- limits and choices
@@ -144,10 +134,7 @@ def dropout(x: Tensor, rate: float, rng: Stream) -> Tensor:
     """
     check_floats("dropout", x=x)
     check_share("dropout: rate", rate)
-    if not isinstance(rng, Stream):
-        raise TypeError(f"dropout: rng must be a stream, such as minigan.stream('dropout'),"
-                        f" got {errors.shown(rng)}")
-
+    check_stream("dropout", rng, "dropout")
     chance = Tensor(rng.uniform(x.shape, dtype=x.dtype, xp=backend_of(x.data)))
     kept = at_least(chance, limit=rate)
     number = x.dtype.type

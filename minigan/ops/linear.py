@@ -6,11 +6,11 @@ A bias by itself would be one more pass over all elements, forward and backward.
 from __future__ import annotations
 
 from minigan.backend import NOT_OVER_INPUTS, OVER_FIRST, Array, Backend
+from minigan.checks import check_slope
 from minigan.engine import Tensor, core, op
 from minigan.errors import OperandError, ShapesError
 from minigan.ops.arguments import check_tensors
 from minigan.ops.arithmetic import widened
-from minigan.ops.elementwise import check_slope
 from minigan.ops.masks import gate
 from minigan.ops.reductions import sum
 from minigan.ops.shape import reshape
