@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from minigan import evaluation, gradcheck, graph, runs, training
     from minigan.runs import load
     from minigan.training import Trainer
-__getattr__ = attributes(__name__, {
-    "Trainer": "minigan.training:Trainer",
-    "evaluation": "minigan.evaluation",
-    "gradcheck": "minigan.gradcheck",
-    "graph": "minigan.graph",
-    "load": "minigan.runs:load",
-    "runs": "minigan.runs",
-    "training": "minigan.training",
-})
+else:
+    __getattr__, __dir__ = attributes(__name__, {
+        "Trainer": "minigan.training:Trainer",
+        "evaluation": "minigan.evaluation",
+        "gradcheck": "minigan.gradcheck",
+        "graph": "minigan.graph",
+        "load": "minigan.runs:load",
+        "runs": "minigan.runs",
+        "training": "minigan.training",
+    })
 
 __all__ = ["BackendError", "CaptureError", "Stream", "Streams", "Tensor", "Trainer", "__version__",
            "capture", "data", "grad", "gradcheck", "graph", "load", "losses", "models", "nn",

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from threading import RLock
 from typing import Any, Callable, Mapping
 
+# One thread imports at a time: Python does not wait for a package that another thread is halfway
+# through when a module inside it is wanted, and what is then found has not all of its names yet.
+_importing = RLock()
 
-def attributes(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__` (PEP 562): some of its names are imported when first asked for.
+
+def attributes(package: str,
+               places: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """A package's `__getattr__` and `__dir__` (PEP 562): some names are imported when asked for.
+
+    The package defines them where type checkers do not look, or they would take any name at all.
 
     places: where each name is: "module:name", or "module" for the module itself.
 
@@ -24,7 +32,10 @@ def attributes(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
         value = _imported(places[name])
         setattr(sys.modules[package], name, value)  # Python does not ask again
         return value
-    return of_package
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *places})
+    return of_package, names
 
 
 def made_by(place: str) -> Callable[[], Any]:
@@ -36,5 +47,6 @@ def made_by(place: str) -> Callable[[], Any]:
 
 def _imported(place: str) -> Any:
     module, _, name = place.partition(":")
-    found = import_module(module)
+    with _importing:
+        found = import_module(module)
     return getattr(found, name) if name else found

@@ -14,8 +14,11 @@ from minigan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from minigan.evaluation import Evaluation, evaluate
-__getattr__ = attributes(__name__, {"Evaluation": "minigan.evaluation:Evaluation",
-                                    "evaluate": "minigan.evaluation:evaluate"})
+else:
+    __getattr__, __dir__ = attributes(__name__, {
+        "Evaluation": "minigan.evaluation:Evaluation",
+        "evaluate": "minigan.evaluation:evaluate",
+    })
 
 __all__ = ["Evaluation", "Loaded", "RunFolder", "Trainer", "evaluate", "load", "make_report",
            "new_run", "newest_run", "open_run", "slerp"]
