@@ -1,6 +1,6 @@
-"""What holds while a thread or task computes, and the `with` blocks that change it.
+"""The engine's settings in a thread or task, and the `with` blocks that change them.
 
-The engine asks two things before it runs an op: is a graph recorded, and does a hook watch? Both
+The engine asks two things before it runs an op: is a graph recorded, and is a hook watching? Both
 are set by blocks (`no_grad`, `op_hook`), each for its own thread or asyncio task. A block may also
 be a decorator: of functions, of generators, and of asyncio's coroutines.
 """
@@ -17,7 +17,7 @@ Hook = Callable[[Any, Any, Callable[[], Any]], Any]  # (op, the op around it, ru
 
 
 class State:
-    """What holds for the thread or asyncio task that computes; entering a block makes a new one.
+    """The engine's settings in one thread or asyncio task; entering a block makes a new one.
 
     recording: False under no_grad, and in a gradient that will not be differentiated again.
     hooks: the innermost block's first. within: the op whose backward rule is running, or None.
@@ -81,7 +81,7 @@ class Block:
 
 def inside(block: AbstractContextManager[Any], function: Callable[..., Any]
            ) -> Callable[..., Any]:
-    """`function` with its body in `with block`, which may be entered any number of times.
+    """`function` with its body inside `with block`, which is entered again for each call.
 
     A generator's body is in the block only while it runs, not while its caller looks at what it
     yielded.
@@ -115,7 +115,7 @@ def inside(block: AbstractContextManager[Any], function: Callable[..., Any]
 
 def _step_by_step(block: AbstractContextManager[Any], generator: Generator[Any, Any, Any]
                   ) -> Generator[Any, Any, Any]:
-    """The generator, in the block each time it runs, from being asked until it yields."""
+    """The generator, inside the block while it runs: from each resumption until it yields."""
     resume: Callable[[], Any] = functools.partial(next, generator)
     while True:
         with block:

@@ -1,8 +1,8 @@
 """Devices: NumPy and CuPy behind one small object.
 
-Read in this order: `base` (the contract of a device), `recording` (that of a recorded step),
-`registry` (the switch), `cpu` (NumPy), `gpu` (CuPy). `long_sums` keeps sums exact on all of them.
-The stranger things are in `cpu/capture`: a recorded step, and what makes it fast.
+Read in this order: `base` (the contract of a device), `recording` (the contract of a recorded
+step), `registry` (the switch), `long_sums` (sums whose error does not grow, on every device), `cpu`
+(NumPy), `gpu` (CuPy). `cpu/capture` comes last: a small compiler for recorded steps.
 """
 
 from minigan.backend.base import (NO_OUT, NOT_OVER_INPUTS, OVER_EITHER, OVER_FIRST, Array, Backend,

@@ -6,16 +6,17 @@ without asking where it runs. Names that `Backend` does not define are those of 
 
 To add a device, subclass `Backend` and `register("name", MyBackend)`:
 
-1. It must have an array module with NumPy's functions and an array type of its own. Where arrays do
-   not live in the host's memory: `from_host`, `to_host`, `write`, `synchronize`.
+1. It must have an array module with NumPy's functions and an array type of its own. If its arrays
+   are not in the host's memory, override `from_host`, `to_host`, `write` and `synchronize`.
 2. It may override any primitive (products, sums, passes, patches, convolutions) with a faster form.
    The defaults are plain forms that use the array module only, so they run on every device; they
    are also the reference that faster forms are tested against.
-3. To capture steps (`capturable`) it has `recording`, whose contract is in `recording.py`. Whatever
-   a step changes or draws goes through `advance`, `assign`, `limit`, `update`, `follow`, `uniform`
-   and `normal`, which then have to do the same in every replay. `copied`, `part` and `recheck` tell
-   a recording what they do; `item` and `to_host` refuse to look at a value.
-4. To hold a data set and pick its batches (`picks_batches`) it has `batch`.
+3. To capture steps, set `capturable` and override `recording`; its contract is in `recording.py`.
+   Everything that a step changes or draws goes through `advance`, `assign`, `limit`, `update`,
+   `follow`, `uniform` and `normal`, which must do the same in every replay. `copied`, `part` and
+   `recheck` report what they do to the recording; `item` and `to_host` must refuse while a step is
+   recorded, since Python cannot look at a value in a replay.
+4. To hold a data set and pick its batches, set `picks_batches` and override `batch`.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
 
 Array = Any  # an array of whichever module computes: numpy.ndarray, cupy.ndarray, a stand-in
 Shape = tuple[int, ...]
-Axes = tuple[int, ...]  # sorted, none of them negative
+Axes = tuple[int, ...]  # sorted, and not negative
 
-# What an op says of `out`, the array for its result that a replay may hand to its forward:
-# None, or the positions of those inputs that `out` may be.
+# A replay may hand an op's forward the array `out` to write its result to. An op says here which
+# inputs that array may be, by their positions; None if its forward takes no `out`.
 Out = tuple[int, ...] | None
 NO_OUT: Out = None          # the forward takes no `out`
 NOT_OVER_INPUTS: Out = ()   # `out` may be any array that shares no memory with an input
@@ -48,11 +49,11 @@ OVER_EITHER: Out = (0, 1)   # it may be the first or the second input
 
 
 class BackendError(RuntimeError):
-    """A backend is unknown or not installed, or finds no device."""
+    """A backend is unknown, not installed, or finds no device to run on."""
 
 
 class Choice:
-    """What one call of `use` has chosen.
+    """What one call of `use` chose.
 
     block: the `use` whose block was entered, None for a plain call. open: whether a plain call
     outside of any block has yet to become the choice of the whole process.
@@ -65,7 +66,7 @@ class Choice:
         self.open = False
 
 
-# Of this thread or asyncio task; the innermost block's comes last.
+# What is in force in this thread or asyncio task; the choice of the innermost block comes last.
 choices: ContextVar[tuple[Choice, ...]] = ContextVar("what `use` has chosen here", default=())
 
 
@@ -74,10 +75,10 @@ class Backend:
 
     device: its name, such as "numpy". module: its array module. array_type: the type of its arrays.
 
-    precisions: how exact float32 products can be. capturable: whether a step can be recorded and
-    replayed here. picks_batches: whether the device holds a data set and picks batches.
-    live_attributes: names of those attributes of optimizers and averages that every replay reads
-    again.
+    precisions: those that float32 products can have. capturable: whether a step can be recorded and
+    replayed here. picks_batches: whether the device can hold a data set and pick its batches.
+    live_attributes: names of the attributes of optimizers and averages that every replay reads
+    again, so they may change between replays.
     """
 
     precisions: tuple[str, ...] = ("fp32",)
@@ -106,7 +107,7 @@ class Backend:
         return self.device
 
     def notice(self) -> str:
-        """What a person should know before the first step, or ""."""
+        """A sentence to read before the first step; "" if there is nothing to say."""
         return ""
 
     # Transfers: the only places where data changes its device.
@@ -120,17 +121,17 @@ class Backend:
         return np.asarray(array)
 
     def write(self, array: Array, values: np.ndarray) -> None:
-        """Overwrite an array of this device with values of the host, in turn with its work."""
+        """Overwrite an array of this device with values from the host, after all earlier work."""
         self.assign(array, self.from_host(values))
 
     def synchronize(self) -> None:
         """Wait until the device has done everything it was asked for."""
 
-    # How exact products are.
+    # The precision of products.
 
     @property
     def precision(self) -> str:
-        """How exact float32 products are: what `with use` said here, else the process's setting."""
+        """The precision of float32 products: the innermost `with use`'s, else the process's."""
         for choice in reversed(choices.get()):
             if choice.backend is self and choice.precision is not None:
                 return choice.precision
@@ -254,7 +255,7 @@ class Backend:
         self.each_block(optimizer.rule, flat)
 
     def follow(self, average: Array, value: Array, ema: Any) -> None:
-        """Move an average towards a value, in place, by the share that `ema` has now."""
+        """Move an average towards a value: average += ema.share() * (value - average), in place."""
         average += ema.share() * (value - average)
 
     def copied(self, array: Array) -> Array:
@@ -266,23 +267,23 @@ class Backend:
         return array.item()
 
     def part(self, run: Callable[..., Array], *arrays: Array) -> Array:
-        """run(*arrays): a part of an op, which a replay needs to compute only once."""
+        """run(*arrays), a part of an op; a replay may compute equal parts of a step only once."""
         return run(*arrays)
 
     def recheck(self, check: Callable[[Array], None], array: Array, key: Any) -> None:
-        """Let every replay of a step check an array again, where the host can do that.
+        """Let every replay of a step check an array again, on devices where the host can do that.
 
-        key: which check it is; of one array, each is made once.
+        key: tells one check from another; each is made once for an array.
         """
 
-    # Random numbers: `stream` draws on the host; a device that is able to draws the same itself.
+    # Random numbers: by default `stream` draws on the host. A device may draw the same ones itself.
 
     def uniform(self, stream: Any, shape: Shape, low: float, high: float, dtype: Any) -> Array:
-        """The stream's next uniform numbers in [low, high)."""
+        """The stream's next uniform numbers in [low, high), as an array of this shape and dtype."""
         return self.from_host(stream.host_uniform(shape, low, high, dtype))
 
     def normal(self, stream: Any, shape: Shape, mean: float, std: float, dtype: Any) -> Array:
-        """The stream's next normal numbers."""
+        """The stream's next normal numbers, as an array of this shape and dtype."""
         return self.from_host(stream.host_normal(shape, mean, std, dtype))
 
     # Batches of a data set that lives on the device.
@@ -292,40 +293,40 @@ class Backend:
         """n images of a data set that lives on this device, and their labels.
 
         images: bytes (N, H, W, C). labels: int64 (N,) or None. order: int64 (N,), the epoch's.
-        batches: has the `position` of the first image in that order. Returns float32 images in
-        [-1, 1] and labels.
+        batches: its `position` is where in that order the first image comes. Returns images,
+        float32 (n, H, W, C) in [-1, 1], and labels, int64 (n,) or None.
 
         Raises:
             BackendError: this device does not pick batches.
         """
         raise BackendError(f"backend {self.device!r} does not pick batches")
 
-    # Picking and putting back.
+    # Indexing, and its adjoint.
 
     def constant_index(self, index: Any) -> tuple[tuple[Any, ...], bool]:
-        """An index as a tuple whose arrays are copies, safe from later writes; has it arrays?
+        """An index as a tuple, and whether it has arrays; these are copies, safe from later writes.
 
         Raises:
-            TypeError: a part of it is neither an int, a slice, None or Ellipsis, nor an array of
+            TypeError: an entry is neither an int, a slice, None or Ellipsis, nor an array of
                 integers or booleans on this device.
         """
-        parts: list[Any] = []
+        entries: list[Any] = []
         has_arrays = False
-        for part in index if isinstance(index, tuple) else (index,):
-            if part is None or part is ... or isinstance(part, (int, slice, np.integer)):
-                parts.append(part)
+        for entry in index if isinstance(index, tuple) else (index,):
+            if entry is None or entry is ... or isinstance(entry, (int, slice, np.integer)):
+                entries.append(entry)
             else:
-                parts.append(self.copied(self._index_array(part)))
+                entries.append(self.copied(self._index_array(entry)))
                 has_arrays = True
-        return tuple(parts), has_arrays
+        return tuple(entries), has_arrays
 
-    def _index_array(self, part: Any) -> Array:
-        array = self.module.array(part) if isinstance(part, list) else part
+    def _index_array(self, entry: Any) -> Array:
+        array = self.module.array(entry) if isinstance(entry, list) else entry
         if not isinstance(array, self.array_type):
-            array = getattr(part, "data", None)  # a tensor's
+            array = getattr(entry, "data", None)  # a tensor's
         if not isinstance(array, self.array_type) or array.dtype.kind not in "iub":
             raise TypeError(f"an index must be made of ints, slices, or integer or boolean "
-                            f"arrays on {self.device}, got {part!r}")
+                            f"arrays on {self.device}, got {entry!r}")
         return array
 
     def put_add(self, shape: Shape, index: Any, values: Array, repeats: bool) -> Array:

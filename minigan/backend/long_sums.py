@@ -1,8 +1,8 @@
 """Long sums made of short ones, so that their rounding error does not grow with their length.
 
-Added one after another, float32 numbers lose whatever lies below the 24 bits of the sum so far: of
-millions of numbers some per cent. A tree of short sums loses a few roundings at any length
-(pairwise summation; Higham, "The accuracy of floating point summation", 1993).
+Added one after another, float32 numbers lose whatever lies below the 24 bits of the sum so far: in
+a sum of millions of numbers, several per cent of it. A tree of short sums loses a few roundings at
+any length (pairwise summation; Higham, "The accuracy of floating point summation", 1993).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-FEW = 128    # terms that a long sum adds one after another; such sums are added up again, and so on
-PLAIN = 256  # terms up to which a sum is short: it is made in one go
+FEW = 128    # a long sum adds so many terms one after another, then adds up these sums, and so on
+PLAIN = 256  # the most terms of a short sum, which is made in one go
 
 
 def shortened(module: Any, x: Any, axis: tuple[int, ...]) -> Any:
-    """x itself, or partial sums of it over `axis` that have the same sum: at most FEW of them.
+    """x itself, or partial sums of it over `axis`, at most FEW of them, that have the same sum.
 
     module: the array module of x. Neighbours on the longest of the axes are added up until few are
-    left, always in the same order.
+    left, always in the same order. The other axes keep their sizes.
     """
     if x.size <= PLAIN or x.dtype.kind != "f" or _terms(x, axis) <= PLAIN:
         return x
@@ -42,7 +42,7 @@ def _neighbours_added(module: Any, x: Any, i: int) -> Any:
     before = (slice(None),) * i
     blocks = n // FEW
     whole = x[before + (slice(0, blocks * FEW),)]
-    cut = whole.reshape(*x.shape[:i], blocks, FEW, *x.shape[i + 1:])   # a view, however x lies
+    cut = whole.reshape(*x.shape[:i], blocks, FEW, *x.shape[i + 1:])  # a view, whatever the strides
     sums = module.sum(cut, axis=i + 1, dtype=x.dtype)
     if blocks * FEW == n:
         return sums

@@ -5,13 +5,13 @@
     recording.replay()                    # the step again, without its Python code
 
 A device that can do this says `capturable = True` and offers `Backend.recording`, `capturing` and
-`live_attributes`. Everything a step changes goes through the methods of `Backend` that are made for
-it (`advance, assign, limit, update, follow, uniform, normal`), and it writes nowhere else, so a
-device sees every change by itself. `minigan.capturing` tells it the rest, through a `Recording`.
+`live_attributes`. A step changes things only through the methods of `Backend` that are made for it
+(`advance, assign, limit, update, follow, uniform, normal`), so a device sees every change by
+itself. `minigan.capturing` tells it the rest, through a `Recording`.
 
-Two devices fulfil the contract. NumPy's notes down every call and becomes a program, which is
-optimized and replayed (`backend/cpu/capture`). CuPy's is a CUDA graph: the driver records what is
-launched, so it has little use for what it is told here (`backend/gpu/recording`).
+Two devices fulfil the contract. NumPy's recording notes down every call; they become a program,
+which is optimized and replayed (`backend/cpu/capture`). CuPy's is a CUDA graph: the driver records
+what is launched, so most of what it is told here is not needed (`backend/gpu/recording`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RecordedOp(Protocol):
 class Recording(Protocol):
     """One step: first it is being recorded, and after `Backend.recording` has ended, replayed.
 
-    program: what a replay does as data that prints itself, None where only the driver knows it.
+    program: what a replay does, as data that can be printed; None where only the driver knows it.
     """
 
     program: Any
@@ -43,23 +43,23 @@ class Recording(Protocol):
     def in_op(self) -> AbstractContextManager[None]:
         """Around the forward of an op.
 
-        An array that is made inside belongs to the op, and the op may go on writing to it. One that
-        is made outside is finished: a device may refuse a later write, which no replay would see.
+        An array that is made inside belongs to the op, which may go on writing to it. One that is
+        made outside is finished: a device may refuse later writes, since no replay would make them.
         """
 
     def op(self, xp: Any, op: RecordedOp, inputs: Sequence[Any], settings: dict[str, Any],
            result: Array) -> None:
         """An op has run: op.forward(xp, *inputs, **settings) gave `result`.
 
-        inputs: arrays and numbers. A device that records its own calls needs no such word; NumPy
-        does not record, so this is what its program is made of.
+        inputs: arrays and numbers. A device whose driver records its calls can ignore this. NumPy
+        has no such driver, so its program is made of these.
         """
 
     def keep(self, array: Array) -> None:
-        """This array was there before the step, such as a parameter's or a batch's.
+        """This array existed before the step: a parameter's or a batch's, for example.
 
-        A replay reads whatever it holds by then. An array that is neither kept nor computed in the
-        step would be frozen in a replay at the values of today, so NumPy refuses it.
+        Every replay reads what it holds at that moment. Any other array that the step did not
+        compute would keep its present values in every replay, so NumPy refuses it.
         """
 
     def give(self, array: Array) -> Array:
@@ -74,7 +74,7 @@ class Recording(Protocol):
         """Run the step once more; returns when it is done, or on a GPU when it is queued.
 
         Raises:
-            Exception: whatever the step raises. A part of it may be done by then.
+            Exception: whatever the step raises. Part of the step may be done already.
         """
 
     def __str__(self) -> str:

@@ -134,9 +134,9 @@ class use:
         ValueError: the backend does not have this precision.
     """
 
-    # A call cannot know whether a `with` will hold it. So at first it holds for its own thread, and
-    # for the process once Python drops it, or once it is needed. If it held for the process at
-    # once, other threads would see every block for an instant.
+    # A call cannot know whether it is the head of a `with` block. So at first it holds for its own
+    # thread only; it holds for the process once Python drops this object, or once something asks
+    # for the default. If it did so at once, other threads would see every block for an instant.
 
     _mine: Choice | None = None  # until a block begins
 

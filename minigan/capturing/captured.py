@@ -1,8 +1,8 @@
-"""A recorded step: looks at its guards, and replays.
+"""A recorded step: it checks its guards, then replays.
 
-What is replayed is what was asked of the device, not the Python code: that ran when the step was
-recorded. So a number that changes from step to step has to come from the backend, a choice that the
-code makes is made for good, and one recording serves one kind of step.
+A replay repeats what was asked of the device. The Python code ran when the step was recorded, and
+does not run again. So a number that changes from step to step has to come from the backend, a
+branch that the code took is taken for good, and one recording serves one kind of step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Results = dict[str, Tensor]
 
 
 class CaptureError(RuntimeError):
-    """A step does something that no recording can hold, such as waiting for the device."""
+    """A step does something that cannot be recorded, such as waiting for the device."""
 
 
 class ChangedError(CaptureError):
@@ -37,13 +37,13 @@ class Captured:
     recorded, whatever `use` says by now, and under `no_grad` too. `print` shows what it does, line
     by line: on NumPy the program, on a GPU that it is one graph.
 
-    One call at a time, so not from two threads at once. A call that ends in an exception may have
-    done a part of its step: some parameters are then updated and others not, as in `step()`.
+    Only one call at a time: not from two threads at once. A call that ends in an exception may have
+    done part of its step: some parameters are then updated and others not, as in `step()`.
 
     Raises:
         ChangedError: something that the step had read from Python has changed, such as the mode of
-            a network, a layer's settings, the array that a tensor holds, or a number that the step
-            finds among its function's own names. Nothing was computed; capture the step again.
+            a network, a layer's settings, the array that a tensor holds, or a variable that the
+            step's function reads. Nothing was computed; capture the step again.
         RuntimeError: the step is being replayed already, or another is being recorded.
     """
 
@@ -55,7 +55,7 @@ class Captured:
         self._guards = guards
         self._left = left
         self._written = written
-        self._step = step       # and with it, whatever arrays the graph reads
+        self._step = step       # keeps alive whatever arrays the graph reads
         self._busy = Lock()
 
     @property
@@ -76,7 +76,7 @@ class Captured:
                                "within itself; record one for each thread")
         try:
             if self._xp.capturing:
-                raise RuntimeError("a recorded step cannot be a part of the step that is being "
+                raise RuntimeError("a recorded step cannot be part of the step that is being "
                                    "recorded; call the step itself there")
             for one in self._left:
                 one.put(one.tensor)
@@ -88,14 +88,14 @@ class Captured:
             else:
                 try:
                     self.recording.replay()
-                finally:  # a half of a step writes, too
+                finally:  # half a step writes, too
                     mark_written(self._written)
         finally:
             self._busy.release()
         return self.results
 
     def _run_eagerly(self) -> None:
-        """One step op by op, whose results come where a replay leaves them."""
+        """Run one step op by op, and put its results where a replay leaves them."""
         new = listed(self._step())
         pairs = [(tensor, new[name]) for name, tensor in listed(self.results).items()]
         pairs += [(one.tensor, one.get()) for one in self._left]
@@ -118,13 +118,14 @@ def listed(results: Any) -> Results:
     """
     if isinstance(results, Tensor):
         return {"": results}
-    due = "it should return its results by name, as in {'loss': loss.detach()}, or one tensor"
+    advice = "it should return its results by name, as in {'loss': loss.detach()}, or one tensor"
     if not isinstance(results, dict):
-        raise CaptureError(f"the step cannot be captured: it returns {_article(results)}; {due}")
+        raise CaptureError(f"the step cannot be captured: it returns {_article(results)}; "
+                           f"{advice}")
     for name, value in results.items():
         if not isinstance(value, Tensor):
             raise CaptureError(f"the step cannot be captured: it returns {_article(value)} as "
-                               f"{name!r}; {due}")
+                               f"{name!r}; {advice}")
     return results
 
 

@@ -1,6 +1,6 @@
-"""What the code of a function names: globals, attributes, and names of the functions around it.
+"""What the code of a function names: globals, attributes, and variables of enclosing functions.
 
-Nothing is run here, and no object of the step is looked at: this only reads code.
+This only reads code. It runs nothing, and looks at no object of the step.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")  # instructions that look
 class Callee(NamedTuple):
     """A Python function behind something that can be called.
 
-    owner: what it is bound to, None where it is not a method.
-    given: values that it has from the start, by `partial` or as defaults.
+    owner: the object that it is bound to, None if it is not a method.
+    given: arguments that it has already, from a `partial` or as defaults.
     """
 
     function: FunctionType
@@ -47,12 +47,12 @@ def callee(called: Any) -> Callee | None:
 
 
 def attributes_named(function: FunctionType) -> set[str]:
-    """Names of attributes in a function's code (and of globals, which are kept beside them)."""
+    """Names of attributes in a function's code (and of globals, which share a list with them)."""
     return {name for code in _codes(function.__code__) for name in code.co_names}
 
 
 def globals_named(function: FunctionType) -> set[str]:
-    """The names that a function looks up among its globals, those that are there."""
+    """The names of globals that a function looks up, as far as they exist."""
     names = set()
     for code in _codes(function.__code__):
         for instruction in dis.get_instructions(code):
@@ -62,7 +62,7 @@ def globals_named(function: FunctionType) -> set[str]:
 
 
 def cells_named(function: FunctionType) -> Iterator[tuple[str, CellType]]:
-    """Names of the functions around a function that its code uses, and the cells that hold them."""
+    """Variables of enclosing functions that a function uses: their names, and their cells."""
     return zip(function.__code__.co_freevars, function.__closure__ or ())
 
 

@@ -1,13 +1,13 @@
 """Finding out what a step reads from Python: in its function's code, and in what that code names.
 
-Networks, optimizers and models say themselves that they are read (`minigan.reading`). Nobody says
-what else a step reads. So its function is looked at: the names in its code, the values it finds
-under them, and of objects found there those attributes that some code of the step names.
+Networks, optimizers and models report themselves that they are read (`minigan.reading`). Nothing
+reports what else a step reads, so its function is examined: the names in its code, the values under
+these names, and of an object among them the attributes that any code of the step names.
 
-    function -> values under its names -> their attributes that are named -> methods -> more code
+    function -> its variables -> those of their attributes that code names -> methods -> more code
 
-Nothing is called but properties, which are compared with themselves: one that gives something new
-each time is left alone.
+Nothing is called except properties. Each is read twice, and one that returns something new each
+time is left alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CODE = (ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
 RANDOM = (random.Random, np.random.Generator, np.random.RandomState)
 SIMPLE = (bool, int, float, complex, str, bytes)  # defaults that a class holds for its objects
 CONTENT = attrgetter("cell_contents")
-MOST = 256  # entries of a list or dict that is compared
+MOST_ENTRIES = 256  # of a list or dict that is compared
 
 
 class Explorer(Notes):
@@ -47,7 +47,7 @@ class Explorer(Notes):
 
     @contextmanager
     def noting(self, step: Any, tensors: Iterable[Tensor]) -> Iterator[None]:
-        """Note down what is read inside, and what the step's function finds under its names."""
+        """Note what is read inside the block, and what the step's function has in variables."""
         for tensor in tensors:
             self.guards.tensor(tensor)
         before = noting.set(self)
@@ -60,10 +60,10 @@ class Explorer(Notes):
             noting.reset(before)
             self.guards.unmark()
 
-    # What is said through `minigan.reading`.
+    # What is reported through `minigan.reading`.
 
-    def answer(self, what: str, ask: Question) -> None:
-        self.guards.answer(what, ask)
+    def answer(self, name: str, ask: Question) -> None:
+        self.guards.answer(name, ask)
 
     def tensor(self, tensor: Tensor) -> None:
         self.guards.tensor(tensor)
@@ -90,11 +90,11 @@ class Explorer(Notes):
     # Functions.
 
     def _function(self, called: Any) -> None:
-        """What a function of the step finds under the names in its code."""
-        found = callee(called)
-        if found is None or not self._is_new(found.function):
+        """Look into the variables that a function of the step reads."""
+        target = callee(called)
+        if target is None or not self._is_new(target.function):
             return
-        function, owner, given = found
+        function, owner, given = target
         if self._space is None:
             self._space = function.__globals__
         self._names |= attributes_named(function)
@@ -102,21 +102,21 @@ class Explorer(Notes):
         if owner is not None:
             self._value(type(owner).__name__, owner)
         for value in given:
-            self._found(f"what {function.__name__} is given", value)
+            self._variable(f"what {function.__name__} is given", value)
 
         for name, cell in cells_named(function):
             ask = partial(CONTENT, cell)
             self.guards.answer(name, ask, id(cell), partial(setattr, cell, "cell_contents"))
-            self._found(name, answered(ask))
+            self._variable(name, answered(ask))
 
         space = function.__globals__
         for name in globals_named(function):
             ask = partial(space.get, name, MISSING)
             self.guards.answer(name, ask, (id(space), name), partial(space.__setitem__, name))
-            self._found(name, space[name])
+            self._variable(name, space[name])
 
-    def _found(self, name: str, value: Any) -> None:
-        """What a function finds under a name."""
+    def _variable(self, name: str, value: Any) -> None:
+        """Look into the value of a variable that a function reads."""
         bound = getattr(value, "__self__", None)  # as with `from random import random`
         if isinstance(value, FunctionType) and value.__globals__ is self._space:
             self._function(value)
@@ -130,14 +130,14 @@ class Explorer(Notes):
     # Values.
 
     def _value(self, name: str, value: Any, compared: bool = True) -> None:
-        """A value that was found under a name: look into it, where it is a list or a dict.
+        """Look into a value: a tensor, a container, a source of random numbers, another object.
 
         compared: whether its entries must stay what they are, not only the tensors among them.
         """
         if isinstance(value, Tensor):
             self.tensor(value)
         elif isinstance(value, CONTAINERS):
-            if len(value) <= MOST and self._is_new(value):
+            if len(value) <= MOST_ENTRIES and self._is_new(value):
                 self._container(name, value, compared)
         elif isinstance(value, RANDOM):
             self._draws(name, value)
@@ -145,7 +145,7 @@ class Explorer(Notes):
             self._objects.setdefault(id(value), (name, value))
 
     def _container(self, name: str, container: Any, compared: bool) -> None:
-        """A list, tuple, dict or set, and what it holds."""
+        """Look into a list, tuple, dict or set, and into what it holds."""
         if compared and not isinstance(container, tuple):
             self.guards.others.add(name, container)
         items = container.items() if isinstance(container, dict) else enumerate(container)
@@ -153,7 +153,7 @@ class Explorer(Notes):
             self._value(f"{name}[{key!r}]", item, compared)
 
     def _draws(self, name: str, source: Any) -> None:
-        """A source of random numbers, from which no replay would draw."""
+        """Note a source of random numbers, from which no replay would draw."""
         if isinstance(source, random.Random):
             self.guards.draws(name, source.getstate)
         else:
@@ -163,36 +163,36 @@ class Explorer(Notes):
     # Objects.
 
     def _attributes(self, name: str, owner: Any, live: Container[str]) -> None:
-        """All attributes of an object, but those that every replay reads again."""
+        """Guard all attributes of an object, except those that every replay reads again."""
         attributes = vars(owner)
         if not live:
             snapshots = self.guards.networks if _is_network(owner) else self.guards.others
             snapshots.add(name, attributes, owner)
         elif live is not EVERYTHING:
             for key in attributes:
-                if key not in live and not key.startswith("_"):  # such as `_lr`, where `lr` lies
+                if key not in live and not key.startswith("_"):  # not `_lr`, which holds `lr`
                     self._attribute(f"{key} of {name}", owner, key)
         for key, value in attributes.items():
             self._value(f"{key} of {name}", value, compared=not live)
 
     def _attribute(self, name: str, owner: Any, key: str) -> None:
-        """One attribute of an object."""
+        """Guard one attribute of an object."""
         ask = partial(getattr, owner, key, MISSING)
         self.guards.answer(name, ask, (id(owner), key), partial(setattr, owner, key))
 
     def _look_into_objects(self) -> None:
-        """Those attributes of the objects found so far that any code found so far names.
+        """Guard the attributes that any code found so far names, of the objects found so far.
 
-        An attribute may be another object, and a method more code, which names more.
+        An attribute may be another object, and a method is more code, which names more.
         """
-        looked = (0, 0)
-        while looked != (len(self._names), len(self._objects)):
-            looked = (len(self._names), len(self._objects))
+        before = (0, 0)
+        while before != (len(self._names), len(self._objects)):
+            before = (len(self._names), len(self._objects))
             for name, value in list(self._objects.values()):
                 self._look_into(name, value)
 
     def _look_into(self, name: str, value: Any) -> None:
-        """Those attributes of an object that are named in the code, and what its methods read."""
+        """Guard the attributes of an object that code names, and look into its methods."""
         if isinstance(value, (ModuleType, type)):
             self._constants(name, value)
         elif _is_network(value):
@@ -200,22 +200,22 @@ class Explorer(Notes):
         else:
             for key in sorted(self._names):
                 if not self.guards.knows((id(value), key)) and _holds(value, key):
-                    self._named(f"{key} of {name}", value, key)
+                    self._named_attribute(f"{key} of {name}", value, key)
             self._methods(value, self._names)
 
-    def _named(self, name: str, owner: Any, key: str) -> None:
-        """One attribute of an object, if it can be asked for and stays the same."""
+    def _named_attribute(self, name: str, owner: Any, key: str) -> None:
+        """Guard one attribute of an object, if it can be read and stays the same."""
         try:
-            found = getattr(owner, key)
-            if not equal(found, getattr(owner, key)):
-                return  # a property that makes a new thing each time
+            value = getattr(owner, key)
+            if not equal(value, getattr(owner, key)):
+                return  # a property that returns something new each time
             self._attribute(name, owner, key)
         except Exception:  # of a property: then this is not the one that the code reads
             return
-        self._value(name, found)
+        self._value(name, value)
 
     def _constants(self, name: str, space: Any) -> None:
-        """Numbers and texts that a module or a class holds; modules within a module, too."""
+        """Guard numbers and texts that a module or a class holds; look into modules in a module."""
         held = vars(space)
         for key in sorted(self._names & held.keys()):
             value = held[key]
@@ -228,7 +228,7 @@ class Explorer(Notes):
                 self._draws(f"{key} of {name}", bound)
 
     def _methods(self, value: Any, names: set[str]) -> None:
-        """What those of an object's methods read that are of the step's own module."""
+        """Look into those methods of an object that are defined in the step's own module."""
         for name in sorted(names):
             method = getattr(type(value), name, None)
             if isinstance(method, FunctionType) and method.__globals__ is self._space:
@@ -243,12 +243,12 @@ class Explorer(Notes):
 
 
 def _is_network(value: Any) -> bool:
-    """Whether it is a network or a layer (rooms above this one; so it is told by its methods)."""
+    """Whether it is a network or a layer: `nn` is above this room, so a method must tell."""
     return hasattr(value, "named_modules") and not isinstance(value, type)
 
 
 def _holds(value: Any, key: str) -> bool:
-    """Whether an object has such an attribute, by itself or as its class says."""
+    """Whether an object has this attribute: its own, a property, a slot, or a class's default."""
     if key in getattr(value, "__dict__", {}):
         return True
     of_class = getattr(type(value), key, None)

@@ -1,10 +1,10 @@
-"""What a recorded step read from Python, and whether that is still what it was.
+"""What a recorded step read from Python, and whether it is still the same.
 
-Before each replay everything is compared that may have decided what was computed. That must cost a
-few microseconds, so what is compared lies in lists that Python compares by itself: the attributes
-of objects as the dicts that they are kept in, beside copies of these dicts; those of networks only
-if any network's attribute was set since. Only where something differs, `changes` looks closer and
-puts it into words.
+Before each replay, everything that may have decided what was computed is compared with what it was.
+That may take a few microseconds only, so there are a few lists, which Python compares in C. The
+attributes of an object are compared as a dict: its `__dict__` with a copy of it; those of networks
+only if an attribute of any network has been set since. Only if something differs, `changes` looks
+closer and puts it into words.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from minigan.reading import Question, settings
 DATA = attrgetter("data")
 FLAG = attrgetter("requires_grad")
 
-Put = Callable[[Any], None]  # puts another value in the place that a question asks about
+Put = Callable[[Any], None]  # changes the answer of a question
 
 
 class LeftBehind(NamedTuple):
-    """A tensor that the step makes and leaves somewhere; what is there now, and to put it there."""
+    """A tensor that the step makes and leaves somewhere: get() reads that place, put writes to it.
+    """
 
     tensor: Tensor
     get: Question
@@ -32,7 +33,8 @@ class LeftBehind(NamedTuple):
 
 
 class RandomSource(NamedTuple):
-    """A generator of random numbers that the step can reach, and the state that it had."""
+    """A generator of random numbers that the step can reach. state(): its state; before: as it was.
+    """
 
     name: str
     state: Question
@@ -42,39 +44,39 @@ class RandomSource(NamedTuple):
 class Guards:
     """What one step read, noted down while it is recorded.
 
-    began: the tick at which that began: a tensor of an earlier one was there before.
-    keep: called with the array of each tensor that was there before.
+    began: the tick at which recording began; a tensor of an earlier tick existed before.
+    keep: called with the array of each tensor that existed before.
     """
 
     def __init__(self, began: int, keep: Callable[[Any], None]) -> None:
         self.began = began
         self._keep = keep
 
-        # Tensors that were there before, by id; their arrays, and whether gradients flow there.
+        # Tensors that existed before, by id; their arrays, and whether gradients flow to them.
         self._tensors: dict[int, Tensor] = {}
         self._arrays: list[Any] = []
         self._flags: list[bool] = []
         self._gradients: dict[int, Any] = {}  # what their `grad` was, by id
         self._used: set[int] = set()          # ids of those that an op read
-        self._marks: dict[Memory, int] = {}   # when memory that the step writes was written
+        self._marks: dict[Memory, int] = {}   # memory that the step writes -> its last write before
 
         self.networks = Snapshots()           # attributes of networks
         self.others = Snapshots()
-        self._settings = settings.count       # as long as that stays, networks have not changed
+        self._settings = settings.count       # while this stays the same, no network has changed
 
-        # Questions: how to ask, the answer, what is asked in words, and what changes the answer.
+        # Questions: how to ask, the answer, what is asked in words, what changes the answer, keys.
         self._asked: list[Question] = []
         self._answers: list[Any] = []
         self._questions: list[str] = []
         self._put: list[Put | None] = []
-        self._known: set[Any] = set()         # what tells each of them from others
+        self._known: set[Any] = set()
 
         self._random: list[RandomSource] = []
 
     # Noting down.
 
     def tensor(self, tensor: Tensor) -> None:
-        """A tensor: the array that it holds, and whether a gradient can flow to it."""
+        """Note a tensor: the array that it holds, and whether a gradient can flow to it."""
         if id(tensor) in self._tensors or tensor.tick >= self.began:
             return
         self._tensors[id(tensor)] = tensor
@@ -84,12 +86,12 @@ class Guards:
         self._keep(tensor.data)
 
     def used(self, tensor: Tensor) -> None:
-        """A tensor that an op reads."""
+        """Note a tensor that an op reads."""
         self.tensor(tensor)
         self._used.add(id(tensor))
 
     def writes(self, memory: Memory) -> None:
-        """Memory that is about to be marked as written."""
+        """Note memory that is about to be marked as written."""
         self._marks.setdefault(memory, memory.written)
 
     def unmark(self) -> None:
@@ -98,13 +100,13 @@ class Guards:
             memory.written = written
 
     def knows(self, key: Any) -> bool:
-        """Whether such a question was asked already."""
+        """Whether the question with this key was asked already."""
         return key in self._known
 
     def answer(self, name: str, ask: Question, key: Any = None, put: Put | None = None) -> None:
-        """What a question is answered with.
+        """Note the answer of ask().
 
-        name: what is asked, for messages. key: what tells the question from others, else `name`.
+        name: what is asked, for messages. key: tells the question from others; None: `name` does.
         put: changes the answer.
         """
         key = name if key is None else key
@@ -118,7 +120,7 @@ class Guards:
         self._put.append(put)
 
     def draws(self, name: str, state: Question) -> None:
-        """A source of random numbers, from which no replay would draw; state() is its state."""
+        """Note a source of random numbers, from which no replay would draw. state(): its state."""
         self._random.append(RandomSource(name, state, repr(state())))
 
     # When the step has been recorded.
@@ -162,13 +164,13 @@ class Guards:
                 yield LeftBehind(value, get, partial(setattr, tensor, "grad"))
 
     def _is_left(self, before: Any, now: Any) -> bool:
-        """Whether the step made what is there now, and read nothing of what was there before."""
+        """Whether the step made what is there now, and did not read what was there before."""
         made = isinstance(now, Tensor) and now.tick >= self.began
         read = isinstance(before, Tensor) and id(before) in self._used
         return made and not read
 
     def cannot_be_repeated(self) -> str:
-        """What the step did that no replay does again, in words; empty if nothing."""
+        """What the step did that a replay would not repeat, in words; "" if nothing."""
         for tensor in self._tensors.values():
             if tensor.grad is not None and tensor.grad is not self._gradients[id(tensor)]:
                 return (f"grad of the tensor {tensor.name or 'without a name'} of shape "
@@ -182,9 +184,9 @@ class Guards:
     # Before a replay.
 
     def hold(self) -> bool:
-        """Whether nothing differs; False may also mean that something is only written otherwise.
+        """Whether nothing differs. False may be a false alarm, which `changes` settles.
 
-        What is looked at here is in no cache after a step, so it should be little.
+        After a step, nothing that is read here is in the processor's cache, so it should be little.
         """
         tensors = self._tensors.values()
         try:
@@ -197,7 +199,7 @@ class Guards:
             return False
 
     def changes(self) -> str:
-        """What has changed, in words; empty if nothing has."""
+        """What has changed, in words; "" if nothing has."""
         now = settings.count
         clauses = [*self.networks.changes(),
                    *self.others.changes(),
@@ -222,7 +224,7 @@ class Guards:
 
 
 def answered(ask: Question) -> Any:
-    """The answer; MISSING of the content of an empty cell."""
+    """The answer to a question; MISSING if it asks for the content of an empty cell."""
     try:
         return ask()
     except ValueError:

@@ -1,6 +1,6 @@
 """A training step recorded once and replayed: without the engine, on a GPU as a single launch.
 
-    step()                                # once or more as it is: compiles what has to be compiled
+    step()                                # as it is, once: compiles what has to be compiled
     fast = capture(step, tensors)         # records it, computes nothing
     losses = fast()                       # the same step as `step()`, to the bit
     print(fast)                           # what it does, line by line
@@ -21,18 +21,17 @@ from minigan.engine import Memory, Op, Tensor, op_hook
 def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured:
     """Record step() as one graph of the device.
 
-    step: takes nothing, returns its losses by name, a dict of tensors, or a single tensor; it ran
-    before, with arrays of the same sizes. What it reads from Python is looked at before every
+    step: takes no argument, returns its losses by name, a dict of tensors, or a single tensor; it
+    has run before, with arrays of the same sizes. What it reads from Python is checked before every
     replay: the attributes of networks, optimizers and models that took part, the tensors that it
-    used, and what its function finds under its own names (globals, and names of the function around
-    it), in lists, dicts and attributes of such things too, also where another function of its
-    module reads them. What is out of sight stays what it was: numbers in a file, in a NumPy array
-    or behind a function of another module; what an iterator gives next; attributes that are found
-    by a text (`getattr`); a method that is replaced on its class; lists and dicts of more than 256
-    entries; attributes that are written past `__setattr__`.
-    tensors: those that bring its data or are written, where the step's function does not find them
-    itself. Whatever it writes to, every replay marks as written, so that older graphs which had
-    read it are stale.
+    used, and the variables that its function or another function of its module reads (globals, and
+    those of enclosing functions), including lists, dicts and attributes of objects in them. These
+    changes stay unseen: numbers in a file, in a NumPy array or behind a function of another module;
+    what an iterator yields next; attributes that are looked up by a string (`getattr`); a method
+    that is replaced on its class; lists and dicts of more than 256 entries; attributes that are set
+    without `__setattr__`.
+    tensors: those that hold its data or that it writes, unless its function has them in variables.
+    Every replay marks what it writes as written, so older graphs that read it become stale.
 
     On a GPU no other thread may compute while a step is recorded.
 
@@ -75,7 +74,7 @@ def capture(step: Callable[[], Any], tensors: Iterable[Tensor] = ()) -> Captured
 
 
 def _made(results: Any, left: list[LeftBehind], began: int) -> list[Tensor]:
-    """Tensors of the step that somebody reads after it, each once."""
+    """Tensors that the step makes and others read after it, each once."""
     returned = [tensor for tensor in listed(results).values() if tensor.tick >= began]
     tensors = returned + [one.tensor for one in left]
     return list({id(tensor): tensor for tensor in tensors}.values())
@@ -87,7 +86,7 @@ def _watching(recording: Recording, guards: Guards) -> Callable[[Op, Op | None, 
         try:
             inputs, settings = run.args[:2]
             for x in inputs:
-                if isinstance(x, Tensor) and x.tick < guards.began:  # it was there before
+                if isinstance(x, Tensor) and x.tick < guards.began:  # it existed before
                     guards.used(x)
             with recording.in_op():
                 y: Tensor = run()

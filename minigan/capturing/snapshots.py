@@ -11,17 +11,16 @@ LONGEST = 60        # characters of a value that is shown as it is
 
 
 class Described(NamedTuple):
-    """What to call a container, and the object whose attributes it holds, None if it is a mere one.
-    """
+    """What to call a container. owner: the object whose `__dict__` it is, or None."""
 
     name: str
     owner: Any
 
 
 class Snapshots:
-    """Dicts, lists and sets that should stay what they are, beside copies of what they were.
+    """Dicts, lists and sets that should not change, and copies of them as they were.
 
-    live == copies is all that a replay has to ask, so these are two lists.
+    A replay asks whether live == copies and no more, so these are two lists.
     """
 
     def __init__(self) -> None:
@@ -30,7 +29,7 @@ class Snapshots:
         self._described: list[Described] = []
 
     def add(self, name: str, container: Any, owner: Any = None) -> None:
-        """Take a snapshot of one more container; owner: of an object's attributes, the object."""
+        """Take a snapshot of one more container. owner: the object whose `__dict__` it is."""
         self.live.append(container)
         self.copies.append(_copy(container))
         self._described.append(Described(name, owner))
@@ -38,7 +37,7 @@ class Snapshots:
     def changes(self) -> Iterator[str]:
         """How they differ from their copies, a clause each.
 
-        A copy that differs in nothing that counts is taken again, so that `live == copies` holds.
+        Where the difference does not count, the copy is renewed, so that `live == copies` holds.
         """
         for i, (name, owner) in enumerate(self._described):
             before = self.copies[i]
@@ -56,8 +55,8 @@ def change(name: str, old: Any, new: Any) -> list[str]:
     """A clause that says how a value has changed; none if it has not."""
     if equal(old, new):
         return []
-    before = _look(old)
-    after = _look(new)
+    before = _shown(old)
+    after = _shown(new)
     if before == after:
         return [f"{name} is another {after}"]
     return [f"{name} was {before} and is {after}"]
@@ -75,11 +74,11 @@ def equal(old: Any, new: Any) -> bool:
 
 def _attributes_changed(name: str, owner: Any, before: dict[str, Any], now: dict[str, Any]
                         ) -> Iterator[str]:
-    """How an object's attributes differ; where it has none itself, its class's counts."""
+    """How an object's attributes differ; where it lacks one, its class's attribute counts."""
     for key in {**before, **now}:
         default = getattr(type(owner), str(key), MISSING)
         old = before.get(key, default)
-        if old is not MISSING:  # else nobody can have read it
+        if old is not MISSING:  # else nothing can have read it
             yield from change(f"{key} of {name}", old, now.get(key, default))
 
 
@@ -89,7 +88,7 @@ def _entries_changed(name: str, before: Any, now: Any) -> Iterator[str]:
         for key in {**before, **now}:
             old = before.get(key, MISSING)
             new = now.get(key, MISSING)
-            if old is not MISSING or type(now) is dict:  # of others, reading may make an entry
+            if old is not MISSING or type(now) is dict:  # reading a defaultdict adds entries
                 yield from change(f"{name}[{key!r}]", old, new)
     elif isinstance(now, list) and len(now) == len(before):
         for i, (old, new) in enumerate(zip(before, now)):
@@ -103,10 +102,10 @@ def _copy(container: Any) -> Any:
     for plain in CONTAINERS:
         if isinstance(container, plain):
             return plain(container)
-    raise TypeError(f"a list, dict or set is due, not a {type(container).__name__}")
+    raise TypeError(f"expected a list, dict or set, got a {type(container).__name__}")
 
 
-def _look(value: Any) -> str:
+def _shown(value: Any) -> str:
     """A value as it is if it is plain and short, else its type."""
     if value is MISSING:
         return "missing"

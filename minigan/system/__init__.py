@@ -1,6 +1,7 @@
 """What minigan asks of the machine: threads, memory, files, locks, the console, signals.
 
-Reading order: turn (a lock that survives a fork), blas and threads (one pool for all), allocator,
-machine (what it is); paths, files (never half written), json_files, lock; starting and interrupt
-(signals), console (words for a person) and progress. Nothing here knows what a tensor is.
+Reading order: first_use (imports that wait); turn (a lock that survives a fork), blas and threads
+(one pool for all), allocator, machine (what it is); paths, files (never half written), json_files,
+lock; starting and interrupt (signals), console (messages to people) and progress. Nothing here
+knows what a tensor is.
 """

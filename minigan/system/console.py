@@ -1,4 +1,4 @@
-"""Words for a person: lines on standard output and standard error that can never end the work.
+"""Messages to people: lines on standard output and standard error that can never end the work.
 
 A program may have no standard streams (pythonw, a service, `2>&-`), a stream that is closed, whose
 reader has gone or whose disk is full, one that cannot print a character, or an object in its place
@@ -53,7 +53,7 @@ def reason(error: BaseException) -> str:
 
 
 class Forgiving:
-    """A text stream that takes everything and raises nothing, over one that may be anything.
+    """A text stream that takes everything and never raises, around one that may be anything.
 
     stream: an object with `write`, perhaps with `flush`, `isatty` and `fileno`, or None.
     """
@@ -68,12 +68,12 @@ class Forgiving:
             self.stream.write(text)
         except UnicodeEncodeError:
             self._write_ascii(text)
-        except Exception:  # there is no stream, or no longer one; or an object that raises anything
+        except Exception:  # the stream is missing, closed, or an object that may raise anything
             pass
         return len(text)
 
     def _write_ascii(self, text: str) -> None:
-        """Write a text whose other characters are escaped, as \\xe4."""
+        """Write a text with the characters that are not ASCII escaped, as \\xe4."""
         escaped = text.encode("ascii", "backslashreplace")
         try:
             self.stream.write(escaped.decode("ascii"))
@@ -130,7 +130,7 @@ def say(text: str) -> None:
 
 
 def remark(text: str) -> None:
-    """`say`, unless inside `quiet`: what is being done, and where it can be seen."""
+    """`say`, except inside `quiet`: what is being done, and where its results are."""
     if not is_quiet():
         say(text)
 
@@ -162,7 +162,7 @@ def can_flush(stream: Any) -> bool:
 
 @contextmanager
 def printable(stream: Any) -> Iterator[None]:
-    """Inside the block a stream writes a character that its encoding lacks as \\xe4; no error."""
+    """Inside the block a stream escapes what its encoding lacks, as \\xe4, without an error."""
     strict = isinstance(stream, TextIOWrapper) and stream.errors == "strict"
     if strict:
         stream.reconfigure(errors="backslashreplace")
@@ -174,7 +174,7 @@ def printable(stream: Any) -> Iterator[None]:
 
 
 def give_up(stream: Any) -> None:
-    """Let a broken stream lead nowhere, so that what it still holds causes no error at exit."""
+    """Point a broken stream at the null device, so what it still holds is no error at exit."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:

@@ -34,8 +34,8 @@ def replacing(path: Path, mark: str = "", keep: Path | None = None, exclusive: b
               ) -> Iterator[IO[bytes]]:
     """A binary file to write to, which becomes `path` only when everything is written.
 
-    It can also be read and sought in. When the block ends it is on the disk, even if the power
-    fails.
+    It can also be read, and its position be moved. When the block has ended, the content is on the
+    disk even if the power fails.
 
     mark: a part of the temporary file's name, by which `leftovers` finds it after a kill.
     keep: a new name for the file that was at `path`, which is lost otherwise. It is linked there,
@@ -87,7 +87,7 @@ def leftovers(folder: Path, mark: str) -> list[Path]:
     return sorted(path for path in paths if path.is_file() and not path.is_symlink())
 
 
-# ---------------------------------------------------------------- names that nobody has
+# ---------------------------------------------------------------- names that are free
 
 def move_aside(path: Path, names: Iterable[str]) -> Path:
     """Rename a file to the first of these names that is free in its folder; returns its new path.
@@ -226,6 +226,6 @@ def _publish_new(part: Path, path: Path) -> None:
 
 
 def _remove(part: Path) -> None:
-    """Remove a temporary file of ours; failing at that is no reason to fail."""
+    """Remove a temporary file of ours, if possible."""
     with suppress(OSError):
         os.unlink(part)

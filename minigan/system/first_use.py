@@ -1,4 +1,4 @@
-"""Imports that wait until somebody needs what they bring.
+"""Imports that wait until something needs them.
 
 `import minigan` should be quick; most programs draw no graph, check no gradient, have no GPU.
 """
@@ -39,14 +39,14 @@ def attributes(package: str,
 
 
 def made_by(place: str) -> Callable[[], Any]:
-    """A function that calls what is at `place`, "module:name", which it imports first."""
+    """A function that imports what is at `place`, "module:name", and calls it."""
     def make() -> Any:
         return _imported(place)()
     return make
 
 
 def _imported(place: str) -> Any:
-    module, _, name = place.partition(":")
+    module_name, _, name = place.partition(":")
     with _importing:
-        found = import_module(module)
-    return getattr(found, name) if name else found
+        module = import_module(module_name)
+    return getattr(module, name) if name else module

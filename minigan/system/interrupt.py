@@ -20,7 +20,7 @@ BURST_SECONDS = 1.0  # signals that follow an interrupt so soon belong to it
 
 
 class Interrupted(KeyboardInterrupt):
-    """A KeyboardInterrupt for other signals than Ctrl-C: `number` asks the program to end."""
+    """A KeyboardInterrupt for signals other than Ctrl-C. number: of the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

@@ -1,9 +1,9 @@
 """One trainer for each run folder: a lock that the system releases even when a process is killed.
 
-It is ours and not the `filelock` package's, for it locks the run's own config.json, so that no
-other file has to lie in the folder, to be copied or moved with it: on Windows filelock locks a
-file's first byte, which nobody can read then, and its releases for Python 3.10 empty the file.
-It also refuses to train on a file system that has no locks.
+It is ours and not the `filelock` package's, because it locks the run's own config.json: there is no
+extra file to be copied or moved with the folder. filelock cannot do that. On Windows it locks the
+first byte, so nobody can read the file; its releases for Python 3.10 empty the file; and it fails
+on a file system that has no locks, where we train without one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _held: set[IO[bytes]] = set()  # files that this process has locked
-FAR = 1 << 30  # Windows locks bytes, and nobody can read what is locked: lock one beyond the end
+FAR = 1 << 30  # Windows locks bytes, which nobody can read then: lock one beyond the file's end
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def locked(path: Path, owner: str) -> Iterator[IO[bytes]]:
 
     owner: whose lock it is, for the error, such as the run folder. A process that is forked inside
     the block does not hold the lock, and its file is closed. On a file system without locks the
-    block runs all the same.
+    block runs without one.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -68,7 +68,7 @@ def _lock(file: IO[Any]) -> None:
 
 
 def _close_inherited() -> None:
-    """In a forked process: a lock is released when every process that has the file closed it."""
+    """In a forked process: a lock is held until every process that has the file has closed it."""
     while _held:
         _held.pop().close()
 

@@ -32,8 +32,8 @@ def user_path(path: str | os.PathLike[str]) -> Path:
 def exists(path: Path) -> bool:
     """Whether there is something at a path, links followed.
 
-    In some versions of Python, Path.exists says False of a disk that does not answer; writing a new
-    file then would lose what was there.
+    In some versions of Python, Path.exists returns False for a disk that does not answer; writing a
+    new file then would lose what was there.
 
     Raises:
         OSError: the disk does not tell.

@@ -23,7 +23,7 @@ from typing import Any, Callable
 from minigan.system import blas
 from minigan.system.turn import Turn
 
-LARGE_PRODUCT = 20_000_000  # multiplications, about 0.3 ms, from which a product is shared
+LARGE_PRODUCT = 20_000_000  # multiplications, about 0.3 ms; a product of so many is shared
 
 _threads = 1
 _missing = 0  # helpers that a forked process has yet to start
@@ -34,8 +34,8 @@ _changing = Turn()
 class Task:
     """A job that runs once: in the first helper that has time, or not at all if none has.
 
-    These thirty lines are ours and not `concurrent.futures`, whose conditions take about 50 us more
-    for each job, as long as a small product; here two threads meet at a single lock.
+    These thirty lines are here because `concurrent.futures` takes about 50 us more for each job, as
+    long as a small product: it has condition variables where two threads need a single lock.
     """
 
     def __init__(self, job: Callable[[], Any]) -> None:
@@ -82,9 +82,9 @@ def _help(tasks: SimpleQueue[Task | None], limits_blas: bool) -> None:
 
 
 def default_threads() -> int:
-    """The number of cores that this process may use, 4 at most: more slow small products down.
+    """The number of cores that this process may use, at most 4: more would slow small products.
 
-    One where BLAS could give wrong products on several threads: see `blas`.
+    1 where BLAS could give wrong products on several threads: see `blas`.
     """
     if not blas.is_known():
         return 1
@@ -99,7 +99,7 @@ def use_threads(n: int | None = None) -> int:
     """Compute with n threads from now on; returns n.
 
     n: an int of 1 or more; None means `default_threads()`. This is a setting of the whole process:
-    all of its threads share the n. BLAS is limited to one thread, as `blas` explains, if it is
+    all of its threads share these n. BLAS is limited to one thread, as `blas` explains, if it is
     OpenBLAS, MKL or BLIS; Accelerate cannot be limited and keeps its own choice.
 
     Raises:
@@ -183,7 +183,7 @@ def added_up(parts: dict[int, Any]) -> Any:
     """The sum of the results of jobs, in the order of their numbers.
 
     parts: job's number -> its result. The first is added to in place. The bits do not depend on
-    which thread was done first.
+    which thread finished first.
     """
     first, *others = sorted(parts)
     total = parts[first]

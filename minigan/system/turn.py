@@ -12,9 +12,9 @@ from typing import Any, Iterator
 class Turn:
     """A lock, `with turn: ...`, that its holder may take again.
 
-    It decides whose turn it is with a model, say: a training step's, or a sample's in another
-    thread. A process that was forked while another thread held the lock starts with a new one,
-    since the thread that would release the old one does not exist there.
+    For example, it decides whose turn it is to use a model: a training step's, or that of a sample
+    in another thread. A process that was forked while another thread held the lock starts with a
+    new one, since the thread that would release the old one does not exist there.
     """
 
     def __init__(self) -> None:

@@ -675,7 +675,7 @@ def test_a_batch_of_another_size_is_refused():
 def test_a_replay_cannot_be_part_of_a_recording():
     _, step = descent()
     fast = mg.capture(step)
-    with pytest.raises(mg.CaptureError, match="cannot be a part of the step that is being record"):
+    with pytest.raises(mg.CaptureError, match="cannot be part of the step that is being record"):
         mg.capture(fast)
     fast()
 
