@@ -14,6 +14,8 @@ from minigan.errors import look, shown
 
 MOST_CLASSES = 1_000_000  # each has a name, and in a conditional model a row of numbers
 
+IMAGES = "images are (N, H, W, C); for (N, C, H, W) use transpose(x, (0, 2, 3, 1))"
+
 # ---------------------------------------------------------------- numbers and words
 
 
@@ -89,6 +91,58 @@ def check_sizes(what: str, shape: Any, least: int = 0) -> None:
     if not isinstance(shape, (tuple, list)) or not all(is_whole(n) and n >= least for n in shape):
         raise ValueError(f"{what} must be a tuple of whole numbers of {least} or more, got "
                          f"{shown(shape)}")
+
+
+def whole_axis(what: str, axis: Any, ndim: int, shape: Any) -> int:
+    """An axis, counted from the front, of a result with ndim axes that is made of a `shape`.
+
+    Raises:
+        ValueError: it is not a whole number, or there is no such axis.
+    """
+    if not is_whole(axis) or not -ndim <= axis < ndim:
+        among = f"from {-ndim} to {ndim - 1}" if ndim else "but there is none"
+        raise ValueError(f"{what} must be an int, {among}, got {shown(axis)} for "
+                         f"a tensor of shape {shape}")
+    return int(axis) % ndim
+
+
+def check_widths(what: str, widths: Any, shape: Any) -> None:
+    """Check that `widths` is a pair of whole numbers, 0 or more, for each axis of a shape.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(widths, (tuple, list)) or len(widths) != len(shape) or not all(
+            map(_is_width, widths)):
+        raise ValueError(f"{what} must be {len(shape)} pairs of ints, 0 or more, for a tensor of "
+                         f"shape {shape}, got {shown(widths)}")
+
+
+def _is_width(pair: Any) -> bool:
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        return False
+    return all(is_whole(n) and n >= 0 for n in pair)
+
+
+def check_images(what: str, shape: Any) -> None:
+    """Check that a shape has the four axes of images.
+
+    Raises:
+        ValueError: it has fewer or more.
+    """
+    if len(shape) != 4:
+        raise ValueError(f"{what} has shape {shape}; {IMAGES}")
+
+
+def check_broadcasts(what: str, small: Any, shape: Any) -> None:
+    """Check that the shape `small`, put under the end of `shape`, has its sizes or 1.
+
+    Raises:
+        ValueError: it does not, or is longer.
+    """
+    pairs = zip(small[::-1], shape[::-1])
+    if len(small) > len(shape) or not all(n in (1, m) for n, m in pairs):
+        raise ValueError(f"{what} of shape {small} does not broadcast against x of shape {shape}")
 
 
 def checked_dtype(what: str, dtype: Any) -> np.dtype:

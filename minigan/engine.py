@@ -27,7 +27,7 @@ from typing import Any, Callable, Iterable, Iterator, Sequence, TypeVar
 import numpy as np
 
 from minigan import checks, errors, refusals
-from minigan.backend import BY_TYPE, NO_OUT, Array, Out, backend_of, check_array, default
+from minigan.backend import BY_TYPE, NO_OUT, Array, Out, Shape, backend_of, check_array, default
 from minigan.blocks import Block, Hook, State, current
 from minigan.reading import noting
 
@@ -109,7 +109,7 @@ class Tensor:
         return y
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         """The sizes of its axes."""
         return self.data.shape
 
@@ -685,7 +685,7 @@ def _pull_back(y: Tensor, gy: Tensor, positions: list[int]) -> list[tuple[Tensor
     return pairs
 
 
-def _sum_to(op: Op, g: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _sum_to(op: Op, g: Tensor, shape: Shape) -> Tensor:
     """Undo broadcasting: add up the axes along which a value of `shape` was repeated."""
     lead = g.ndim - len(shape)
     if not op.broadcasts or lead < 0:

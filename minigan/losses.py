@@ -17,100 +17,101 @@ from __future__ import annotations
 
 from minigan.engine import Tensor
 from minigan.ops import mean, negative, relu, softplus, square
-from minigan.ops.arguments import check_tensors
+from minigan.ops.arguments import of_tensors
 
 # ---------------------------------------------------------------- the game of 2014
 
 
+@of_tensors
 def discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """-(mean log D(x) + mean log(1 - D(G(z)))).
 
     Source: Goodfellow et al. 2014, "Generative adversarial nets", eq. 1 and algorithm 1, where D
     maximises the bracket. At D = 1/2 everywhere the loss is 2 log 2 = 1.386.
     """
-    check_tensors("discriminator", real=real, fake=fake)
     return mean(softplus(negative(real))) + mean(softplus(fake))
 
 
+@of_tensors
 def generator(fake: Tensor) -> Tensor:
     """-mean log D(G(z)): the non-saturating loss.
 
     Source: Goodfellow et al. 2014, end of section 3. It has the fixed point of `generator_minimax`,
     and a strong gradient early on, when D rejects every generated image.
     """
-    check_tensors("generator", fake=fake)
     return mean(softplus(negative(fake)))
 
 
+@of_tensors
 def generator_minimax(fake: Tensor) -> Tensor:
     """mean log(1 - D(G(z))): the loss of G as algorithm 1 has it.
 
     Source: Goodfellow et al. 2014, eq. 1. Its gradient vanishes where D rejects with certainty.
     """
-    check_tensors("generator_minimax", fake=fake)
     return negative(mean(softplus(fake)))
 
 
 # ---------------------------------------------------------------- other games, same networks
 
+@of_tensors
 def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """mean (D(x) - 1)^2 / 2 + mean D(G(z))^2 / 2, D being the score itself, without a sigmoid.
 
     Source: LSGAN, Mao et al. 2017, "Least squares generative adversarial networks", eq. 9.
     """
-    check_tensors("least_squares_discriminator", real=real, fake=fake)
     return (mean(square(real - 1)) + mean(square(fake))) / 2
 
 
+@of_tensors
 def least_squares_generator(fake: Tensor) -> Tensor:
     """mean (D(G(z)) - 1)^2 / 2.
 
     Source: LSGAN, Mao et al. 2017, eq. 9.
     """
-    check_tensors("least_squares_generator", fake=fake)
     return mean(square(fake - 1)) / 2
 
 
+@of_tensors
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))), D being the score itself.
 
     Source: Lim and Ye 2017, "Geometric GAN"; Miyato et al. 2018, "Spectral normalization for
     generative adversarial networks", eq. 16. Scores beyond the margin of 1 cost nothing.
     """
-    check_tensors("hinge_discriminator", real=real, fake=fake)
     return mean(relu(1 - real)) + mean(relu(1 + fake))
 
 
+@of_tensors
 def hinge_generator(fake: Tensor) -> Tensor:
     """-mean D(G(z)): the generator's side of the hinge loss.
 
     Source: Miyato et al. 2018, eq. 17.
     """
-    check_tensors("hinge_generator", fake=fake)
     return negative(mean(fake))
 
 
+@of_tensors
 def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
     """mean f(G(z)) - mean f(x): its negative estimates the Wasserstein distance W.
 
     Source: WGAN, Arjovsky et al. 2017, "Wasserstein GAN", eq. 3 and algorithm 1, line 5. It means
     that only for a critic that is held 1-Lipschitz, by clipped weights or a gradient penalty.
     """
-    check_tensors("wasserstein_critic", real=real, fake=fake)
     return mean(fake) - mean(real)
 
 
+@of_tensors
 def wasserstein_generator(fake: Tensor) -> Tensor:
     """-mean f(G(z)).
 
     Source: WGAN, Arjovsky et al. 2017, algorithm 1, line 10.
     """
-    check_tensors("wasserstein_generator", fake=fake)
     return negative(mean(fake))
 
 
 # ---------------------------------------------------------------- games of pairs
 
+@of_tensors
 def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """mean softplus(s(G(z)) - s(x)), pair by pair: real images should get the larger logits s.
 
@@ -124,6 +125,7 @@ def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return mean(softplus(fake - real))
 
 
+@of_tensors
 def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
     """mean softplus(s(x) - s(G(z))), pair by pair: the same game from the other side.
 
@@ -137,7 +139,6 @@ def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def _check_pairs(loss: str, real: Tensor, fake: Tensor) -> None:
-    check_tensors(loss, real=real, fake=fake)
     if real.shape != fake.shape:
         raise ValueError(f"{loss}: relativistic losses compare pairs: real has shape {real.shape}, "
                          f"fake {fake.shape}")

@@ -22,7 +22,7 @@ from minigan import checks, errors
 from minigan.backend import backend_of
 from minigan.engine import Tensor, grad
 from minigan.ops import mean, norm, relu, square, sum
-from minigan.ops.arguments import check_floats
+from minigan.ops.arguments import Axes, check_floats
 from minigan.streams import Stream, check_stream
 
 Critic = Callable[[Tensor], Tensor]
@@ -146,7 +146,7 @@ def _squared_slopes(critic: Critic, x: Tensor) -> Tensor:
     return mean(sum(squares, axis=_all_but_first(x))) / 2
 
 
-def _all_but_first(x: Tensor) -> tuple[int, ...]:
+def _all_but_first(x: Tensor) -> Axes:
     return tuple(range(1, x.ndim))
 
 

@@ -6,7 +6,7 @@ step), `registry` (the switch), `long_sums` (sums whose error does not grow, on 
 """
 
 from minigan.backend.base import (NO_OUT, NOT_OVER_INPUTS, OVER_EITHER, OVER_FIRST, Array, Backend,
-                                  BackendError, Out)
+                                  BackendError, Out, Shape)
 from minigan.backend.cpu.device import NumpyBackend
 from minigan.backend.registry import (BY_TYPE, available, backend_of, check_array, default,
                                       get_backend, register, use)
@@ -17,5 +17,5 @@ register("cupy", made_by("minigan.backend.gpu.device:CupyBackend"))
 get_backend("numpy")
 
 __all__ = ["Array", "BY_TYPE", "Backend", "BackendError", "NOT_OVER_INPUTS", "NO_OUT",
-           "OVER_EITHER", "OVER_FIRST", "Out", "available", "backend_of", "check_array", "default",
+           "OVER_EITHER", "OVER_FIRST", "Out", "Shape", "available", "backend_of", "check_array",
            "get_backend", "register", "use"]

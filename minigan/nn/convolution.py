@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigan.backend import Shape
 from minigan.checks import whole
 from minigan.engine import Tensor
 from minigan.geometry import Padding, Size, check_padding, pair
@@ -34,7 +35,7 @@ class _Conv(Module):
         self.weight = Parameter(weight_init(self._weight_shape(kernel), *fans, rng))
         self.bias = Parameter(bias_init((self.n_out,), *fans, rng), "bias") if bias else None
 
-    def _weight_shape(self, kernel: tuple[int, int]) -> init.Shape:
+    def _weight_shape(self, kernel: tuple[int, int]) -> Shape:
         raise NotImplementedError
 
     def _fans(self, taps: int, steps: int) -> tuple[float, float]:
@@ -82,7 +83,7 @@ class Conv2d(_Conv):
         TypeError: rng is not a stream.
     """
 
-    def _weight_shape(self, kernel: tuple[int, int]) -> init.Shape:
+    def _weight_shape(self, kernel: tuple[int, int]) -> Shape:
         return (*kernel, self.n_in, self.n_out)
 
     def _fans(self, taps: int, steps: int) -> tuple[float, float]:
@@ -123,7 +124,7 @@ class ConvTranspose2d(_Conv):
         super().__init__(n_in, n_out, kernel_size, stride, padding, dilation, bias, weight_init,
                          bias_init, rng)
 
-    def _weight_shape(self, kernel: tuple[int, int]) -> init.Shape:
+    def _weight_shape(self, kernel: tuple[int, int]) -> Shape:
         return (*kernel, self.n_out, self.n_in)
 
     def _fans(self, taps: int, steps: int) -> tuple[float, float]:

@@ -12,10 +12,9 @@ from __future__ import annotations
 import math
 from typing import Callable
 
-from minigan.backend import Array, default
+from minigan.backend import Array, Shape, default
 from minigan.streams import Stream
 
-Shape = tuple[int, ...]
 Init = Callable[[Shape, float, float, Stream], Array]
 
 

@@ -16,9 +16,10 @@ import math
 from typing import Any
 
 from minigan.backend import Array, Backend, backend_of
+from minigan.checks import IMAGES, check_images
 from minigan.engine import Tensor, op
 from minigan.geometry import Geometry, conv_geometry, pair, transpose_geometry
-from minigan.ops.arguments import check_tensors
+from minigan.ops.arguments import of_tensors
 from minigan.ops.arithmetic import widened
 from minigan.ops.reductions import mean
 from minigan.ops.shape import getitem, reshape
@@ -46,6 +47,7 @@ def _conv2d_weight(xp: Backend, x: Array, y: Array, g: Geometry) -> Array:
 
 # ---------------------------------------------------------------- as functions
 
+@of_tensors
 def conv2d(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
     """Cross-correlation of images with kernels, called convolution in deep learning.
 
@@ -65,6 +67,7 @@ def conv2d(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: An
     return _conv2d(widened(x), widened(w), g=g)
 
 
+@of_tensors
 def conv_transpose2d(y: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, dilation: Any = 1) -> Tensor:
     """The adjoint of `conv2d` with the same w, stride, padding and dilation.
@@ -83,6 +86,7 @@ def conv_transpose2d(y: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0,
     return _conv_transpose2d(widened(y), widened(w), g=g)
 
 
+@of_tensors
 def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                   dilation: Any = 1) -> Tensor:
     """The gradient of <y, conv2d(x, w)> with respect to w.
@@ -94,7 +98,6 @@ def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, paddi
         NotTensorError: x or y is not a tensor.
         ValueError: a shape or a setting is something else, or y is not of the size that x gives.
     """
-    check_tensors("conv2d_weight", x=x, y=y)
     if x.ndim != 4 or y.ndim != 4 or x.shape[0] != y.shape[0]:
         raise ValueError(f"conv2d_weight: x and y must be (N, H, W, C) of one N, got {x.shape} and "
                          f"{y.shape}")
@@ -108,16 +111,13 @@ def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, paddi
 
 def _check(function: str, name: str, images: Tensor, w: Tensor, axis: int) -> None:
     """Images (N, H, W, C), and weights (KH, KW, C_in, C_out) with as many channels on `axis`."""
-    check_tensors(function, **{name: images, "w": w})
-    hint = "images are (N, H, W, C); for (N, C, H, W) use transpose(x, (0, 2, 3, 1))"
-    if images.ndim != 4:
-        raise ValueError(f"{function}: {name} has shape {images.shape}; {hint}")
+    check_images(f"{function}: {name}", images.shape)
     if w.ndim != 4:
         raise ValueError(f"{function}: w has shape {w.shape}; weights are (KH, KW, C_in, C_out)")
     channels = images.shape[-1]
     if channels != w.shape[axis]:
         raise ValueError(f"{function}: {name} of shape {images.shape} has {channels} channels "
-                         f"and w of shape {w.shape} wants {w.shape[axis]}; {hint}")
+                         f"and w of shape {w.shape} wants {w.shape[axis]}; {IMAGES}")
 
 
 # ---------------------------------------------------------------- pooling: windows without weights
@@ -136,6 +136,7 @@ def _unwindow(xp: Backend, y: Array, g: Geometry) -> Array:
     return xp.fold(rows, g, c)                                        # (N, H, W, C)
 
 
+@of_tensors
 def avg_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
     """Mean of each window: (N, H, W, C) -> (N, OH, OW, C), without padding.
 
@@ -162,6 +163,7 @@ def _first_largest(xp: Backend, windows: Array) -> Array:
     return xp.argmax(windows, axis=3)
 
 
+@of_tensors
 def max_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
     """Largest element of each window: (N, H, W, C) -> (N, OH, OW, C), without padding.
 
@@ -180,9 +182,7 @@ def max_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
 
 
 def _pool_geometry(function: str, x: Tensor, size: Any, stride: Any) -> Geometry:
-    check_tensors(function, x=x)
-    if x.ndim != 4:
-        raise ValueError(f"{function}: x has shape {x.shape}; images are (N, H, W, C)")
+    check_images(f"{function}: x", x.shape)
     kernel = pair(f"{function}: size", size, 1)
     if stride is None:
         stride = kernel

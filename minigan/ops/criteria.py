@@ -6,13 +6,14 @@ from typing import Any
 
 from minigan.backend import backend_of
 from minigan.engine import Tensor
-from minigan.ops.arguments import check_tensors
+from minigan.ops.arguments import of_tensors
 from minigan.ops.arithmetic import negative, square
 from minigan.ops.elementwise import softplus
 from minigan.ops.reductions import log_softmax, mean
 from minigan.ops.shape import check_ids, getitem
 
 
+@of_tensors
 def binary_cross_entropy_with_logits(logits: Tensor, target: Tensor) -> Tensor:
     """Mean of -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)) = softplus(z) - t z, a scalar.
 
@@ -26,6 +27,7 @@ def binary_cross_entropy_with_logits(logits: Tensor, target: Tensor) -> Tensor:
     return mean(softplus(logits) - target * logits)
 
 
+@of_tensors
 def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
     """Mean of -log(softmax(z)[label]), a scalar.
 
@@ -36,7 +38,6 @@ def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
         ValueError: a shape is another, or a label (on the host) is below 0 or above K - 1.
         TypeError: labels are not integers.
     """
-    check_tensors("softmax_cross_entropy", logits=logits)
     ids = labels.data if isinstance(labels, Tensor) else labels
     if logits.ndim != 2 or getattr(ids, "shape", None) != logits.shape[:1]:
         raise ValueError(f"softmax_cross_entropy: logits must be (N, K) and labels an array (N,), "
@@ -48,6 +49,7 @@ def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
     return negative(mean(right))
 
 
+@of_tensors
 def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean of (prediction - target)^2, a scalar; both of one shape.
 
@@ -60,7 +62,6 @@ def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def _same_shape(function: str, name: str, prediction: Tensor, target: Tensor) -> None:
-    check_tensors(function, **{name: prediction, "target": target})
     if prediction.shape != target.shape:
         raise ValueError(f"{function}: {name} has shape {prediction.shape} and target "
                          f"{target.shape}; losses do not broadcast")

@@ -10,7 +10,7 @@ from minigan import errors
 from minigan.backend import OVER_FIRST, Array, Backend, backend_of
 from minigan.checks import check_share, check_slope, is_number
 from minigan.engine import Operand, Tensor, op
-from minigan.ops.arguments import check_floats, check_tensors
+from minigan.ops.arguments import check_floats, of_tensors
 from minigan.ops.arithmetic import negative, square
 from minigan.ops.masks import at_least, gate, in_range, is_zero, keep, larger, weigh
 from minigan.streams import Stream, check_stream
@@ -36,13 +36,13 @@ def softplus(xp: Backend, x: Array) -> Array:
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
+@of_tensors
 def log_sigmoid(x: Tensor) -> Tensor:
     """log(sigmoid(x)) = -softplus(-x), finite for every finite x.
 
     Raises:
         NotTensorError: x is not a tensor.
     """
-    check_tensors("log_sigmoid", x=x)
     return negative(softplus(negative(x)))
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 
 from minigan.backend import OVER_FIRST, Array, Backend
-from minigan.checks import check_eps
+from minigan.checks import check_broadcasts, check_eps, check_images
 from minigan.engine import Tensor, op
-from minigan.ops.arguments import Axis, axes_of, check_floats, check_tensors
+from minigan.ops.arguments import Axes, Axis, axes_of, check_floats, of_tensors
 from minigan.ops.arithmetic import multiply, power, sqrt
-from minigan.ops.reductions import Axes, mean, sum
+from minigan.ops.reductions import mean, sum
 
 # ---------------------------------------------------------------- passes over all elements
 
@@ -129,6 +129,7 @@ def standardize(x: Tensor, mean: Tensor, var: Tensor, gamma: Tensor, beta: Tenso
     return _standardize(x, gamma, beta, mean, var, eps=float(eps))
 
 
+@of_tensors
 def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Tensor:
     """Normalise each channel over the batch (Ioffe and Szegedy 2015, algorithm 1).
 
@@ -148,6 +149,7 @@ def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Ten
     return standardize(x, average, variance, gamma, beta, eps)
 
 
+@of_tensors
 def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor, axes: Axis = (-1,),
                eps: float = 1e-5) -> Tensor:
     """Normalise each sample over `axes` (Ba et al. 2016, eq. 3); no sample sees another.
@@ -165,6 +167,7 @@ def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor, axes: Axis = (-1,),
     return standardize(x, average, variance, gamma, beta, eps)
 
 
+@of_tensors
 def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Tensor:
     """Normalise each channel of each image over its pixels (Ulyanov et al. 2016).
 
@@ -175,9 +178,7 @@ def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> 
         ValueError: the images have one pixel, which would become 0 whatever it was; or a shape does
             not fit, or eps is not a number of 0 or more.
     """
-    check_tensors("instance_norm", x=x)
-    if x.ndim != 4:
-        raise ValueError(f"instance_norm: x has shape {x.shape}; images are (N, H, W, C)")
+    check_images("instance_norm: x", x.shape)
     if x.shape[1] * x.shape[2] == 1:
         raise ValueError(f"instance_norm: x of shape {x.shape} has one pixel an image and channel; "
                          f"statistics need 2 or more")
@@ -187,16 +188,7 @@ def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> 
 
 
 def _check(function: str, x: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> None:
-    check_tensors(function, x=x, gamma=gamma, beta=beta)
     check_floats(function, x=x)
     check_eps(f"{function}: eps", eps)
-    for name, small in (("gamma", gamma), ("beta", beta)):
-        if not _broadcasts(small.shape, x.shape):
-            raise ValueError(f"{function}: {name} of shape {small.shape} does not broadcast "
-                             f"against x of shape {x.shape}")
-
-
-def _broadcasts(small: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether `small`, put under the end of `shape`, has its sizes or 1."""
-    pairs = zip(small[::-1], shape[::-1])
-    return len(small) <= len(shape) and all(n in (1, m) for n, m in pairs)
+    check_broadcasts(f"{function}: gamma", gamma.shape, x.shape)
+    check_broadcasts(f"{function}: beta", beta.shape, x.shape)

@@ -12,30 +12,18 @@ import math
 from minigan import errors
 from minigan.backend import Array, Backend
 from minigan.engine import Op, Tensor, core, op
-from minigan.ops.arguments import Axis, axes_of, check_floats
+from minigan.ops.arguments import Axes, Axis, axes_of, check_floats, dropped, kept
 from minigan.ops.arithmetic import exp, log, sqrt, square, widened
 from minigan.ops.masks import is_zero, keep, weigh
 from minigan.ops.shape import broadcast_to, reshape
 
-Axes = tuple[int, ...]  # sorted, none negative: what `axes_of` makes of an `axis`
-
-
-def _kept(x: Tensor, axes: Axes) -> tuple[int, ...]:
-    """x's shape with size 1 for the axes."""
-    return tuple([1 if i in axes else n for i, n in enumerate(x.shape)])
-
-
-def _dropped(x: Tensor, axes: Axes) -> tuple[int, ...]:
-    """x's shape without the axes."""
-    return tuple([n for i, n in enumerate(x.shape) if i not in axes])
-
-
 # ---------------------------------------------------------------- sums and means
+
 
 def _spread(gy: Tensor, x: Tensor, axes: Axes) -> Tensor:
     """The adjoint of a sum over axes: gy repeated along those axes of x."""
     if axes != tuple(range(len(axes))):  # leading axes broadcast with no place kept for them
-        gy = reshape(gy, _kept(x, axes))
+        gy = reshape(gy, kept(x, axes))
     return broadcast_to(gy, x.shape)
 
 
@@ -82,7 +70,7 @@ def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def _extreme_rule(gy: Tensor, y: Tensor, x: Tensor, axes: Axes) -> Tensor:
     """gy goes to the largest (smallest) elements, in equal shares."""
-    best = reshape(y, _kept(x, axes))
+    best = reshape(y, kept(x, axes))
     return weigh(_spread(gy, x, axes), _shared(x, best, axes=axes))
 
 
@@ -107,7 +95,7 @@ def _extreme(function: Op, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     axes = axes_of(x, axis, function.name)
     _check_not_empty(function.name, axes, x)
     y = function(x, axes=axes)
-    return reshape(y, _kept(x, axes)) if keepdims else y
+    return reshape(y, kept(x, axes)) if keepdims else y
 
 
 def max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -181,7 +169,7 @@ def _logsumexp(x: Tensor, axis: Axis, keepdims: bool, function: str) -> Tensor:
     shift = _shift(x, axes=axes)
     total = sum(exp(x - shift), axes, keepdims=True)
     y = log(total) + shift
-    return y if keepdims else reshape(y, _dropped(x, axes))
+    return y if keepdims else reshape(y, dropped(x, axes))
 
 
 # ---------------------------------------------------------------- norms
@@ -205,4 +193,4 @@ def norm(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     check_floats("norm", x=x)
     squares = _squares(x, axes=axes)
     y = keep(sqrt(squares + is_zero(squares)), squares)
-    return y if keepdims else reshape(y, _dropped(x, axes))
+    return y if keepdims else reshape(y, dropped(x, axes))

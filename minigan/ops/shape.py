@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from minigan import checks
-from minigan.backend import Array, Backend, backend_of
-from minigan.checks import is_number, is_whole
+from minigan.backend import Array, Backend, Shape, backend_of
+from minigan.checks import is_number, is_whole, whole_axis
 from minigan.engine import Tensor, core, op
 from minigan.errors import NotTensorError, ShapesError, shown
-from minigan.ops.arguments import check_tensors
+from minigan.ops.arguments import check_tensors, dropped, of_tensors
 from minigan.ops.arithmetic import widened
 from minigan.ops.elementwise import where
 
@@ -17,11 +17,11 @@ from minigan.ops.elementwise import where
 
 
 @op(lambda gy, y, x, shape: gy, broadcasts=True, view=True)
-def _broadcast_to(xp: Backend, x: Array, shape: tuple[int, ...]) -> Array:
+def _broadcast_to(xp: Backend, x: Array, shape: Shape) -> Array:
     return xp.broadcast_to(x, shape)
 
 
-def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     """x repeated to `shape`, without copying.
 
     Raises:
@@ -36,12 +36,12 @@ def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 @op(lambda gy, y, x, shape: reshape(gy, x.shape), view=True)
-def _reshape(xp: Backend, x: Array, shape: int | tuple[int, ...]) -> Array:
+def _reshape(xp: Backend, x: Array, shape: int | Shape) -> Array:
     return x.reshape(shape)
 
 
 @core
-def reshape(x: Tensor, shape: int | tuple[int, ...]) -> Tensor:
+def reshape(x: Tensor, shape: int | Shape) -> Tensor:
     """The same elements, in C order, in another shape.
 
     shape: an int or a tuple; one size may be -1, which is then worked out.
@@ -58,6 +58,7 @@ def reshape(x: Tensor, shape: int | tuple[int, ...]) -> Tensor:
     return y
 
 
+@of_tensors
 def expand_dims(x: Tensor, axis: int) -> Tensor:
     """x with a new axis of size 1 before `axis` (counted in the result).
 
@@ -65,11 +66,11 @@ def expand_dims(x: Tensor, axis: int) -> Tensor:
         NotTensorError: x is not a tensor.
         ValueError: the result has no such axis.
     """
-    check_tensors("expand_dims", x=x)
-    axis = _one_axis("expand_dims", axis, x.ndim + 1, x)
+    axis = whole_axis("expand_dims: axis", axis, x.ndim + 1, x.shape)
     return reshape(x, x.shape[:axis] + (1,) + x.shape[axis:])
 
 
+@of_tensors
 def squeeze(x: Tensor, axis: int) -> Tensor:
     """x without its axis `axis`, which must have size 1.
 
@@ -77,36 +78,27 @@ def squeeze(x: Tensor, axis: int) -> Tensor:
         NotTensorError: x is not a tensor.
         ValueError: x has no such axis, or its size is not 1.
     """
-    check_tensors("squeeze", x=x)
-    axis = _one_axis("squeeze", axis, x.ndim, x)
+    axis = whole_axis("squeeze: axis", axis, x.ndim, x.shape)
     if x.shape[axis] != 1:
         raise ValueError(f"squeeze: axis {axis} of a tensor of shape {x.shape} does not have "
                          f"size 1")
-    return reshape(x, x.shape[:axis] + x.shape[axis + 1:])
+    return reshape(x, dropped(x, (axis,)))
 
 
-def _one_axis(function: str, axis: Any, ndim: int, x: Tensor) -> int:
-    """An axis, counted from the front, of a tensor that has ndim of them: x or what it becomes."""
-    if not is_whole(axis) or not -ndim <= axis < ndim:
-        among = f"from {-ndim} to {ndim - 1}" if ndim else "but there is none"
-        raise ValueError(f"{function}: axis must be an int, {among}, got {shown(axis)} for "
-                         f"a tensor of shape {x.shape}")
-    return int(axis) % ndim
-
-
-def _transpose_rule(gy: Tensor, y: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+def _transpose_rule(gy: Tensor, y: Tensor, x: Tensor, axes: Shape) -> Tensor:
     """Every axis goes back to where it was."""
     back = tuple([axes.index(i) for i in range(len(axes))])
     return _transpose(gy, axes=back)
 
 
 @op(_transpose_rule, view=True)
-def _transpose(xp: Backend, x: Array, axes: tuple[int, ...]) -> Array:
+def _transpose(xp: Backend, x: Array, axes: Shape) -> Array:
     return x.transpose(axes)
 
 
 @core
-def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
+@of_tensors
+def transpose(x: Tensor, axes: Shape | None = None) -> Tensor:
     """Axes in another order; reversed if `axes` is left out.
 
     axes: where each axis of the result comes from, as in NumPy: (N, H, W, C) becomes (N, C, H, W)
@@ -116,7 +108,6 @@ def transpose(x: Tensor, axes: tuple[int, ...] | None = None) -> Tensor:
         TypeError: x is not a tensor, or axes is not a tuple of ints.
         ShapesError: the axes are not each axis of x once.
     """
-    check_tensors("transpose", x=x)
     if axes is None:
         return _transpose(x, axes=tuple(range(x.ndim))[::-1])
     if not isinstance(axes, (tuple, list)) or not all(map(is_whole, axes)):
@@ -141,7 +132,7 @@ def _gather(xp: Backend, x: Array, index: Any) -> Array:
     return x[index]
 
 
-def _scatter_add_rule(gy: Tensor, y: Tensor, values: Tensor, index: Any, shape: tuple[int, ...],
+def _scatter_add_rule(gy: Tensor, y: Tensor, values: Tensor, index: Any, shape: Shape,
                       repeats: bool) -> Tensor:
     if repeats:
         return _gather(gy, index=index)
@@ -149,7 +140,7 @@ def _scatter_add_rule(gy: Tensor, y: Tensor, values: Tensor, index: Any, shape: 
 
 
 @op(_scatter_add_rule)
-def _scatter_add(xp: Backend, values: Array, index: Any, shape: tuple[int, ...], repeats: bool
+def _scatter_add(xp: Backend, values: Array, index: Any, shape: Shape, repeats: bool
                  ) -> Array:
     return xp.put_add(shape, index, values, repeats)
 
@@ -174,7 +165,8 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     return _slice(x, index=index)
 
 
-def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
+@of_tensors
+def scatter_add(values: Tensor, index: Any, shape: Shape) -> Tensor:
     """Zeros of `shape` with values added at index, repeats summed: the adjoint of `getitem`.
 
     values: of the shape that zeros(shape)[index] has. index: as in `getitem`. Of booleans and
@@ -185,7 +177,6 @@ def scatter_add(values: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
         ValueError: shape is not a tuple of whole numbers.
         ShapesError: the index points outside the shape, or picks another number of elements.
     """
-    check_tensors("scatter_add", values=values)
     values = widened(values)
     xp = backend_of(values.data)
     index, has_arrays = xp.constant_index(index)
@@ -205,6 +196,7 @@ def _check_picked(xp: Backend, index: Any, shape: Any, values: Tensor) -> None:
                           {"shape": shape})
 
 
+@of_tensors
 def embedding(ids: Any, table: Tensor) -> Tensor:
     """Rows of a table: ids (...) integers from 0 to K - 1, table (K, D) -> (..., D).
 
@@ -216,7 +208,6 @@ def embedding(ids: Any, table: Tensor) -> Tensor:
         TypeError: ids are not integers.
         ValueError: the table is not (K, D), or an id is below 0 or above K - 1.
     """
-    check_tensors("embedding", table=table)
     if table.ndim != 2:
         raise ValueError(f"embedding: table must be (K, D), a row for each id, got {table.shape}")
     rows = ids.data if isinstance(ids, Tensor) else ids
@@ -265,9 +256,9 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """
     _check_several("concatenate", tensors)
     first = tensors[0]
-    axis = _one_axis("concatenate", axis, first.ndim, first)
+    axis = whole_axis("concatenate: axis", axis, first.ndim, first.shape)
     for x in tensors[1:]:
-        if x.ndim != first.ndim or _without(x, axis) != _without(first, axis):
+        if x.ndim != first.ndim or dropped(x, (axis,)) != dropped(first, (axis,)):
             raise ValueError(f"concatenate: tensors of shapes {first.shape} and {x.shape} do not "
                              f"agree in all axes but {axis}")
     return _concatenate(*tensors, axis=axis)
@@ -285,7 +276,7 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     if len({t.shape for t in tensors}) != 1:
         raise ValueError(f"stack: tensors must be one or more of one shape, got the shapes "
                          f"{[t.shape for t in tensors]}")
-    axis = _one_axis("stack", axis, tensors[0].ndim + 1, tensors[0])
+    axis = whole_axis("stack: axis", axis, tensors[0].ndim + 1, tensors[0].shape)
     return concatenate([expand_dims(t, axis) for t in tensors], axis)
 
 
@@ -298,10 +289,7 @@ def _check_several(function: str, tensors: Any) -> None:
         check_tensors(function, **{f"tensors[{i}]": x})
 
 
-def _without(x: Tensor, axis: int) -> tuple[int, ...]:
-    return x.shape[:axis] + x.shape[axis + 1:]
-
-
+@of_tensors
 def pack(x: Tensor, m: int) -> Tensor:
     """m samples as one, channel beside channel: (N, ..., C) -> (N / m, ..., m C).
 
@@ -313,7 +301,6 @@ def pack(x: Tensor, m: int) -> Tensor:
         NotTensorError: x is not a tensor.
         ValueError: N is not a multiple of m, or m is not a whole number of 1 or more.
     """
-    check_tensors("pack", x=x)
     if x.ndim < 2 or not is_whole(m) or m < 1 or x.shape[0] % m:
         raise ValueError(f"pack: x must be (N, ..., C) with N a multiple of m, which is 1 or more, "
                          f"got {x.shape} and {m!r}")
@@ -325,6 +312,7 @@ def pack(x: Tensor, m: int) -> Tensor:
 
 # ---------------------------------------------------------------- larger ones
 
+@of_tensors
 def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
     """x with `widths[i]` = (before, after) constant elements added along axis i.
 
@@ -333,8 +321,7 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
         ValueError: widths is not a pair of whole numbers, 0 or more, for each axis.
         TypeError: value is not a number.
     """
-    check_tensors("pad", x=x)
-    _check_widths(widths, x)
+    checks.check_widths("pad: widths", widths, x.shape)
     if not is_number(value):
         raise TypeError(f"pad: value must be a number, got {shown(value)}")
 
@@ -351,20 +338,7 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
     return where(is_inside, padded, value)
 
 
-def _check_widths(widths: Any, x: Tensor) -> None:
-    """Raise unless `widths` is a pair of whole numbers, 0 or more, for each axis of x."""
-    if not isinstance(widths, (tuple, list)) or len(widths) != x.ndim or not all(
-            map(_is_pair, widths)):
-        raise ValueError(f"pad: widths must be {x.ndim} pairs of ints, 0 or more, for a tensor of "
-                         f"shape {x.shape}, got {shown(widths)}")
-
-
-def _is_pair(widths: Any) -> bool:
-    if not isinstance(widths, (tuple, list)) or len(widths) != 2:
-        return False
-    return all(is_whole(n) and n >= 0 for n in widths)
-
-
+@of_tensors
 def upsample_nearest(x: Tensor, scale: int = 2) -> Tensor:
     """Every pixel repeated: (N, H, W, C) -> (N, H * scale, W * scale, C).
 
@@ -372,10 +346,8 @@ def upsample_nearest(x: Tensor, scale: int = 2) -> Tensor:
         NotTensorError: x is not a tensor.
         ValueError: x is not (N, H, W, C), or scale is not a whole number of 1 or more.
     """
-    check_tensors("upsample_nearest", x=x)
-    if x.ndim != 4 or not is_whole(scale) or scale < 1:
-        raise ValueError(f"upsample_nearest: x must be (N, H, W, C) and scale an int of 1 or more, "
-                         f"got {x.shape} and {scale!r}")
+    checks.check_images("upsample_nearest: x", x.shape)
+    scale = checks.whole("upsample_nearest: scale", scale)
     n, h, w, c = x.shape
     pixels = reshape(x, (n, h, 1, w, 1, c))
     repeated = broadcast_to(pixels, (n, h, scale, w, scale, c))
