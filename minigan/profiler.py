@@ -12,7 +12,7 @@ there the rules of `conv_transpose2d` or `gate` appear although no network calle
 ops (engine, Python) is the block's wall time minus the rows, so all rows together add up to it. On
 a GPU every op is waited for, which slows the whole down but tells the ops apart.
 
-A convolution is counted once more for its plan: which form it took (`backend/cpu/convolution`).
+Convolutions are also counted by their plans: which form each took (`backend/cpu/convolution`).
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Cost:
 
 @dataclass
 class Row:
-    """What one op cost, forward for itself and backward in its rule; or something else with a name.
+    """What one op cost, forward for itself and backward in its rule; or what a named block cost.
 
-    is_op: False for what is not an op, such as an optimizer's step.
+    is_op: False for a named block, such as an optimizer's step, and for the time outside of ops.
     """
 
     name: str
@@ -76,7 +76,7 @@ class ConvolutionRow:
 
 
 class Holding(NamedTuple):
-    """A piece of memory that is alive: who made it, and its size in bytes."""
+    """A piece of memory that is alive. cost: of the op that made it; size: in bytes."""
 
     reference: Any  # weak, so that the end of the memory is noticed
     cost: Cost
@@ -95,12 +95,12 @@ class Profile:
         self._rows: dict[str, Row] = {}
         self._convolutions: dict[Plan, ConvolutionRow] = {}
         self._plans: list[Plan] = []  # of the op that runs now
-        self._inner = [0.0]  # seconds of what ran inside the call on top, so that none counts twice
+        self._inner = [0.0]  # a stack: seconds inside each open block, so that none counts twice
         self._alive: dict[int, Holding] = {}  # by the memory's id
         self._now = 0  # bytes alive
 
     def rows(self) -> list[Row]:
-        """The most expensive first; what is outside of ops comes last."""
+        """The most expensive first; the time outside of ops comes last."""
         rows = sorted(self._rows.values(), key=lambda row: -row.seconds)
         rest = max(0.0, self.seconds - sum(row.seconds for row in rows))
         return [*rows, Row(OUTSIDE, Cost(rest), is_op=False)]
@@ -123,7 +123,7 @@ class Profile:
 
     @contextmanager
     def timed(self, name: str, backward: bool = False) -> Iterator[Cost]:
-        """Count a block under a name of its own, without the ops in it, as an optimizer's step."""
+        """Count a block, such as an optimizer's step, under a name, without the ops inside it."""
         self._inner.append(0.0)
         began = time.perf_counter()
         cost = self._cost(name, backward)
@@ -167,7 +167,7 @@ class Profile:
         self._plans.clear()
 
     def _count_memory(self, memory: Any, cost: Cost) -> None:
-        """Note that memory is alive, until it is freed; remember who held what at the peak."""
+        """Note that memory is alive, until it is freed; at the peak, remember what was held."""
         key = id(memory)
         if key in self._alive:
             return
@@ -190,7 +190,7 @@ class Profile:
     def _freed(self, key: int) -> None:
         self._now -= self._alive.pop(key).size
 
-    # Afterwards. repeats: how many steps the block made, to show the costs of one.
+    # Afterwards. repeats: how many steps the block ran; what is shown are the costs of one.
 
     def table(self, repeats: int = 1, limit: int = 16) -> str:
         """Lines of text: the `limit` most expensive ops, and all others in one row."""
@@ -287,7 +287,7 @@ def _ms(cost: Cost, repeats: int) -> str:
 
 
 def _forms(plan: Plan) -> list[Form]:
-    """A plan's form, and that of what it computes instead."""
+    """A plan's form, and the form of the plan that it follows instead."""
     if plan.instead is None:
         return [plan.form]
     return [plan.form, plan.instead.form]
@@ -317,7 +317,7 @@ def _summed(costs: Iterable[Cost]) -> Cost:
 
 @contextmanager
 def profile() -> Iterator[Profile]:
-    """Measure a block. If it raises, the hook leaves all the same, and what was measured stays."""
+    """Measure a block. If it raises, the hook is still removed, and the measurements stay."""
     costs = Profile()
     with costs.measuring():
         yield costs

@@ -86,16 +86,16 @@ class Cell:
 
     def memory(self) -> Memory:
         """Megabytes of the process, and of its device if it has one."""
-        found = self._ask("memory")
+        held = self._ask("memory")
         return Memory(
-            peak_mb=found["peak"] / 1e6,
-            above_mb=max(0, found["peak"] - self.level) / 1e6,
-            device_mb=found["device"] / 1e6 if found["device"] else None)
+            peak_mb=held["peak"] / 1e6,
+            above_mb=max(0, held["peak"] - self.level) / 1e6,
+            device_mb=held["device"] / 1e6 if held["device"] else None)
 
     def floor(self) -> Floor | None:
         """The step's matrix products alone; None for rivals and GPUs."""
-        found = self._ask("floor")
-        return Floor(**found) if found else None
+        numbers = self._ask("floor")
+        return Floor(**numbers) if numbers else None
 
     def close(self) -> None:
         """End the process and delete its files."""
@@ -145,7 +145,7 @@ def for_rivals(workload: Workload | Operation) -> SimpleNamespace:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Variables of a process that measures: this minigan is found, BLAS has so many threads."""
+    """Environment of a process that measures: it finds this minigan, BLAS has so many threads."""
     root = str(Path(minigan.__file__).resolve().parents[1])
     paths = [root, os.environ.get("PYTHONPATH", "")]
     limits = {name: str(threads) for name in LIMITS}

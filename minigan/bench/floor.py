@@ -18,23 +18,23 @@ from minigan.bench.records import Floor
 from minigan.engine import Op, Tensor, op_hook
 
 SQUARE = 2048        # rows of the large square product
-LEAST = 0.1          # seconds that each product is repeated for
+LEAST = 0.1          # seconds for which each product is repeated
 Product = tuple[int, int, int]  # M, K, N of (M, K) @ (K, N)
 
 
 def products(step: Callable[[], Any]) -> Counter[Product]:
     """The products of one step, and how many times each is made."""
-    found: Counter[Product] = Counter()
+    made: Counter[Product] = Counter()
 
     def watch(op: Op, within: Op | None, run: Any) -> Tensor:
         inputs, settings = run.args  # no other hook is between the engine and this one
         sizes = [getattr(x, "shape", ()) for x in inputs]
-        found.update(shapes(op.name, sizes, settings))
+        made.update(shapes(op.name, sizes, settings))
         return run()
 
     with op_hook(watch):
         step()
-    return found
+    return made
 
 
 def shapes(name: str, inputs: list[tuple[int, ...]], settings: dict[str, Any]) -> list[Product]:
@@ -62,21 +62,21 @@ def shapes(name: str, inputs: list[tuple[int, ...]], settings: dict[str, Any]) -
     return []
 
 
-def measure(found: Counter[Product], threads: int) -> Floor:
-    """Time those products, and one large square one, on `threads` threads of BLAS."""
+def measure(made: Counter[Product], threads: int) -> Floor:
+    """Time the products that were made, and one large square one, on `threads` threads of BLAS."""
     from threadpoolctl import threadpool_limits
     with threadpool_limits(threads, user_api="blas"):
-        seconds = sum(count * time_of(product) for product, count in found.items())
+        seconds = sum(count * time_of(product) for product, count in made.items())
         square = time_of((SQUARE, SQUARE, SQUARE))
     return Floor(
         floor_ms=seconds * 1e3,
-        floor_gflops=work(found) / max(seconds, 1e-9) / 1e9,
+        floor_gflops=work(made) / max(seconds, 1e-9) / 1e9,
         square_gflops=2 * SQUARE ** 3 / square / 1e9)
 
 
-def work(found: Counter[Product]) -> float:
-    """Floating-point operations of those products: two for each multiplication."""
-    return sum(2.0 * m * k * n * count for (m, k, n), count in found.items())
+def work(made: Counter[Product]) -> float:
+    """Floating-point operations of these products: two for each multiplication."""
+    return sum(2.0 * m * k * n * count for (m, k, n), count in made.items())
 
 
 def time_of(product: Product) -> float:

@@ -80,12 +80,12 @@ def build(operation: Operation) -> Callable[[int], tuple[Tensor, ...]]:
             return (function(*inputs, **settings),)
 
     def backward(i: int) -> tuple[Tensor, ...]:
-        found: tuple[Tensor, ...] = grad(function(*inputs, **settings), inputs, c)
-        return found
+        gradients: tuple[Tensor, ...] = grad(function(*inputs, **settings), inputs, c)
+        return gradients
 
     def double(i: int) -> tuple[Tensor, ...]:
         gx = grad(function(*inputs, **settings), inputs[0], c, create_graph=True)
-        found: tuple[Tensor, ...] = grad(gx, [*inputs, c], direction, unreached="zeros")
-        return found
+        gradients: tuple[Tensor, ...] = grad(gx, [*inputs, c], direction, unreached="zeros")
+        return gradients
 
     return {"forward": forward, "backward": backward, "double": double}[operation.which]

@@ -69,7 +69,7 @@ class Step:
         return tuple(step().values())
 
     def eager(self) -> Results:
-        """A step op by op, also where others are replays."""
+        """A step op by op, even if other steps are replays."""
         return self.step(self.x)
 
 
@@ -124,5 +124,5 @@ def floor_of(step: Callable[[int], tuple[Tensor, ...]], threads: int) -> dict[st
     if default().device != "numpy":
         return None
     once = step.eager if isinstance(step, Step) else functools.partial(step, 0)
-    found: Floor = floor.measure(floor.products(once), threads)
-    return asdict(found)
+    measured: Floor = floor.measure(floor.products(once), threads)
+    return asdict(measured)

@@ -20,7 +20,7 @@ class Pairs:
     others: list[float] = field(default_factory=list)  # cores used by others, of each kept pair
     discarded: int = 0
     busy: int = 0         # pairs kept although others were computing
-    watched: bool = True  # False where the system does not tell who computes
+    watched: bool = True  # False where the system does not tell what others compute
 
     def summary(self) -> Timing:
         """Medians, the range of the ratio (first side over second), and how many pairs count.
@@ -30,7 +30,7 @@ class Pairs:
         """
         if not self.kept:
             raise ValueError(f"no quiet moment in {self.discarded} tries: other processes keep "
-                             f"this machine busy (--keep-busy measures all the same)")
+                             f"this machine busy (--keep-busy measures anyway)")
         return Timing(
             pairs=len(self.kept),
             ms=statistics.median(times[0] for times in self.kept),
@@ -57,20 +57,20 @@ def measure(turns: Sequence[Callable[[], float]], pairs: int, read: Callable[[],
     turns: functions that compute and return milliseconds a step. read: reads the clocks, before
     and after each pair. keep_busy: keep busy pairs and mark them, instead of discarding them.
     """
-    found = Pairs()
-    while len(found.kept) < pairs and found.discarded < PATIENCE * pairs:
+    measured = Pairs()
+    while len(measured.kept) < pairs and measured.discarded < PATIENCE * pairs:
         before = read()
         times = tuple(turn() for turn in turns)
         others = cores_of_others(before, read())
 
         if others is None:
-            found.watched = False
+            measured.watched = False
         busy = others is not None and others > QUIET
         if busy and not keep_busy:
-            found.discarded += 1
+            measured.discarded += 1
             continue
 
-        found.busy += busy
-        found.kept.append(times)
-        found.others.append(others or 0.0)
-    return found
+        measured.busy += busy
+        measured.kept.append(times)
+        measured.others.append(others or 0.0)
+    return measured

@@ -67,9 +67,9 @@ def from_json(flat: dict[str, Any]) -> Row:
     """The row of such an object."""
     if "first_step_ms" in flat:
         flat = {**flat, "ms": flat["first_step_ms"]}
-    timing = _part(Timing, flat)
+    timing = _record(Timing, flat)
     if timing is not None:
-        timing = replace(timing, versus=_part(Versus, flat))
+        timing = replace(timing, versus=_record(Versus, flat))
     return Row(
         workload=flat["workload"],
         batch=flat["batch"],
@@ -79,17 +79,17 @@ def from_json(flat: dict[str, Any]) -> Row:
         steps=flat.get("steps"),
         losses_apart=flat.get("losses_apart"),
         timing=timing,
-        memory=_part(Memory, flat),
-        rival_memory=_part(Memory, flat, "rival_"),
-        floor=_part(Floor, flat),
-        start=_part(Start, flat),
-        long_run=_part(LongRun, flat),
+        memory=_record(Memory, flat),
+        rival_memory=_record(Memory, flat, "rival_"),
+        floor=_record(Floor, flat),
+        start=_record(Start, flat),
+        long_run=_record(LongRun, flat),
         versions=flat.get("versions") or {},
-        facts=_part(Facts, flat) or Facts())
+        facts=_record(Facts, flat) or Facts())
 
 
-def _part(record: type[Record], flat: dict[str, Any], prefix: str = "") -> Record | None:
-    """A record of a row, from the keys that are its fields; None if there is none."""
+def _record(record: type[Record], flat: dict[str, Any], prefix: str = "") -> Record | None:
+    """A record of a row, from the keys that are its fields; None if there are no such keys."""
     names = [field.name for field in fields(record)]  # type: ignore[arg-type]
-    found = {name: flat[prefix + name] for name in names if prefix + name in flat}
-    return record(**found) if found else None
+    values = {name: flat[prefix + name] for name in names if prefix + name in flat}
+    return record(**values) if values else None

@@ -1,4 +1,4 @@
-"""Who is compared: minigan's backends, and the rivals of a clone's `benchmarks/rivals/`."""
+"""What is compared: minigan's backends, and the rivals in a clone's `benchmarks/rivals/`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import minigan
 
-# where a clone has them; a wheel brings none
+# Where a clone has them; a wheel contains none.
 RIVALS = Path(minigan.__file__).resolve().parents[1] / "benchmarks" / "rivals"
 
 
 @dataclass(frozen=True)
 class Side:
-    """Who computes a workload.
+    """One of those that compute a workload.
 
     module: a module of minigan, or the name of a rival's file in RIVALS. form: which of the
-    module's forms. about: what it is, for the help.
+    module's forms of a step. about: what it is, for the help.
     """
 
     module: str
@@ -39,15 +39,15 @@ SIDES = {
     "autograd": Side("hips_autograd.py", "plain", "HIPS/autograd, dense networks only"),
 }
 
-# Names that minigan's sides had before, in results that are kept.
+# Old names of minigan's sides, in results that are kept, and the present ones.
 EARLIER = {"numpy": "minigan", "numpy-eager": "minigan-eager", "cupy": "minigan-cupy"}
 
 
 def check(names: list[str]) -> None:
-    """Accept a list of one or more sides.
+    """Check a list of sides.
 
     Raises:
-        ValueError: a name is unknown or comes twice, or there is none.
+        ValueError: a name is unknown or given twice, or the list is empty.
     """
     for name in names:
         if name not in SIDES:
@@ -57,7 +57,7 @@ def check(names: list[str]) -> None:
 
 
 def current_name(name: str) -> str:
-    """Today's name of a side, also with an ending as in "numpy+plain"."""
+    """The present name of a side, which may have an ending as in "numpy+plain"."""
     side, plus, ending = name.partition("+")
     return EARLIER.get(side, side) + plus + ending
 

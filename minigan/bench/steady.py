@@ -105,12 +105,12 @@ def long_run(cell: Cell, steps: int) -> LongRun:
     mb = []
     others = []
     for i in range(BLOCKS):
-        found = measure([lambda: cell.seconds(block) / block * 1e3], 1, lambda: read([cell.pid]),
-                        keep_busy=True)
+        turn = measure([lambda: cell.seconds(block) / block * 1e3], 1, lambda: read([cell.pid]),
+                       keep_busy=True)
         at.append((i + 1) * block)
-        ms.append(found.kept[0][0])
+        ms.append(turn.kept[0][0])
         mb.append(cell.memory().peak_mb or 0.0)
-        others.append(round(found.others[0], 3))
+        others.append(round(turn.others[0], 3))
 
     quarter = BLOCKS // 4  # the first one warms up
     second = statistics.median(ms[quarter:2 * quarter])

@@ -15,7 +15,7 @@ from minigan.bench.quiet import read
 from minigan.bench.records import Facts, Floor, Operation, Row, Timing, Workload
 from minigan.system import machine
 
-WARM_UP = 3  # steps before the length of a turn is decided, beside those that are compared
+WARM_UP = 3  # steps before the length of a turn is decided, after those that are compared
 FLOORS = 3   # times that the floor is measured, at most
 
 # What rounding in float32 may do to the losses of the first steps: Adam's first updates move every
@@ -122,10 +122,10 @@ def _floor(cell: Cell, plan: Plan) -> Floor | None:
         return 0.0
 
     quiet = measure([turn], min(FLOORS, plan.pairs), lambda: read([cell.pid]), plan.keep_busy)
-    floors = [found for found in tries if found is not None]
+    floors = [floor for floor in tries if floor is not None]
     if not quiet.kept or not floors:
         return None
-    return min(floors, key=lambda found: found.floor_ms)
+    return min(floors, key=lambda floor: floor.floor_ms)
 
 
 def pair(row: Row, ours: Cell, theirs: Cell, plan: Plan) -> Row:
@@ -174,10 +174,10 @@ def check_losses(ours: Cell, theirs: Cell) -> float:
     if [len(step) for step in ours.losses] != [len(step) for step in theirs.losses]:
         raise ValueError(f"{theirs.side} returns other results than {ours.side}")
     apart = [_apart(mine, others) for mine, others in zip(ours.losses, theirs.losses)]
-    for step, (found, most) in enumerate(zip(apart, TOLERANCES), 1):
-        if not found <= most:  # NaN fails this comparison, too
-            raise ValueError(f"{theirs.side} computes something else than {ours.side}: their "
-                             f"losses differ by {found:.1e} in step {step}")
+    for step, (difference, most) in enumerate(zip(apart, TOLERANCES), 1):
+        if not difference <= most:  # NaN fails this comparison, too
+            raise ValueError(f"{theirs.side} does not compute what {ours.side} does: their losses "
+                             f"differ by {difference:.1e} in step {step}")
     return max(apart)
 
 

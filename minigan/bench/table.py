@@ -37,10 +37,10 @@ def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
 
 def by_workload(rows: list[Row]) -> dict[tuple[str, int], dict[str | None, Row]]:
     """Rows by workload and batch size, then by rival; None is the side alone."""
-    found: dict[tuple[str, int], dict[str | None, Row]] = {}
+    workloads: dict[tuple[str, int], dict[str | None, Row]] = {}
     for row in rows:
-        found.setdefault((row.workload, row.batch), {})[row.rival] = row
-    return found
+        workloads.setdefault((row.workload, row.batch), {})[row.rival] = row
+    return workloads
 
 
 def rivals_of(rows: list[Row]) -> list[str]:
@@ -55,10 +55,10 @@ def _of_steps(rows: list[Row], notes: Notes) -> list[str]:
     head = ["workload", "batch", f"{side}, ms", "floor, ms",
             *[f"{side} / {rival}" for rival in rivals], "MB above import"]
     body = []
-    for (name, batch), found in by_workload(rows).items():
-        own = found.get(None)
-        ratios = [ratio(found.get(rival), notes) for rival in rivals]
-        body.append([name, str(batch), _time(own, notes), floor(own), *ratios, memory(found)])
+    for (name, batch), by_rival in by_workload(rows).items():
+        own = by_rival.get(None)
+        ratios = [ratio(by_rival.get(rival), notes) for rival in rivals]
+        body.append([name, str(batch), _time(own, notes), floor(own), *ratios, memory(by_rival)])
     return markdown(head, body)
 
 
@@ -67,8 +67,8 @@ def _of_penalties(rows: list[Row], notes: Notes) -> list[str]:
     rivals = rivals_of(rows)
     head = ["workload", "batch",
             *[f"{rival.removesuffix(PLAIN)}: penalty / plain" for rival in rivals]]
-    body = [[name, str(batch), *[ratio(found.get(rival), notes) for rival in rivals]]
-            for (name, batch), found in by_workload(rows).items()]
+    body = [[name, str(batch), *[ratio(by_rival.get(rival), notes) for rival in rivals]]
+            for (name, batch), by_rival in by_workload(rows).items()]
     return markdown(head, body)
 
 
@@ -126,10 +126,10 @@ def ratio(row: Row | None, notes: Notes) -> str:
     return f"{versus.ratio:.2f} ({versus.low:.2f} to {versus.high:.2f})" + _star(row)
 
 
-def memory(found: dict[str | None, Row]) -> str:
+def memory(by_rival: dict[str | None, Row]) -> str:
     """Megabytes above import: the side's own, then each rival's."""
     cells = []
-    for rival, row in found.items():
+    for rival, row in by_rival.items():
         measured = row.rival_memory if rival else row.memory
         if measured and measured.above_mb is not None:
             cells.append(f"{rival or ''} {measured.above_mb:.0f}".strip())

@@ -66,7 +66,7 @@ def main(request: dict[str, Any]) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why a cell is empty, in one line; an error that was to be expected needs no class name."""
+    """Why a cell is empty, in one line; an expected error is given without its class's name."""
     text = " ".join(str(error).split())[:300]
     expected = isinstance(error, (ImportError, NotImplementedError))
     return text if expected and text else f"{type(error).__name__}: {text}"

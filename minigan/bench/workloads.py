@@ -53,20 +53,20 @@ def split(name: str) -> tuple[str, str, bool]:
 
 def _class_of(model: str) -> type[Model]:
     if model == UNLISTED.partition(":")[0]:
-        found: type[Model] = importlib.import_module("minigan.bench.unlisted").Unlisted
-        return found
+        unlisted: type[Model] = importlib.import_module("minigan.bench.unlisted").Unlisted
+        return unlisted
     return find(model)
 
 
 def build(name: str) -> Model:
     """The model of a workload with its first weights, and without a moving average of them."""
     model, preset, _ = split(name)
-    made = _class_of(model)
-    return made(preset, made.natural_shape(preset), SEED, ema=0.0)
+    model_class = _class_of(model)
+    return model_class(preset, model_class.natural_shape(preset), SEED, ema=0.0)
 
 
 def images(*shape: int) -> np.ndarray:
-    """Images of noise in [-1, 1], float32 (..., H, W, C): what they show costs no time."""
+    """Images of noise in [-1, 1], float32 (..., H, W, C); no time depends on what they show."""
     random = np.random.Generator(np.random.Philox(2014))
     return random.uniform(-1, 1, shape).astype("float32")
 
@@ -74,7 +74,7 @@ def images(*shape: int) -> np.ndarray:
 def prepare(name: str, batch: int) -> Workload:
     """The description of a workload. batch: images a step.
 
-    Where rivals do not know one of its layers, `unknown` says which, and there are no layers.
+    If rivals do not know one of its layers, its `unknown` says which, and it holds no layers.
 
     Raises:
         ValueError: there is no such workload.
@@ -117,7 +117,7 @@ def prepare(name: str, batch: int) -> Workload:
 
 
 def _masks(layers: list[Layer], batch: int, passes: int) -> list[np.ndarray]:
-    """What dropout keeps in so many passes through D, call by call."""
+    """The masks of dropout in so many passes through D, call by call; bool, True where kept."""
     stream = Stream(SEED, "dropout")
     dropouts = [layer for layer in layers if layer.kind == "Dropout"]
     return [stream.uniform((batch, *layer.shape)) >= layer.rate
@@ -141,16 +141,16 @@ def describe(network: nn.Module, x: Tensor) -> list[Layer]:
 
 def _arrays(layer: nn.Module) -> dict[str, Any]:
     """A layer's weights, by name."""
-    found = {}
+    weights = {}
     for name in ("weight", "bias", "gamma", "beta"):
         tensor = getattr(layer, name, None)
         if tensor is not None:
-            found[name] = np.array(tensor.numpy())
-    return found
+            weights[name] = np.array(tensor.numpy())
+    return weights
 
 
 def _settings(layer: Any, x: Tensor) -> dict[str, Any]:
-    """What a rival has to know of a layer that is given x, beside its weights."""
+    """What a rival has to know of a layer that is given x, besides its weights."""
     kind = type(layer).__name__
     if kind == "Conv2d":
         g = conv_geometry(kind, x.shape[1:3], layer.weight.shape[:2], layer.stride, layer.padding,

@@ -1,9 +1,9 @@
 """Step 4 of a layered drawing: how far to the right each slot lies, in ems.
 
 Slots are drawn near their neighbours in other rows, in the order that step 3 found and as far apart
-as their sizes ask. Sweeps over the rows give each row the exact least-squares fit to its neighbours
-(isotonic regression; Brandes and Koepf 2002, and the priorities of Sugiyama 1981, do it by rules).
-Then the bends of each edge are put in line.
+as their sizes require. Sweeps over the rows give each row the exact least-squares fit to its
+neighbours (isotonic regression; Brandes and Koepf 2002, and the priorities of Sugiyama 1981, do it
+by rules). Then the bends of each edge are put in line.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ SWEEPS = 48
 FEW_SWEEPS = 9      # for a large graph
 LARGE = 5000        # slots
 SETTLINGS = 4       # how often bends are put in line
-FREE = 0.1          # the weight of a slot without neighbours, which wishes to stay
+FREE = 0.1          # the weight of a slot without neighbours, which stays if it can
 
-# How much an edge wishes to be straight: most between two bends, so that long edges are.
+# How much it counts that an edge is straight: most between two bends, so that long edges are.
 BETWEEN_BENDS = 8.0
 ON_A_LONGEST_PATH = 4.0
 AT_ONE_BEND = 1.0
@@ -27,10 +27,10 @@ BETWEEN_NODES = 0.5
 
 
 def coordinates(graph: Rows, sizes: Sequence[float], longest_paths: set[Pair]) -> list[float]:
-    """The place of each slot's centre across the rows.
+    """How far to the right the centre of each slot lies.
 
-    sizes: of each slot, how much room it needs. longest_paths: edges that are to be straight before
-    others between nodes.
+    sizes: how much room each slot needs. longest_paths: edges between nodes that are made straight
+    before others.
     """
     def weight(a: int, b: int) -> float:
         if a < graph.nodes and b < graph.nodes:
@@ -116,7 +116,7 @@ def _fit_row(row: Sequence[int], offsets: Sequence[float], sides: Sequence[Seque
 # ---------------------------------------------------------------- straight edges
 
 def _straighten(graph: Rows, sizes: Sequence[float], across: list[float]) -> None:
-    """Give the bends of each edge one place across as far as their neighbours leave room."""
+    """Put the bends of each edge in line, as far as their neighbours leave room."""
     beside: dict[int, tuple[int | None, int | None]] = {}
     for row in graph.rows:
         padded = [None, *row, None]
@@ -146,7 +146,7 @@ def _align(bends: Sequence[int], room: Callable[[int], tuple[float, float]], acr
     low, high = -math.inf, math.inf  # where all bends of the piece have room
     for bend in bends:
         left, right = room(bend)
-        if max(low, left) > min(high, right):  # this bend fits no such place
+        if max(low, left) > min(high, right):  # this bend does not fit in line
             _settle(piece, low, high, across)
             piece = []
             low, high = -math.inf, math.inf

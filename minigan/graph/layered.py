@@ -1,4 +1,4 @@
-"""Where to draw a graph: boxes in layers, with as few crossings and bends as can be had.
+"""Where to draw a graph: boxes in layers, with few crossings and few bends.
 
 The layout is layered (Sugiyama, Tagawa, Toda 1981: Methods for visual understanding of hierarchical
 system structures), in four steps: a layer for every node and points where long edges pass a layer
@@ -50,12 +50,12 @@ class Node:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it was not computed."""
+        """Whether no op computed it."""
         return self.kind in ("leaf", "parameter")
 
     @property
     def look(self) -> str:
-        """Whose colours it has: its kind, and for an output that of other ops."""
+        """The kind whose colours it has; an output has those of its op."""
         if self.kind != "output":
             return self.kind
         return "gradient" if self.gradient else "op"
@@ -73,7 +73,7 @@ class Edge:
 
 @dataclass
 class Layout:
-    """A graph with places: 0 <= x <= width, 0 <= y <= height."""
+    """A graph that can be drawn: 0 <= x <= width, 0 <= y <= height."""
 
     nodes: list[Node]
     edges: list[Edge]
@@ -83,7 +83,7 @@ class Layout:
 
 
 def arrange(nodes: list[Node], edges: Sequence[Pair], direction: str = "down") -> Layout:
-    """Find places for any graph without cycles: fills in the nodes' layer, x, y, width and height.
+    """Place any graph without cycles: fills in the nodes' layer, x, y, width and height.
 
     edges: pairs (source, target) of positions in `nodes`; repeated ones are drawn side by side.
     direction: "down" or "right".
@@ -170,7 +170,7 @@ def _ports(rows: Rows, edges: Sequence[Pair], breadths: Sequence[float], across:
     for e, (_, target) in enumerate(edges):
         entering[target].append(e)
 
-    def last_place(e: int) -> float:
+    def comes_from(e: int) -> float:
         """Where an edge comes from: its last bend, or its source."""
         source, _ = edges[e]
         slot = rows.bends[e][-1] if rows.bends[e] else source
@@ -178,7 +178,7 @@ def _ports(rows: Rows, edges: Sequence[Pair], breadths: Sequence[float], across:
 
     ports = [0.0] * len(edges)
     for target, arriving in enumerate(entering):
-        arriving.sort(key=last_place)
+        arriving.sort(key=comes_from)
         step = min(1.0, 0.6 * breadths[target] / max(len(arriving), 1))
         for i, e in enumerate(arriving):
             ports[e] = (i - (len(arriving) - 1) / 2) * step

@@ -23,12 +23,13 @@ TOO_MANY = 600  # with more than this, even if no parameter names a layer
 def layout(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor] | None = None,
            names: Mapping[str, Tensor] | None = None, constants: bool = True,
            collapse: bool | None = None, direction: str = "down") -> Layout:
-    """Nodes and edges of everything that the outputs were computed from, with places.
+    """Nodes and edges of everything that the outputs were computed from, and where to draw them.
 
     inputs: tensors at which to stop, drawn as leaves; None goes down to the beginning.
-    names: what to call tensors, {"x": x}, if they have no `name` or another one.
+    names: what to call tensors, {"x": x}; it replaces a `name` that they have.
     constants: whether to show leaves that have no name and need no gradient.
-    collapse: one box for each layer; None does so above 60 nodes. direction: "down" or "right".
+    collapse: one box for each layer; None does so above 60 nodes, or above 600 if they are not of
+    several layers. direction: "down" or "right".
 
     Raises:
         TypeError: outputs or inputs are something other than tensors, or there are no outputs.
@@ -66,7 +67,7 @@ def _listed(name: str, given: Any) -> list[Tensor]:
 
 def _nodes(outputs: Sequence[Tensor], stops: Sequence[Tensor], called: Mapping[int, str]
            ) -> list[tuple[Tensor, Node]]:
-    """A node, without a place, for each tensor below the outputs; inputs before results.
+    """A node, with no position yet, for each tensor below the outputs; inputs before results.
 
     called: names of tensors by id.
     """

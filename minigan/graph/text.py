@@ -53,12 +53,12 @@ def to_mermaid(outputs: Tensor | Sequence[Tensor], **options: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text without anything that Mermaid reads as markup: other characters as #NUMBER;."""
+    """Text with every character that Mermaid might read as markup written as #NUMBER;."""
     return "".join(c if c.isalnum() or c in " .,()_=:" else f"#{ord(c)};" for c in text)
 
 
 def _quoted(text: str) -> str:
-    """Text inside of dot's quotation marks."""
+    """Text as it is written inside dot's quotation marks."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 

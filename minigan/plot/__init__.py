@@ -3,9 +3,9 @@
     save(tile(images, columns=10), "samples.png")            # uint8 pixels, written exactly
     save(lines({"f": (xs, ys)}, title="f"), "f.png")         # a matplotlib Figure
 
-Every function but those for pixels returns a Figure, which a notebook displays by itself and `save`
-writes; nothing here shows anything, or touches pyplot. Functions with an argument `on` also draw
-onto an Axes of `panels`, to put several plots into one picture.
+Every function except those for pixels returns a Figure, which a notebook displays by itself and
+`save` writes; nothing here shows anything, or touches pyplot. Functions with an argument `on` also
+draw onto an Axes of `panels`, to put several plots into one picture.
 
 Reading order: raster (pixels), settings (matplotlib's, not the user's), saving, style (the look of
 all), curves, charts, pictures, graphs. No other room imports matplotlib, and these do so inside

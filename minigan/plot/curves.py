@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Series = Mapping[str, tuple[Any, Any]]  # name -> (x, y), two vectors of one length
 NAME_SIZE = 9.0          # points
-NAME_DISTANCE = 0.062    # between two names, of the height of the axes
-MEDIANS = 400            # points of a running median at most
+NAME_DISTANCE = 0.062    # between two names, as a share of the height of the axes
+MEDIANS = 400            # the most points of a running median
 
 __all__ = ["Series", "lines", "loss_curves"]
 
@@ -27,7 +27,7 @@ class End(NamedTuple):
 
     name: str
     colour: str
-    y: np.ndarray  # the curve's values, of which the last one counts
+    y: np.ndarray  # the curve's values; its name stands at the height of the last
 
 
 @drawn

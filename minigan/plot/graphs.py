@@ -1,6 +1,6 @@
 """Layouts of graphs drawn: boxes, arrows, a key to their colours.
 
-It needs to know of a layout what the protocols below say; `minigan.graph.layout` makes such ones.
+The protocols below are all that this file knows of a layout; `minigan.graph.layout` makes them.
 Lengths are in ems, the size of a layout's text, with y downwards.
 """
 
@@ -34,9 +34,9 @@ LINE_HEIGHT = 1.5    # of the caption
 
 
 class Node(Protocol):
-    """A box. look: a key of FILL; kind: "output" for a strong one; members: more than 1 is a pile.
+    """A box with its centre at x, y.
 
-    x, y: its centre.
+    kind: "output" is drawn strong. members: more than 1 are drawn as a pile.
     """
 
     label: str
@@ -50,7 +50,7 @@ class Node(Protocol):
 
     @property
     def look(self) -> str:
-        """What decides its colours."""
+        """What decides its colours: a key of FILL."""
 
 
 class Edge(Protocol):
@@ -61,7 +61,7 @@ class Edge(Protocol):
 
 
 class Layout(Protocol):
-    """A graph of a size; direction: "down" or "right"."""
+    """A graph, width x height ems large; direction: "down" or "right"."""
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -77,7 +77,7 @@ class Layout(Protocol):
 
 
 class Entry(NamedTuple):
-    """One colour in the key, and the room that it takes."""
+    """One colour in the key. look: a key of FILL; width: the room that it takes, in ems."""
 
     look: str
     meaning: str
@@ -88,7 +88,7 @@ class Entry(NamedTuple):
 def graph(*layouts: Layout, titles: Sequence[str] = (), caption: str = "") -> Figure:
     """Draw one or several layouts of `minigan.graph` in one picture, with a key to the colours.
 
-    Layouts that point down stand side by side, those that point right one under another. titles:
+    Layouts that point down stand side by side, those that point right one below the other. titles:
     of the first layouts. A picture of more than 40 inches is drawn smaller.
     """
     titles = [*titles, *[""] * (len(layouts) - len(titles))]

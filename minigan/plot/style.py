@@ -32,7 +32,7 @@ DASHED = (0, (4, 3))
 
 
 def colour(i: int) -> str:
-    """The colour of the i-th series; they come round again after the last."""
+    """The colour of the i-th series; after the last colour comes the first again."""
     return COLOURS[i % len(COLOURS)]
 
 
@@ -135,7 +135,7 @@ def styled_axes(on: Axes | None, title: str, caption: str = "", x_label: str = "
 
 
 def reference_line(ax: Axes, y: float | None = None, x: float | None = None) -> None:
-    """A dashed line across the plot, at a height y or a place x, to compare with."""
+    """A dashed line across the plot to compare with, horizontal at y or vertical at x."""
     if y is not None:
         ax.axhline(y, color=MUTED, linewidth=0.9, linestyle=DASHED, zorder=2)
     if x is not None:
@@ -143,5 +143,5 @@ def reference_line(ax: Axes, y: float | None = None, x: float | None = None) -> 
 
 
 def legend(ax: Axes, **where: Any) -> None:
-    """A key to the colours, without a frame. where: matplotlib's `loc` and the like."""
+    """A key to the colours, without a frame. where: `loc` and such arguments of matplotlib."""
     ax.legend(frameon=False, fontsize=TEXT, labelcolor=INK, handlelength=1, **where)

@@ -34,14 +34,14 @@ from minigan.system.threads import LARGE_PRODUCT, added_up, in_turn, parallel
 
 PATCHES = 1 << 20     # numbers in the patches of a block of images, 4 MB: fewer blocks wait less
 MOST_IMAGES = 16      # of a block
-FEW_CHANNELS = 2      # of grey images; with three both orders of patches take the same time
-FEWER = 4             # so many times fewer channels are far fewer
+FEW_CHANNELS = 2      # of grey images; with three, both orders of patches take the same time
+FAR_FEWER = 4         # a side with so many times fewer channels makes turning the kernel pay
 OTHER = {             # what is computed with the turned kernel
     "conv2d": "conv_transpose2d",
     "conv_transpose2d": "conv2d",
     "conv2d_weight": "conv2d_weight",
 }
-LEAST_OF_PHASES = 4   # channels of x; with fewer, sums that overlap cost less than the rim
+LEAST_OF_PHASES = 4   # channels of x; with fewer, sums that overlap cost less than rim products
 
 
 class Form(Enum):
@@ -59,9 +59,9 @@ class Plan:
     """How one convolution is computed, and why.
 
     kind: "conv2d", "conv_transpose2d" or "conv2d_weight". geometry, images, c_in, c_out: its sizes.
-    cost: of an image, counted in multiplications; moving a number counts as several.
-    block: PATCHES, FOLD and PHASES take so many images at once. shared: whether threads share these
-    blocks. tile: WINOGRAD's tiles have tile x tile outputs. instead: what TURNED computes.
+    cost: of an image, counted in multiplications; moving a number counts as several. why: in words.
+    block: how many images PATCHES, FOLD and PHASES take at once. shared: whether threads share the
+    blocks. tile: WINOGRAD's tiles have tile x tile outputs. instead: the plan that TURNED follows.
     """
 
     kind: str
@@ -101,8 +101,8 @@ class Plan:
 
     def __str__(self) -> str:
         millions = f"{self.cost / 1e6:.3g} million multiplications an image"
-        what = f"{self.kind} {self.layer}, {self.images} images"
-        return f"{what}: {self.label}, {millions}: {self.why}"
+        convolution = f"{self.kind} {self.layer}, {self.images} images"
+        return f"{convolution}: {self.label}, {millions}: {self.why}"
 
 
 def _by(*sizes: int) -> str:
@@ -141,8 +141,8 @@ def _turning_pays(kind: str, c_in: int, c_out: int) -> bool:
     more channels than x. The other two turn where that makes far smaller patches.
     """
     if kind == "conv_transpose2d":
-        return FEWER * c_in > c_out
-    return FEWER * c_out <= c_in
+        return FAR_FEWER * c_in > c_out
+    return FAR_FEWER * c_out <= c_in
 
 
 def _turned_geometry(g: Geometry) -> Geometry | None:
@@ -199,7 +199,7 @@ def _why_direct(g: Geometry, n: int, c_in: int, c_out: int, one_float_type: bool
 def _blocks(n: int, patches: int, channels: int, least: int = 2) -> tuple[int, bool]:
     """How many of n images are a block, at least two blocks in all, and whether threads share them.
 
-    patches: how many numbers those of an image are; each is multiplied for so many channels.
+    patches: how many numbers the patches of an image have. channels: products of each of these.
     """
     fitting = max(least, PATCHES // max(patches, 1))
     half = -(-n // 2)
@@ -207,14 +207,14 @@ def _blocks(n: int, patches: int, channels: int, least: int = 2) -> tuple[int, b
     return block, n * patches * channels >= LARGE_PRODUCT
 
 
-# What was chosen, for those who want to know.
+# Which plans were followed, for a profile.
 
 _followed: ContextVar[list[Plan] | None] = ContextVar("the plans followed here", default=None)
 
 
 @contextmanager
 def following() -> Iterator[list[Plan]]:
-    """A list that grows by the plan of each convolution that is computed inside, by this thread."""
+    """Yields a list to which each convolution of this thread inside the block adds its plan."""
     plans: list[Plan] = []
     before = _followed.set(plans)
     try:
@@ -352,13 +352,13 @@ class Convolutions(BlockedPasses):
     # Receptive fields.
 
     def strided(self, x: Array, shape: Shape, strides: Shape) -> Array:
-        """Without NumPy's function for it, which keeps other threads waiting for its Python."""
+        """Without NumPy's own function, whose Python code keeps other threads waiting."""
         if x.flags.c_contiguous and x.size:
             return np.ndarray(shape, x.dtype, x, 0, strides)
         return super().strided(x, shape, strides)
 
     def patches(self, x: Array, g: Geometry) -> Array:
-        """Of one or two channels pixel by pixel of the kernel: long runs instead of short ones.
+        """With one or two channels, a row for each pixel of the kernel: long runs of numbers.
 
         The result is the transpose of a contiguous array, which a matrix product takes as well.
         """
@@ -399,7 +399,7 @@ class Convolutions(BlockedPasses):
 
 
 def _chosen(kind: str, g: Geometry, a: Array, b: Array, c_in: int, c_out: int) -> Plan:
-    """The plan for images a and another array, which is noted down if somebody asked for that."""
+    """The plan for images a and another array; noted down inside `following`."""
     one_float_type = a.dtype == b.dtype and a.dtype.kind == "f"
     chosen = plan(kind, g, len(a), c_in, c_out, one_float_type)
     plans = _followed.get()

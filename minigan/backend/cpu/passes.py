@@ -127,7 +127,7 @@ class BlockedPasses(Backend):
         shape = _shape_of_sums(x, axis, keepdims)
         if over_leading(axis, x) and are_alike(x):
             return column_sums(x.reshape(-1, x.shape[-1])).reshape(shape)
-        if axis and axis[0] > 0 and x.size > blocks.BLOCK:  # as of windows
+        if axis and axis[0] > 0 and x.size > blocks.BLOCK:  # such as over the pixels of windows
             return by_sample(lambda n: sums(x[n], axis, keepdims), x, shape)
         return sums(x, axis, keepdims)
 
@@ -265,7 +265,7 @@ def _mixed(arrays: list[Array], factors: list[Any], shift: Any, out: Array | Non
         if shifts is not None:
             y[part] += shifts(part)
 
-    more = len(small)  # of more arrays, smaller blocks
+    more = len(small)  # the more arrays, the smaller the blocks
     in_blocks(block, len(y), more * y[0].size // 2, length_of(y.size))
     return result
 

@@ -1,4 +1,4 @@
-"""Sums over rows, over samples, over everything: fast, and of bits that depend on no thread.
+"""Sums over rows, over samples, over everything: fast, with bits that no number of threads changes.
 
 Sums over rows are made as `ones @ x`, which takes a sixth of the time of `x.sum(0)`. Long sums are
 made of short ones, see `backend/long_sums.py`.
@@ -16,8 +16,8 @@ from minigan.backend.cpu import blocks
 from minigan.backend.cpu.blocks import constant, in_blocks
 from minigan.backend.long_sums import PLAIN
 
-WIDE = 256  # columns from which a product with ones is fast; narrower rows lie side by side
-LANES = 16  # sums at least that `einsum` makes side by side, of numbers that lie side by side
+WIDE = 256  # columns from which a product with ones is fast; several narrower rows make a wide one
+LANES = 16  # `einsum` adds contiguous numbers as at least so many sums at a time (SIMD lanes)
 
 
 def over_leading(axis: Axes, x: Array) -> bool:

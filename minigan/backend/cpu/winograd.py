@@ -13,18 +13,18 @@ The first is equation 8 of Lavin and Gray, "Fast algorithms for convolutional ne
 (tiles, C_in) and (C_in, C_out), their equation 12. Kernels of stride 2 become stride 1 by
 space-to-depth: 4x4 on C channels is 2x2 on 4 C.
 
-It is ours since NumPy has no convolution at all, and the libraries that have this form are whole
-frameworks' (oneDNN, cuDNN). Where the transforms cost more than they save, the direct form stays:
-`tile_size` counts both.
+It is written here because NumPy has no convolution at all, and the libraries with this form
+(oneDNN, cuDNN) belong to whole frameworks. Where the transforms cost more than they save, the
+direct form stays: `tile_size` counts both.
 
-The transforms B x, G w and A y are calls of their own (`Backend.part`), since the three members of
-the family ask for them in pairs: a recorded step makes each once.
+The transforms B x, G w and A y are calls of their own (`Backend.part`), since each is needed by two
+members of the family: a recorded step makes each once.
 
 Measured on one thread, batch 64, against the direct form, for y: 4x4 of stride 2 from (14, 14, 64)
 to 128 channels in 5.9 ms instead of 7.4, from (32, 32, 64) to 128 in 25 instead of 38; 3x3 of 48
 channels, (28, 28), in 17 instead of 24; 5x5 from (7, 7, 128) to 256 in 18 instead of 39. In a step
-that shares transforms the first takes 4.5. The error in float32 is 0.6 to 6e-6 of the result's
-size, with the direct form 0.4e-6.
+that shares transforms the first takes 4.5. The error in float32 is 0.6e-6 to 6e-6 of the result's
+size; with the direct form it is 0.4e-6.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0, -0.5)  # small numbers and their inver
 SIZES = (2, 4)         # of tiles; larger ones would lose digits
 
 # Costs, in multiplications.
-PER_NUMBER = 38        # multiplications in the time in which a number is moved,
-PER_TERM = 1.3         # in which a transform makes one,
-PER_PATCH = 27         # and in which the direct form copies a number
-WORTH_IT = 0.9         # of the direct form's cost, which suffers less beside other processes
+PER_NUMBER = 38        # to move a number
+PER_TERM = 1.3         # to make one of the multiplications of a transform
+PER_PATCH = 27         # to copy a number of a patch in the direct form
+WORTH_IT = 0.9         # of the direct form's cost, which rises less when other processes compute
 
 # Sizes of blocks.
 TILES = 128            # transformed at once; with fewer, threads would meet more often
 WEIGHTS = 8192         # of each of P matrices, transformed at once: they stay in the cache
-MANY_TILES = 1024      # from which they are multiplied block by block,
-FEW_WEIGHTS = 1 << 18  # if the weights stay in the cache from one block to the next
-KEPT = 6 << 20         # transformed numbers, 24 MB, that may lie about until they are needed again,
-GROUP = 1 << 22        # or else are made, 16 MB at a time, wherever they are needed
+MANY_TILES = 1024      # so many tiles or more are multiplied block by block,
+FEW_WEIGHTS = 1 << 18  # if no more weights than these have to stay in the cache
+KEPT = 6 << 20         # up to so many transformed numbers, 24 MB, are kept until needed again;
+GROUP = 1 << 22        # more are made where they are needed, 16 MB at a time
 
 
 # Which tiles.

@@ -51,7 +51,7 @@ class CupyBackend(StepKernels):
             raise installation.missing_library("cuBLAS", error) from None
 
     def enter(self) -> None:
-        """Call this before anything is asked for: it makes our stream CuPy's in this thread, too.
+        """Call this before CuPy is asked for anything: it makes our stream current in this thread.
 
         CuPy has a current stream for each thread, and streams do not wait for one another.
 
@@ -107,7 +107,7 @@ class CupyBackend(StepKernels):
         """Launch a kernel; arguments are contiguous arrays, numbers, and None for no array.
 
         Raises:
-            TypeError: the kernel takes another number of arguments.
+            TypeError: the kernel takes a different number of arguments.
         """
         self.enter()
         types = kernels.signatures()[kernel]

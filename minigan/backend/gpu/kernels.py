@@ -24,9 +24,9 @@ def signatures() -> dict[str, tuple[str, ...]]:
 
     A pointer that is not const is where the kernel writes to.
     """
-    found = re.findall(r"KERNEL (\w+)\(([^)]*)\)", source())
+    kernels = re.findall(r"KERNEL (\w+)\(([^)]*)\)", source())
     return {name: tuple(_type_of(parameter) for parameter in parameters.split(","))
-            for name, parameters in found}
+            for name, parameters in kernels}
 
 
 def _type_of(parameter: str) -> str:

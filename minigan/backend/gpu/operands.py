@@ -1,4 +1,4 @@
-"""Arrays as kernels take them: contiguous, countable, repeated along axes without a gap."""
+"""Arrays as kernels take them: contiguous, not too large, repeated along axes without a gap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_CHUNKS = 64             # parts of a sum that are added up one after anothe
 
 
 class Operand(NamedTuple):
-    """What `at` of common.cuh takes: an array that repeats by two numbers, or none.
+    """What the function `at` of common.cuh takes: an array, and two numbers for how it repeats.
 
     An operand (A, 1, B) within (A, M, B) has block = M * B and width = B.
     """
@@ -65,27 +65,27 @@ def operand(other: Any, x: Array) -> Operand | None:
         return None
     if isinstance(other, (int, float)):
         return NO_OPERAND
-    found = block_and_width(other.shape, x.shape)
-    if found is None or other.dtype != x.dtype:
+    repeats = block_and_width(other.shape, x.shape)
+    if repeats is None or other.dtype != x.dtype:
         return None
-    return Operand(contiguous(other), *found)
+    return Operand(contiguous(other), *repeats)
 
 
 def operands(x: Array, *others: Any) -> list[Operand] | None:
     """Each of the others as it broadcasts against x; None if one of them, or x itself, is unfit."""
     if not fits(x):
         return None
-    found = []
+    fitting = []
     for other in others:
         one = operand(other, x)
         if one is None:
             return None
-        found.append(one)
-    return found
+        fitting.append(one)
+    return fitting
 
 
 def number(t: Any) -> float:
-    """The number that stands for a missing array; 0 beside an array."""
+    """The number that a kernel uses where t is not an array; 0 where it is."""
     return float(t) if isinstance(t, (int, float)) else 0.0
 
 

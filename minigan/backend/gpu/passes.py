@@ -109,11 +109,11 @@ class KernelPasses(Backend):
     def _sums(self, form: int, a: Array, b: Operand, axis: tuple[int, ...], scale: float
               ) -> Array | None:
         """Sums over axes without a gap, kept with size 1; None where there is a gap."""
-        found = span(a.shape, axis)
-        if found is None:
+        of = span(a.shape, axis)
+        if of is None:
             return None
         kept = tuple(1 if i in axis else n for i, n in enumerate(a.shape))
-        return self._add_up(form, contiguous(a), b, found, scale).reshape(kept)
+        return self._add_up(form, contiguous(a), b, of, scale).reshape(kept)
 
     def _add_up(self, form: int, a: Array, b: Operand, of: Span, scale: float) -> Array:
         """The sums of a span: (outer, inner) numbers.

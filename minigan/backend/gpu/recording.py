@@ -35,9 +35,9 @@ class GraphRecording:
         """An op ran: nothing to note, as what it asked of the device is in the graph."""
 
     def keep(self, array: Array) -> None:
-        """The step uses an array of before: nothing to note, as the graph holds its address.
+        """The step uses an older array: nothing to note, as the graph holds its address.
 
-        Whoever captures the step keeps the array alive.
+        The caller of `capture` keeps the array alive.
         """
 
     def give(self, array: Array) -> Array:
@@ -126,7 +126,7 @@ class GraphCapture(KernelPasses):
                                f"computes there would become a part of it; let it wait")
 
     def captured(self) -> Any:
-        """A context that records what is launched in it; gives an object with `launch()`.
+        """A context that records what is launched in it; it yields an object with `launch()`.
 
         Raises:
             NotImplementedError: the subclass does not say how.

@@ -1,4 +1,4 @@
-"""What a training step asks for beside passes: updates, averages, random numbers, batches.
+"""What a training step asks for besides passes: updates, averages, random numbers, batches.
 
 Each kernel here reads a counter or a rate, so a captured step uses the present one in every replay.
 """

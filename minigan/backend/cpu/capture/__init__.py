@@ -7,7 +7,7 @@ Read in this order:
     optimize   passes that take a program and return a smaller or faster one
     schedule   which calls may run side by side, by critical path
     lanes      runs a schedule on several threads
-    replay     runs a program as one Python function, or in lanes: what is faster
+    replay     runs a program as one Python function or in lanes, whichever is faster
     tracer     notes down what a step asks for, and makes the program
-    tracing    NumPy as a device that tells the tracer
+    tracing    NumPy as a device whose primitives report to the tracer
 """

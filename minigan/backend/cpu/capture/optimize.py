@@ -28,8 +28,8 @@ LARGE = BLOCK  # numbers in a result; a smaller one stays in the cache anyway
 
 def optimize(program: Program) -> Program:
     """The program after all passes."""
-    for step in PASSES:
-        program = step(program)
+    for apply in PASSES:
+        program = apply(program)
     return program
 
 
@@ -40,9 +40,9 @@ def stages(program: Program) -> Iterator[tuple[str, Program]]:
             print(name, program.summary())
     """
     yield "traced", program
-    for step in PASSES:
-        program = step(program)
-        yield step.__name__, program
+    for apply in PASSES:
+        program = apply(program)
+        yield apply.__name__, program
 
 
 def fold_constants(program: Program) -> Program:
@@ -108,7 +108,7 @@ class _Asked(NamedTuple):
 
 
 def share_common_parts(program: Program) -> Program:
-    """Leave out what an equal call has made, as long as what it was made of stays as it was.
+    """Leave out a call if an equal one was made before and its inputs have not been written since.
 
     The gradients of a convolution transform what its forward pass has transformed already. Only
     calls that say `shareable` are looked at: parts of ops, which are pure and always the same
@@ -207,7 +207,7 @@ def forward_stores(program: Program) -> Program:
 
 
 def free_after_last_use(program: Program) -> Program:
-    """Say after which call a slot is read no more, so that its array can be freed.
+    """Say after which call a slot is no longer read, so that its array can be freed.
 
         >>> program = Program([Call("exp", np.exp, (0,), output=1),
         ...                    Call("sin", np.sin, (1,), output=2)],
@@ -286,5 +286,5 @@ PASSES: tuple[Callable[[Program], Program], ...] = (
 
 
 def _over(run: Callable[..., Any], position: int, *values: Any) -> Any:
-    """Call run with one of its inputs as the place of its result."""
+    """Call run, and let it write its result over one of its inputs."""
     return run(*values, out=values[position])

@@ -27,7 +27,7 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 import numpy as np
 
 Slot = int
-Memory = int  # the id of what owns it, or -1 - slot where the call that makes that slot makes it
+Memory = int  # the id of its owner, or -1 - slot if the call that makes that slot allocates it
 
 COLUMN = 44   # where the notes of a line begin
 SHOWN = 4     # pieces of memory that a line names
@@ -60,7 +60,7 @@ class Layout(NamedTuple):
 
 
 class Effects(NamedTuple):
-    """Memory that a call reads or writes beside its inputs and its result.
+    """Memory that a call reads or writes besides its inputs and its result.
 
     It belongs to arrays that were there before the step, or to other objects, such as a stream's
     counter or an optimizer's settings; all attributes of an object are one piece of memory.
@@ -71,7 +71,7 @@ class Effects(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One line of a program: run(*values of the slots `inputs`), whose result goes into a slot."""
+    """One line of a program: run(*values of the slots `inputs`); the result goes into `output`."""
 
     op: str                               # "affine": for people
     run: Callable[..., Any]
@@ -85,7 +85,7 @@ class Call(NamedTuple):
 
     # What passes need to know, and what they decide.
     shareable: bool = False               # an equal call of equal inputs may take its result
-    out: tuple[int, ...] | None = None    # if `run` takes `out`: inputs, by position, it may be
+    out: tuple[int, ...] | None = None    # as an op's: the positions of inputs that `out` may be
     target: np.ndarray | None = None      # the call only copies its input here, or computes here
     reused: Slot | None = None            # the input over whose array the result is written
 
@@ -198,7 +198,7 @@ class Program:
 
 
 def memory_of(thing: Any) -> Memory:
-    """What tells memory apart: a view shares its base's."""
+    """What identifies the memory of an array or object: a view has that of its base."""
     base = getattr(thing, "base", None)
     return id(thing if base is None else base)
 

@@ -28,9 +28,9 @@ LONG = 2e-4   # seconds of a call; a schedule pays where such calls take half of
 class Group:
     """Calls that one thread makes in a row.
 
-    after: the groups that wait for this one. waits: for so many groups this one waits itself.
+    after: the groups that wait for this one. waits: how many groups this one waits for.
     rank: seconds from its beginning to the end of the step, on the longest way. heavy: whether its
-    first call is worth another thread. reads: slots that are freed once all their readers are done.
+    first call is worth another thread. reads: its slots that are freed when all readers are done.
     """
 
     calls: tuple[Call, ...]
@@ -142,10 +142,10 @@ def dependencies(program: Program) -> list[list[int]]:
 
 def group_calls(after: Sequence[Sequence[int]], heavy: Sequence[bool]
                 ) -> tuple[list[list[int]], list[list[int]]]:
-    """Calls in groups: a light one joins the last call it waits for, if there is such a last.
+    """Put calls into groups: a light call joins the group that is the last one it waits for.
 
-    after: for each call those that wait for it; the same is returned of the groups. A group's calls
-    are made in their order; the first may be heavy.
+    It begins a group if there is no such last one. after: for each call, those that wait for it;
+    what is returned says the same of the groups. A group's first call may be heavy.
 
         >>> group_calls([[1], [2], []], heavy=[True, False, True])  # 0, then 1, then 2
         ([[0, 1], [2]], [[1], []])

@@ -1,7 +1,7 @@
 """Notes down what a step asks of NumPy, and makes a `Program` of it.
 
-The step runs as it always does, and each of its arrays gets a slot when it is first seen. What
-would change something, a parameter or a counter, is noted down only: recording must change nothing.
+The step runs as it always does, and each of its arrays gets a slot when it is first seen. A call
+that would change a parameter, say, is noted down and not made: recording must change nothing.
 
 Two kinds of mistake would make a replay wrong, and are refused. An array that came from elsewhere,
 by arithmetic outside of ops, would be frozen at its present values. And where Python writes into an
@@ -33,7 +33,7 @@ class Tracer:
         self._constants: dict[Slot, Any] = {}
         self._outputs: list[Output] = []
         self._names: dict[int, str] = {}                    # of memory, for people
-        self._slots = 0                                     # so many have been given out
+        self._slots = 0                                     # given out so far
 
         self._slot_of: dict[int, Slot] = {}                 # by id, of arrays that are alive
         self._view_of: dict[Slot, Slot] = {}
@@ -41,11 +41,11 @@ class Tracer:
         self._constant_ids: set[int] = set()                # arrays that each replay may share
 
         self._read_only = ReadOnly()
-        self._ops = 0                                       # that are being computed
+        self._ops = 0                                       # being computed, one within another
         self._checks: dict[Any, Callable[[], None]] = {}    # made before each replay
         self._counters: dict[tuple[Any, str], int] = {}     # values when recording began
 
-    # Ops, and arrays that were there before.
+    # Ops, and arrays that existed before.
 
     @contextmanager
     def in_op(self) -> Iterator[None]:
@@ -74,13 +74,13 @@ class Tracer:
         self._protect(result)
 
     def keep(self, array: Array) -> None:
-        """Take an array that was there before the recording as it is, whatever it will hold."""
+        """Note an array that existed before the recording; a replay reads what it holds then."""
         if isinstance(array, np.ndarray) and id(array) not in self._slot_of:
             self._inputs[self._new_slot(array)] = array
             self._protect(array)
 
     def give(self, array: Array) -> Array:
-        """An array into which every replay writes what it computes in the place of this one.
+        """The array into which every replay writes the result that is in `array` now.
 
         Raises:
             RuntimeError: the array was neither kept nor computed in the step.
@@ -89,7 +89,7 @@ class Tracer:
         self._outputs.append(Output(self._slot(array), given))
         return given
 
-    # What the device computes beside ops.
+    # What the device computes besides ops.
 
     def call(self, op: str, run: Callable[..., Any], inputs: Sequence[Any] = (),
              result: Array | None = None, *, reads: Sequence[Any] = (), writes: Sequence[Any] = (),
@@ -125,7 +125,7 @@ class Tracer:
 
     def draw(self, op: str, run: Callable[..., Array], inputs: Sequence[Any], result: Array,
              writes: Sequence[Any] = ()) -> Array:
-        """Note down what is made outside of ops; returns the result."""
+        """Note down a result that is made outside of ops, such as random numbers; returns it."""
         self.call(op, run, inputs, result, writes=writes)
         self._protect(result)
         return result
@@ -139,7 +139,7 @@ class Tracer:
             self.call(getattr(run, "__name__", "part"), run, inputs, result, shareable=True)
 
     def constant(self, array: Array) -> Array:
-        """Take note of an array whose values every replay may share."""
+        """Note an array whose values every replay may share."""
         self._constant_ids.add(id(array))
         weakref.finalize(array, self._constant_ids.discard, id(array))
         self._protect(array)
@@ -203,7 +203,7 @@ class Tracer:
             self._checks.setdefault((id(array), key), functools.partial(check, array))
 
     def name(self, thing: Any, name: str) -> None:
-        """What to call memory, for people."""
+        """Say what to call a piece of memory, for people."""
         self._names[memory_of(thing)] = name
 
     # The end.
@@ -224,7 +224,7 @@ class Tracer:
         """The slot of an input; a constant gets one here.
 
         Raises:
-            RuntimeError: an array that a replay would not make, and that is not known as constant.
+            RuntimeError: it is an array that no replay would make, and not a known constant.
         """
         if not isinstance(value, np.ndarray):
             slot = self._next_slot()
@@ -258,13 +258,13 @@ class Tracer:
         return id(array) in self._constant_ids or id(array.base) in self._constant_ids
 
     def _protect(self, array: Array) -> None:
-        """Let Python not write to an array that is finished."""
+        """Keep Python from writing to an array that is finished."""
         if not self._ops:
             self._read_only.protect(array)
 
 
 def _as_array(run: Callable[..., Any]) -> Callable[..., Array]:
-    """NumPy makes scalars of 0-d results, the engine arrays."""
+    """`run` with its result as an array, where NumPy would return a scalar for a 0-d one."""
     def as_array(*values: Any) -> Array:
         return np.asarray(run(*values))
 

@@ -1,4 +1,4 @@
-"""NumPy as a device that can record a step: what each of its primitives tells the tracer.
+"""NumPy as a device that can record a step: what each of its primitives reports to the tracer.
 
 In a small network's step a third of the time goes into deciding what to compute: making tensors,
 looking for paths, finding rules. From step to step the answers are the same. A recording notes down
@@ -62,8 +62,8 @@ _recorded: ContextVar[NumpyRecording | None] = ContextVar("the step recorded her
 class Tracing(BlockedPasses):
     """The processor as a device that can record a step.
 
-    A tracer notes down what its own thread or asyncio task computes. The threads of the pool see
-    none: a call that they share is noted down by the thread that made it.
+    A tracer notes down what its own thread or asyncio task computes. Threads of the pool have none:
+    a call whose blocks they share is noted down by the thread that made it.
     """
 
     capturable = True
@@ -78,7 +78,7 @@ class Tracing(BlockedPasses):
 
     @property
     def tracer(self) -> NumpyRecording | None:
-        """What notes down the step that this thread records, None where it records none."""
+        """What notes down the step that this thread records, None if it records none."""
         return _recorded.get()
 
     @property
@@ -190,8 +190,8 @@ class Tracing(BlockedPasses):
     def part(self, run: Callable[..., Array], *arrays: Array) -> Array:
         """run(*arrays), a part of an op.
 
-        Where a step asks for the same again, the same function of the same arrays, its replays make
-        it once.
+        Where a step asks again for the same function of the same arrays, its replays compute it
+        once.
         """
         result = run(*arrays)
         tracer = _recorded.get()
@@ -207,7 +207,7 @@ class Tracing(BlockedPasses):
         return tracer.draw("copy", np.copy, [array], copy)
 
     def array(self, values: Any, dtype: Any = None, copy: bool = True) -> Array:
-        """An array with these values. A replay makes the copy of an array that it knows again."""
+        """An array with these values. A copy of an array of the step is made in every replay."""
         make = functools.partial(np.array, dtype=dtype, copy=copy)
         array = make(values)
         tracer = _recorded.get()
@@ -247,7 +247,7 @@ class Tracing(BlockedPasses):
 
 
 def _noted(make: Callable[..., Array]) -> Callable[..., Array]:
-    """A maker of arrays, for the time in which a step is recorded somewhere."""
+    """One of MAKERS that notes its arrays, for as long as any thread records a step."""
     def made(*sizes: Any, **settings: Any) -> Array:
         array = make(*sizes, **settings)
         tracer = _recorded.get()
