@@ -113,7 +113,7 @@ def ranges(series: Mapping[str, Mapping[str, tuple[float, float, float]]], title
     ax.set_xlim(left=0)
     if level is not None:
         reference_line(ax, x=level)
-    legend(ax, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    _legend_beside(ax)
     return figure
 
 
@@ -136,7 +136,7 @@ def bars(names: Sequence[str], charts: Mapping[str, Mapping[str, Sequence[float]
         longest = [max(longest)] * len(charts)
     for ax, length in zip(axes, longest):
         ax.set_xlim(0, 1.16 * length)
-    legend(axes[-1], loc="lower right")
+    _legend_beside(axes[-1])
     return figure
 
 
@@ -161,6 +161,11 @@ def _name_rows(ax: Axes, names: Sequence[str], title: str) -> None:
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.grid(axis="x", color=FAINT, linewidth=0.8)
+
+
+def _legend_beside(ax: Axes) -> None:
+    """A key at the right of the chart, where no bar or point can be below it."""
+    legend(ax, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
 
 
 def _legend_of_several(ax: Axes, count: int) -> None:

@@ -424,3 +424,13 @@ def test_bars_follow_one_another(same_scale):
     assert [t.get_text() for t in ms.get_yticklabels()] == ["first", "second"]
     assert {"A title", "A caption.", "ms", "MB", "there", " 4", " 1", " 8", " 2"} <= set(
         words_of(figure)) and ink(figure) > 5000
+
+
+def test_the_key_of_bars_hides_none_of_them():
+    figure = plot.bars(["first", "last"], {"MB": {"there": [1.0, 5.0], "back": [0.0, 5.0]}})
+    plot.pixels(figure)
+    ax, = figure.axes
+    key = ax.get_legend().get_window_extent()
+    assert not any(key.overlaps(bar.get_window_extent()) for bar in ax.patches)
+    assert not any(key.overlaps(number.get_window_extent()) for number in ax.texts)
+    assert key.x1 <= figure.bbox.x1
