@@ -24,8 +24,8 @@ class Batches:
         for x, labels in Batches(images, 64, stream): ...
 
     x: float32 (batch_size, H, W, C) in [-1, 1]; labels: int64 (batch_size,), or None. Both are new
-    arrays. What is left at an epoch's end and too small for a batch is dropped, so that batch
-    norm's statistics always come from the same number of images; the next shuffle mixes it in
+    arrays. If fewer images than a batch are left at an epoch's end, they are dropped, so that batch
+    norm's statistics always come from the same number of images; the next epoch shuffles them in
     again.
 
     images: the data set. batch_size: images in a batch, at least 1. rng: the random stream; one
@@ -47,7 +47,7 @@ class Batches:
         self.images = images
         self.batch_size = batch_size
         self._rng = rng
-        # As after an epoch: so neither the first batch nor a state saved before it is special.
+        # As at an epoch's end, so that the first batch needs no special case.
         self.order = np.arange(len(images), dtype=np.int64)
         self.position = len(images)
 
@@ -73,13 +73,13 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return len(self.images) // self.batch_size
 
     def state(self) -> dict[str, Any]:
         """Where the epoch stands: "permutation", int64 (N,), is its order, "position" an int.
 
-        Together with the state of the stream at the same moment this is everything.
+        Together with the stream's state at the same moment, it decides all batches to come.
         """
         return {"permutation": self.order.copy(), "position": self.position}
 
@@ -97,7 +97,7 @@ class Batches:
         position = int(state["position"])
         count = len(self.images)
         if order.shape != (count,) or not np.array_equal(np.sort(order), np.arange(count)):
-            raise ValueError(f"state: its permutation, {order.shape}, is not one of the "
+            raise ValueError(f"state: its permutation, {order.shape}, is not a permutation of the "
                              f"{count} images of {self.images.name}")
         if not 0 <= position <= count:
             raise ValueError(f"state: position {position}, expected 0 to {count}")

@@ -1,9 +1,9 @@
 """The binary format of CIFAR-10: records of a label and the three colours of a picture.
 
 A record has 3073 bytes: the label, then 1024 red, 1024 green and 1024 blue values, each row by row.
-Source: A. Krizhevsky, "The CIFAR-10 dataset", section "Binary version". Files of records lie in a
-folder, or in the archive as it is offered, which is read member by member: nothing is unpacked to
-the disk. The version for Python consists of pickles, which can run any code: it is never read.
+Source: A. Krizhevsky, "The CIFAR-10 dataset", section "Binary version". The files lie in a folder
+or in the archive as it is published, which is read member by member: nothing is unpacked to the
+disk. The version for Python consists of pickles, which can run any code: it is never read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 SIDE = 32
 RECORD = 1 + 3 * SIDE * SIDE
-MOST = 100_000 * RECORD  # bytes of a file; the original's have 10,000 records each
+MOST = 100_000 * RECORD  # bytes of a file; the original files have 10,000 records each
 
 
 def read_batches(place: Path, names: Sequence[str]) -> list[bytes]:
@@ -68,7 +68,7 @@ def _read_members(archive: Path, names: Sequence[str]) -> dict[str, bytes]:
                 if name in names:
                     _check_size(archive / member.name, member.size)
                     contents = members.extractfile(member)
-                    assert contents is not None  # as it is for folders and links
+                    assert contents is not None  # it is None for folders and links only
                     found[name] = contents.read()
                 if len(found) == len(names):
                     break

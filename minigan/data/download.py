@@ -1,10 +1,10 @@
 """Getting the files of a known set: the only code of minigan that uses the network.
 
-pooch does the work: it gives a temporary name, compares the SHA-256, and tries again; `transfer`
-reads no more bytes than the file has, and only as long as bytes come. The code here tries one
-mirror after another, collects their errors, and gives a file its final name only if it is the
-original. So under that name there is never a part of the file, however the download ended, and it
-can be started again at any time.
+pooch does the work: it downloads under a temporary name, compares the SHA-256, and tries again;
+`transfer` reads no more bytes than the file has, and gives up on a server that sends too few. The
+code here tries one mirror after another, collects their errors, and gives a file its final name
+only if it is the original. So a file of that name is always whole, however a download ended, and a
+download can be started again at any time.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from minigan.system.paths import user_path
 
 RETRIES = 1            # of each mirror, before the next one's turn
 UNFINISHED = "minigan-part-"
-STALE_SECONDS = 3600   # an unfinished download to which nothing was added for so long is left over
+STALE_SECONDS = 3600   # without a new byte, an unfinished download counts as abandoned
 
 
 def get(name: str, folder: str | os.PathLike[str] | None = None,
         tell: Callable[[str], object] = print) -> Path:
-    """Download what is missing of a known set; returns the folder where `load` finds it.
+    """Download the missing files of a known set; returns the folder where `load` finds them.
 
     name: "mnist", "fashion-mnist" or "cifar-10". folder: a data folder, in which the set gets a
-    folder of its own; by default $MINIGAN_DATA, else the user's cache folder. tell: called with a
-    sentence whenever there is something to say.
+    folder of its own; by default $MINIGAN_DATA, else the user's cache folder. tell: called with
+    each message for the user.
 
     Raises:
         ValueError: there is no such set to download.
-        OSError: no mirror gave the file, with the answer of each; or the disk is full.
+        OSError: no mirror gave a file (the error has the answer of each), or the disk is full.
     """
     known = ALIASES.get(name, name)
     if known not in SETS:
         note = " (the digits are inside the package)" if known == "digits" else ""
-        raise ValueError(f"data: {name!r} cannot be downloaded, what can is {', '.join(SETS)}"
+        raise ValueError(f"data: {name!r} cannot be downloaded, these can: {', '.join(SETS)}"
                          f"{note}")
     source = SETS[known]
     place = home(source, None if folder is None else user_path(folder))
@@ -79,7 +79,7 @@ def _get_file(file: Download, place: Path, mirrors: list[str], tell: Callable[[s
 def _fetch(file: Download, mirror: str, part: str) -> Path:
     import pooch
 
-    pooch.get_logger().setLevel("ERROR")  # `tell` says what there is to say
+    pooch.get_logger().setLevel("ERROR")  # `tell` reports instead
     store = pooch.create(path=part, base_url=mirror, retry_if_failed=RETRIES,
                          registry={file.name: f"sha256:{file.sha256}"})
 
@@ -90,11 +90,11 @@ def _fetch(file: Download, mirror: str, part: str) -> Path:
 
 
 def _put(file: Path, target: Path, tell: Callable[[str], object]) -> None:
-    """Give a downloaded file its final name; another file of that name is kept as NAME.old.
+    """Give a downloaded file its final name; an existing file of that name becomes NAME.old.
 
-    If there is a NAME.old already, then as NAME.old2, and so on.
+    If NAME.old exists as well, it becomes NAME.old2, and so on.
     """
-    file.chmod(0o644)  # temporary files are their owner's alone, data folders are often shared
+    file.chmod(0o644)  # only its owner can read a temporary file, and data folders may be shared
     if target.exists():
         old = f"{target.name}.old"
         kept = files.move_aside(target, files.numbered(old, lambda n: f"{old}{n}"))
@@ -108,7 +108,7 @@ def _is_original(path: Path, file: Download) -> bool:
 
 
 def _remove_leftovers(place: Path) -> None:
-    """Remove what a killed download left; one that is running elsewhere keeps its files."""
+    """Remove what killed downloads left; one that is still running keeps its files."""
     for part in place.glob(f"{UNFINISHED}*"):
         newest = max(path.stat().st_mtime for path in (part, *part.glob("*")))
         if time.time() - newest > STALE_SECONDS:

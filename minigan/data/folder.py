@@ -2,8 +2,8 @@
 
 All pictures below the folder are used, in the order of their paths; names that begin with a dot
 are hidden and do not count. If no picture lies in the folder itself, its sub-folders are the
-classes: label 0 is the first of their names, with numbers in names by size (2 before 10). The set
-has three channels unless every picture is grey.
+classes, labelled from 0 in the order of their names, with numbers in names by size (2 before 10).
+The set has three channels unless every picture is grey.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from minigan.data.pictures import Header, Unusable, check_room, decode, look
 from minigan.data.places import last_part
 from minigan.system.console import is_quiet, standard_error, warn
 
-NAMED = 3  # of the files that are left out for one reason, so many are named
+NAMED = 3  # files at most that a message names for each reason of leaving files out
 
 
-class Found(NamedTuple):
+class PictureFile(NamedTuple):
     """A picture file."""
 
     path: Path
@@ -39,25 +39,25 @@ def load_folder(folder: Path, size: int | None = None) -> Images:
     one square size. Smaller pictures are left out: enlarged, they would teach a GAN to blur.
 
     Raises:
-        ValueError: no picture is left, with what was wrong with the others; or they have several
-            sizes; or not enough memory.
+        ValueError: no picture can be used (the error says why), they have several sizes, or there
+            is not enough memory.
 
     Warns:
-        UserWarning: files or folders were left out; how many for which reason, and the first ones.
+        UserWarning: files or folders were left out; says how many for each reason, and names a few.
     """
     from tqdm import tqdm
 
     skipped = LeftOut(folder)
-    found = _look_through(folder, size, skipped)
-    size = size or _common_size(folder, found)
-    channels = 1 if all(file.header.grey for file in found) else 3
-    check_room(len(found), size, channels)
-    images = np.empty((len(found), size, size, channels), np.uint8)
+    usable = _look_through(folder, size, skipped)
+    size = size or _common_size(folder, usable)
+    channels = 1 if all(file.header.grey for file in usable) else 3
+    check_room(len(usable), size, channels)
+    images = np.empty((len(usable), size, size, channels), np.uint8)
     used: list[tuple[str, ...]] = []  # paths below the folder
     coloured = False
     stream = standard_error()
     hidden = is_quiet() or not stream.isatty()
-    for file in tqdm(found, desc="reading pictures", unit="", ascii=True, file=stream,
+    for file in tqdm(usable, desc="reading pictures", unit="", ascii=True, file=stream,
                      disable=hidden):
         try:
             picture = decode(file.path, size)
@@ -77,7 +77,7 @@ def load_folder(folder: Path, size: int | None = None) -> Images:
 
 
 def natural(name: str) -> tuple[list[str | int], str]:
-    """A key to sort names by: numbers in them by size, letters in either case; then as they are.
+    """A key to sort names by: numbers in them by size, letters regardless of case.
 
     sorted(["b10", "B2", "a"], key=natural) is ["a", "B2", "b10"].
     """
@@ -100,10 +100,10 @@ class LeftOut:
         self.paths[reason].append(path.relative_to(self.folder).as_posix())
 
     def report(self, used: int) -> None:
-        """Say what was left out. used: how many pictures were not.
+        """Warn of what was left out. used: how many pictures are used.
 
         Raises:
-            ValueError: none was used.
+            ValueError: no picture is used.
 
         Warns:
             UserWarning: something was left out.
@@ -119,7 +119,7 @@ class LeftOut:
                  f"{counts}", stacklevel=5)
 
     def _counts(self) -> str:
-        """How many files for which reason, the most frequent first, with the first files' names."""
+        """How many files for each reason, the most frequent first, with the first files' names."""
         counts = []
         for reason in sorted(self.paths, key=lambda reason: (-len(self.paths[reason]), reason)):
             paths = self.paths[reason]
@@ -129,9 +129,9 @@ class LeftOut:
         return ", ".join(counts)
 
 
-def _look_through(folder: Path, size: int | None, skipped: LeftOut) -> list[Found]:
-    """The pictures that are large enough, by their headers; notes the others."""
-    found: list[Found] = []
+def _look_through(folder: Path, size: int | None, skipped: LeftOut) -> list[PictureFile]:
+    """The pictures that are large enough, by their headers; notes the others in `skipped`."""
+    usable: list[PictureFile] = []
     for path in _files(folder, skipped):
         try:
             header = look(path)
@@ -141,10 +141,10 @@ def _look_through(folder: Path, size: int | None, skipped: LeftOut) -> list[Foun
         if size is not None and min(header.width, header.height) < size:
             skipped.add(f"smaller than {size}x{size}", path)
         else:
-            found.append(Found(path, header))
-    if not found:
+            usable.append(PictureFile(path, header))
+    if not usable:
         skipped.report(0)
-    return found
+    return usable
 
 
 def _files(folder: Path, skipped: LeftOut) -> list[Path]:
@@ -173,7 +173,7 @@ def _files(folder: Path, skipped: LeftOut) -> list[Path]:
 
 
 def _is_file(path: Path, skipped: LeftOut) -> bool:
-    """Whether there is a file; notes one in a folder that may be listed, but not entered."""
+    """Whether a path is a file; notes a path in a folder that can be listed, but not entered."""
     try:
         return path.is_file()
     except OSError as error:
@@ -182,13 +182,13 @@ def _is_file(path: Path, skipped: LeftOut) -> bool:
         return False
 
 
-def _common_size(folder: Path, found: list[Found]) -> int:
-    sizes = sorted({(file.header.width, file.header.height) for file in found})
+def _common_size(folder: Path, pictures: list[PictureFile]) -> int:
+    sizes = sorted({(file.header.width, file.header.height) for file in pictures})
     width, height = sizes[0]
     if len(sizes) > 1 or width != height:
         given = " to ".join(f"{w}x{h}" for w, h in (sizes[0], sizes[-1])[:len(sizes)])
-        raise ValueError(f"--size: the pictures in {folder} are of {given}, choose a size for "
-                         "all, as --size 64")
+        raise ValueError(f"--size: the pictures in {folder} are {given}; choose one size for all, "
+                         "such as --size 64")
     return width
 
 

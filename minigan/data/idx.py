@@ -1,4 +1,4 @@
-"""The idx format, in which MNIST and the sets modelled on it come.
+"""The idx format, which MNIST and the sets modelled on it use.
 
 A header of big-endian numbers (two zero bytes, the type, the number of dimensions, then each size
 as uint32), then the values, last dimension fastest. Source: Y. LeCun, C. Cortes, C. Burges, "The
@@ -26,7 +26,8 @@ _TYPE_U8 = 8
 def read_contents(path: Path) -> bytes:
     """A file's bytes, decompressed if they are gzip's, whatever the name says.
 
-    Of what follows the values that the header declares only one byte is read.
+    Of anything behind the values that the header declares, one byte is read, which shows that it
+    is there.
 
     Raises:
         OSError: the file cannot be read.
@@ -46,7 +47,7 @@ def read_contents(path: Path) -> bytes:
 
 
 def _read_declared(file: IO[bytes] | gzip.GzipFile, path: Path) -> bytes:
-    """Header and values, and one more byte if there is one; of other files only the beginning."""
+    """Header and values, and one more byte if there is one; the first bytes of any other file."""
     header = file.read(4)
     ndim = header[3] if len(header) == 4 and header[:2] == b"\0\0" else 0
     header += file.read(4 * ndim)
@@ -92,12 +93,3 @@ def parse_idx(contents: bytes, ndim: int, path: Path) -> NDArray[np.uint8]:
         raise ValueError(f"{path}: {fault}, {given} values for the sizes {shape}, "
                          f"expected {expected}")
     return np.frombuffer(contents, np.uint8, offset=start).reshape(shape)
-
-
-def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
-    """The array in an idx file, plain or gzip: `read_contents`, then `parse_idx`.
-
-    Raises:
-        OSError, ValueError: as these.
-    """
-    return parse_idx(read_contents(path), ndim, path)

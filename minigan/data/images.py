@@ -16,7 +16,7 @@ from minigan.data.ranges import named_type
 
 
 class Lazy:
-    """Stands in for an array of images that would be too large: makes those that are asked for.
+    """Stands in for an array of images that would be too large: makes images when it is indexed.
 
     Subclasses set `shape`, (N, H, W, C), and `sources`, the arrays that the images are made from,
     and define `__getitem__`.

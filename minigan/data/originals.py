@@ -1,4 +1,4 @@
-"""Known sets, from the files that their authors publish and that are on the disk already."""
+"""Known sets, read from their authors' files where these are on the disk already."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from minigan.system.console import warn
 
 
 def load_known(source: KnownSet, split: str, folder: Path | None) -> Images:
-    """A known set. folder: where to look, and nowhere else.
+    """A known set. folder: the only place to look in; None: all of `places`.
 
     Raises:
         ValueError: the set has no such split, or a file is damaged or another set's.

@@ -37,7 +37,7 @@ BLOCK = 256  # images that are resized at once
 
 
 class Unusable(Exception):
-    """A file that is not a picture we can use; its text is the reason, as it is counted."""
+    """A file that is not a picture we can use; its text is the reason, to stand behind a count."""
 
 
 class Header(NamedTuple):
@@ -77,8 +77,8 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
 def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Images uint8 (N, H, W, C) as (N, size, size, C), in the way picture files are resized.
 
-    The filter is linear, so what it makes of a unit matrix is its own matrix. Products with that do
-    for many images at once what Pillow does for one: first along the rows, then along the columns.
+    The filter is linear: what it makes of a unit matrix is its own matrix. Products with that
+    matrix, first along the rows, then along the columns, resize many images at once.
 
     Raises:
         ValueError: there is not enough memory.

@@ -42,7 +42,7 @@ def home(source: KnownSet, folder: Path | None) -> Path:
 
 
 def places(source: KnownSet, folder: Path | None) -> list[Path]:
-    """Every folder where the set's files may be, the likeliest first."""
+    """Every folder where the set's files may be, the most likely first."""
     layouts = (source.name, *source.layouts, ".")
     result = [root / layout for root in roots(folder) for layout in layouts]
     if folder is None:
@@ -88,7 +88,7 @@ def find_cifar(source: KnownSet, folder: Path | None) -> Path:
 
     Raises:
         FileNotFoundError: no folder has either; lists all folders.
-        ValueError: there is only the version for Python.
+        ValueError: only the version for Python is there, which consists of pickles.
     """
     members = [member for split in source.splits.values() for member in split]
     for place in places(source, folder):
@@ -107,11 +107,11 @@ def find_cifar(source: KnownSet, folder: Path | None) -> Path:
     raise missing(source, f"{ARCHIVES[0]} or {UNPACKED[0]}", folder)
 
 
-def missing(source: KnownSet, what: str, folder: Path | None) -> FileNotFoundError:
+def missing(source: KnownSet, files: str, folder: Path | None) -> FileNotFoundError:
     """An error that lists the folders that were searched, and says how to get the files."""
     looked = ", ".join(str(place) for place in places(source, folder))
     return FileNotFoundError(
-        f"data: {source.title}'s {what} are not in {looked}: get them with "
+        f"data: {source.title}'s {files} are not in {looked}: get them with "
         f"`minigan data get {source.name}`, or use --data digits, which needs no files")
 
 
@@ -121,7 +121,7 @@ def is_folder(name: str) -> bool:
 
 
 def last_part(path: str) -> str:
-    """What to call a folder in files that others may read: the last part of its path.
+    """A folder's name for files that others may read: the last part of its path.
 
     path: an absolute path of any system, or ./NAME; other names stay as they are.
     """

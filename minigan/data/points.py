@@ -1,8 +1,8 @@
-"""Sets of points in the plane, drawn and not loaded: what a GAN makes of them can be counted.
+"""Sets of points in the plane, drawn at random: the modes that a GAN finds can be counted.
 
     points = minigan.data.ring().sample(minigan.stream("data"), 128)        # float32 (128, 2)
 
-Two protocols are in use, and counts of one do not compare with the other's:
+Two protocols are in use, and their counts cannot be compared with each other:
 - PacGAN's code, after VEEGAN: ring of radius 1, sigma 0.01; grid in steps of 2, sigma 0.05. A mode
   counts as found when a sample is within 3 sigma of it. Lin et al. 2018, "PacGAN: The power of two
   samples in generative adversarial networks". These are the defaults.
@@ -36,7 +36,7 @@ class Random(Protocol):
 
 
 class Mixture:
-    """Gaussians of equal weight and width, each of which is a mode.
+    """Gaussians of equal weight and width; each is a mode.
 
     centres: (modes, 2), kept as float32. sigma: the standard deviation of each coordinate around a
     centre.
@@ -55,17 +55,17 @@ class Mixture:
 
     def sample(self, stream: Random, n: int) -> NDArray[np.float32]:
         """n points, float32 (n, 2), on the host like all data."""
-        which = stream.integers(len(self.centres), (n,))
+        modes = stream.integers(len(self.centres), (n,))
         noise: NDArray[np.float32] = stream.normal((n, 2), xp=get_backend("numpy"))
-        return self.centres[which] + np.float32(self.sigma) * noise
+        return self.centres[modes] + np.float32(self.sigma) * noise
 
 
 class SwissRoll:
     """A spiral of one and a half turns, t (cos t, sin t) with t from 3/2 pi to 9/2 pi, and noise.
 
-    The swiss roll of scikit-learn from above. It has no modes: `centres` is (0, 2). t is uniform,
-    so the outer turn is thinner. noise: the standard deviation of each coordinate. scale: what all
-    coordinates are divided by.
+    scikit-learn's swiss roll, seen from above. It has no modes: `centres` is (0, 2). t is uniform,
+    so the outer turn has fewer points to its length. noise: the standard deviation of each
+    coordinate. scale: all coordinates are divided by it.
     """
 
     def __init__(self, noise: float = 0.25, scale: float = 7.5) -> None:
@@ -82,7 +82,7 @@ class SwissRoll:
         return self.curve(along) + np.float32(self.sigma) * noise
 
     def curve(self, along: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The spiral without noise at places (n,) from 0, inside, to 1: float32 (n, 2)."""
+        """Points of the spiral without noise, float32 (n, 2). along: (n,), from 0, inside, to 1."""
         t = np.float32(1.5 * math.pi) * (1 + 2 * along)
         roll = np.stack([t * np.cos(t), t * np.sin(t)], axis=1)                # (n, 2)
         return roll / np.float32(self.scale)
@@ -91,7 +91,7 @@ class SwissRoll:
 def ring(modes: int = 8, radius: float = 1.0, sigma: float = 0.01) -> Mixture:
     """Modes at equal distances on a circle, the first on the right.
 
-    The angles stop short of a full turn: linspace with both ends has one mode twice, so 7 of 8.
+    The angles stop short of a full turn: np.linspace, with both ends, would give one mode twice.
 
     Raises:
         ValueError: no modes, or a sigma that is not above 0.

@@ -25,7 +25,7 @@ def to_model(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def to_bytes(x: NDArray[np.floating]) -> NDArray[np.uint8]:
     """The model's range to bytes: u = clip(rint((x + 1) * 127.5), 0, 255), to_model's inverse.
 
-    Rounding matters: cutting the fraction off returns 63 of the 256 values one too low.
+    It rounds: cutting the fraction off would return 63 of the 256 values one too low.
 
     x: a float array, any shape; what lies outside [-1, 1] is clipped. Returns a new uint8 array of
     the same shape.

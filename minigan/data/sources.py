@@ -33,8 +33,8 @@ def load(
     - "cifar-10": 50,000 train and 10,000 test images, 32x32 and in colour, from the archive of the
       binary version or its unpacked .bin files, that are already on the disk.
     - "stacked-mnist": three digits of "mnist" as the colours of one picture, 28x28, 1,000 classes;
-      128,000 train and 10,000 test images. If MNIST is nowhere on the disk, it becomes
-      "stacked-digits", the same of the package's digits. Always the same draw.
+      128,000 train and 10,000 test images, always the same ones. If MNIST is nowhere on the disk,
+      "stacked-digits" takes its place, the same made of the package's digits.
     - a path: the pictures of that folder; see `minigan.data.folder`. Train only. A folder whose
       name is one of the above is written as ./mnist.
 
@@ -83,7 +83,7 @@ def load(
 
 
 def _load_stacked(name: str, split: str, folder: Path | None, size: int | None) -> Images:
-    """The set's digits, brought to that size and stacked; in "test" as many stacks as digits."""
+    """The set's digits, resized and stacked; the test part has as many stacks as digits."""
     try:
         digits = load(BASES[name], split, folder, size)
     except FileNotFoundError:
@@ -110,8 +110,8 @@ def _load_pictures(text: str, split: str, folder: Path | None, size: int | None)
         raise ValueError(f"data: unknown set {text!r}, known are {', '.join([*names(), *ALIASES])} "
                          "and folders of pictures")
     if not path.is_dir():
-        found = "a file" if path.exists() else "not there"
-        raise FileNotFoundError(f"data: {path} is {found}, expected a folder of pictures")
+        given = "a file" if path.exists() else "not there"
+        raise FileNotFoundError(f"data: {path} is {given}, expected a folder of pictures")
     if split != "train":
         raise ValueError(f"split: {split!r}, a folder of pictures has only 'train'")
     path = path.resolve() if ".." in path.parts else path.absolute()

@@ -1,4 +1,4 @@
-"""Stacked MNIST: three digits as the colours of one picture, so a thousand modes to be counted.
+"""Stacked MNIST: three digits as the colours of one picture, which makes a thousand modes.
 
 Source: Metz et al. 2017, "Unrolled Generative Adversarial Networks", section 3.3.1, who drew them
 at random; Srivastava et al. 2017, "VEEGAN", and Lin et al. 2018, "PacGAN", train on 128,000.
@@ -19,7 +19,7 @@ PLACES = np.array([100, 10, 1])  # of red, green and blue in a label
 
 
 class Stack(Lazy):
-    """Pictures whose channels are other pictures; only those that are asked for are made.
+    """Pictures whose channels are other pictures; each is made when it is asked for.
 
     digits: uint8 (M, H, W, 1). chosen: integers (N, 3), the indices of the digits that are the red,
     green and blue of each picture. 128,000 stacked digits would be 301 MB; their indices are

@@ -1,7 +1,7 @@
-"""One file from one address, of no more bytes than it should have, and not too slowly.
+"""Download one file from one address, with limits on its size and on slowness.
 
-A server that sends a byte now and then can keep a reader waiting for ever, and no time limit on a
-single read helps. So one thread reads, and the calling thread looks at the clock.
+A server that sends a byte now and then can keep a reader waiting for ever, and a time limit on a
+single read does not help. So one thread reads, and the calling thread looks at the clock.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from minigan.system.console import is_quiet, standard_error
 TIMEOUT = (10.0, 60.0)  # seconds: for a connection, and without a byte
 ANSWER_SECONDS = 60.0   # until the file begins, however many redirects lead there
 REDIRECTS = 5
-SLOW_SECONDS = 30.0     # in which a server must send ...
-LEAST_RATE = 1000.0     # ... so many bytes a second
+SLOW_SECONDS = 30.0     # over which a server's rate is measured
+LEAST_RATE = 1000.0     # bytes a second; a slower server is given up
 BLOCK = 2048            # bytes that are read at once: at the least rate two seconds
 LOOK_SECONDS = 0.1      # between two looks at the clock
 
@@ -27,7 +27,10 @@ class Unfit(ValueError):
 
 
 class Transfer:
-    """A transfer that has not begun; `run` makes it. target: the file that the bytes go to."""
+    """A download that has not begun; `run` carries it out.
+
+    file: what is expected. url: its address. target: the path of the file to write.
+    """
 
     def __init__(self, file: Download, url: str, target: str) -> None:
         self.file = file
@@ -88,7 +91,7 @@ class Transfer:
                         f"slow, and {self.received:,} of {self.file.size:,} bytes in all")
 
     def _end(self, reader: threading.Thread) -> None:
-        """Ask a reader that is still at work to stop."""
+        """Stop the reader if it is still reading."""
         self._over = True
         if reader.is_alive() and self.response is not None:
             shutdown = getattr(self.response.raw, "shutdown", None)  # urllib3 has it from 2.3 on

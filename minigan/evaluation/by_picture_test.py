@@ -10,7 +10,6 @@ from minigan import plot
 from minigan.data import Images, load
 from minigan.data.sets import SETS
 from minigan.evaluation.judgement import COLUMNS, PAIRS, Judgement, Request, beside_nearest
-from minigan.models.model import Model
 from minigan.runs.trained import Loaded
 from minigan.streams import Stream
 
@@ -37,7 +36,7 @@ def judge_pictures(trained: Loaded, known: Images, request: Request) -> Judgemen
     Raises:
         ValueError: too few samples; an unknown bound, or one for a model that starts from pictures.
     """
-    if starts_from_images(trained.model):
+    if trained.model.starts_from_images():
         if request.bounds:
             raise ValueError("bounds: those of tests of samples, and a model that starts from "
                              "pictures has none")
@@ -64,11 +63,6 @@ def judge_pictures(trained: Loaded, known: Images, request: Request) -> Judgemen
     figures = {"test": "pictures", "split": split, **result.record()}
     picture = _picture(images, known, result, request.title)
     return Judgement(result.passed, lines, figures, picture)
-
-
-def starts_from_images(model: Model) -> bool:
-    """Whether a model makes its pictures from others, not from latents."""
-    return type(model).inputs_from is not Model.inputs_from
 
 
 def _real(images: Images) -> Real:

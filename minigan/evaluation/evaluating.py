@@ -19,7 +19,7 @@ from minigan.data import Images
 from minigan.data.places import last_part
 from minigan.data.stacked_mnist import BASES
 from minigan.evaluation.by_digit_test import FLOORS_N, judge_digits
-from minigan.evaluation.by_picture_test import judge_pictures, starts_from_images
+from minigan.evaluation.by_picture_test import judge_pictures
 from minigan.evaluation.judgement import Request
 from minigan.evaluation.mode_count import forget, judge_modes
 from minigan.models.rebuilding import Maker
@@ -119,7 +119,7 @@ def _test_of(trained: Loaded) -> str:
     model = trained.model
     source = trained.config.source
     name = source["name"] if source else trained.config.data
-    if starts_from_images(model):
+    if model.starts_from_images():
         return "pictures"
     if name in BASES and model.shape == (28, 28, 3):
         return "stacked"

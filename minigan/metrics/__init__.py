@@ -1,9 +1,9 @@
 """How good samples are: the digit test, the picture test, and the field's statistics.
 
 Read in this order. The field's statistics, one a file: `classifier`, `frechet`, `kernel`,
-`coverage`, `two_sample`, all on `distances` between vectors, and `copies`. The digit test:
-`judges` (networks that recognise digits), `reference` (what real digits get), `records` (what tests
-find), `digits`. The test of any other pictures: `gist` (features), `thumbnails`,
+`coverage`, `two_sample`, most of them on `distances` between vectors, and `copies`. The digit test:
+`judges` (networks that recognise digits), `reference` (what real digits get), `records` (the rows
+of a result), `digits`. The test of any other pictures: `gist` (features), `thumbnails`,
 `feature_distances`, `picture_classes`, `pictures`, and `translation` for pictures made from
 pictures. Modes: `modes` for points in the plane, `stacked_modes` for stacked digits.
 """

@@ -14,10 +14,10 @@ def classifier_score(probabilities: np.ndarray) -> float:
         KL   = sum over classes of p(y | x) log(p(y | x) / p(y))
         p(y) = mean over samples of p(y | x)
 
-    It is high when each sample is surely of one class and all classes are equally frequent. Ten
-    pictures are enough for 10, so it never stands alone. probabilities: one classifier's (N, K),
-    rows that sum to 1. Source: Salimans et al. 2016, section 4, there with the Inception network,
-    so numbers in papers cannot be compared with this one.
+    It is high when each sample is clearly of one class and all classes are equally frequent. Ten
+    pictures, one of each class, get the best score, so it is never used alone. probabilities: one
+    classifier's (N, K), rows that sum to 1. Source: Salimans et al. 2016, section 4, there with the
+    Inception network, so numbers in papers cannot be compared with this one.
 
     Raises:
         ValueError: not (N, K), or rows that are not probabilities.

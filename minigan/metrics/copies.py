@@ -53,10 +53,10 @@ class CopyTest(NamedTuple):
 
 
 def copy_test(distances: np.ndarray, unseen: np.ndarray) -> CopyTest:
-    """How near samples are to the training images, beside images that nobody trained on.
+    """How near samples are to the training images, compared with real images not trained on.
 
-    distances, unseen: what `nearest_training` finds for the samples and for unseen real images, or
-    for the latter its quantiles at equal steps.
+    distances, unseen: what `nearest_training` finds for the samples, (N,), and for unseen real
+    images, (M,); quantiles of the latter at equal steps will do.
     """
     limit = np.quantile(unseen, 0.01)
     median = np.median(distances) / np.median(unseen)

@@ -1,4 +1,4 @@
-"""Do the samples look real, and do they cover what is real? Two pairs of numbers for that."""
+"""Do samples look real, and do they cover all that is real? Two pairs of numbers that tell."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from minigan.metrics.distances import blocks, radii, vectors
 
 
 def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[float, float]:
-    """Share of samples among the real, and share of the real among the samples.
+    """Share of samples that lie among the real, and share of the real that lie among the samples.
 
         f(v, X)   = 1 if |v - x| <= |x - NN_k(x, X)| for some x of X, else 0             (eq. 1)
         precision = mean over samples of f(sample, real)                                 (eq. 2)
         recall    = mean over the real of f(real vector, samples)                        (eq. 2)
 
-    NN_k(x, X) is x's k-th nearest neighbour in X: v is among X if it lies within the ball around
-    some x that just reaches that neighbour. Precision falls with samples that are not real, recall
-    with modes that are missing. Copies of real vectors score best in both: it rewards copying.
+    NN_k(x, X) is x's k-th nearest neighbour in X: v lies among X if it is inside the ball around
+    some x that just reaches that neighbour. Samples that do not look real lower the precision,
+    missing modes the recall. Copies of real vectors score best in both: it rewards copying.
 
     real, fake: (N, D), (M, D). Source: Kynkaanniemi et al. 2019, eq. 1 and 2 (there k = 3).
 
@@ -46,7 +46,7 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[fl
         coverage = 1 / N     sum over real balls of [it holds a sample]
 
     with the balls of `precision_recall` around the real vectors only, so an outlier among the
-    samples covers nothing. Equal distributions have density 1 and coverage 1 - 2^-k about.
+    samples covers nothing. Equal distributions have density 1 and coverage of about 1 - 2^-k.
 
     real, fake: (N, D), (M, D). Source: Naeem et al. 2020, section 3.
 

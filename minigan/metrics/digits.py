@@ -1,18 +1,18 @@
 """The digit test: are these digits that anyone would recognise, all ten, varied, and not copied?
 
-Each usual metric is passed by some bad set: ten pictures win the classifier score, copies win every
-distance between distributions, and one classifier is sure of noise. So a set of samples passes when
-all of these hold:
+Some bad set of samples does well in each usual metric: ten pictures win the classifier score,
+copies win every distance between distributions, and one classifier alone is sure of noise. So a set
+passes when all of these are within their bounds:
 
     a  recognised: share that two judges of different architecture name alike, both at 0.9 or more
     b  least class: the rarest digit's share of all samples, counted among the recognised
     c  precision and recall, against test digits (k = 5)
-    d  copies: distance to the nearest training digit up to a shift by one pixel; its median beside
-       unseen digits' own, and the share nearer than all but 1 % of those
-    e  where digits were requested: both judges see the requested one, on average and for the worst
-       digit; mean distance of two samples of a class beside the real one, for the worst digit
+    d  copies: distance to the nearest training digit up to a shift by one pixel; its median over
+       that of unseen digits, and the share of samples nearer than all but 1 % of unseen digits
+    e  if digits were requested: both judges see the requested one, on average and for the worst
+       digit; mean distance of two samples of a class over that of real ones, for the worst digit
 
-Further rows without a bound are there to be compared: they were beaten by bad sets.
+Further rows have no bound and are for comparison only: bad sets did well in each of them.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from minigan.metrics.records import Result, Row
 from minigan.metrics.reference import N_VECTORS, Reference, class_spreads, reference
 from minigan.metrics.two_sample import one_nearest_neighbour
 
-LEAST = 200  # samples: with fewer, nothing here means much
+LEAST = 200  # samples: with fewer, no number here means much
 COPIES_WIN = "rewards copying: see the copy row"
 
-# The least, or for "copies, near" the most, that counts as digits; a preset may promise more.
+# The least, or for "copies, near" the most, that passes; a preset may promise more.
 BOUNDS = {
     "recognised": 0.5,
     "least class": 0.03,
@@ -62,8 +62,8 @@ def digit_test(images: np.ndarray, training: np.ndarray, labels: np.ndarray | No
                against: Reference | None = None) -> DigitTest:
     """Measure samples, part by part as above. The first 3,000 are compared with 3,000 test digits.
 
-    images: uint8 (N, 28, 28, 1), N 200 or more, in random order; floors are of N = 5,000.
-    training: what they could be copies of, uint8 (M, 28, 28, 1).
+    images: uint8 (N, 28, 28, 1), N 200 or more, in random order; floors were measured at N = 5,000.
+    training: the images that they could be copies of, uint8 (M, 28, 28, 1).
     labels: the requested digits, integers (N,), for conditional models.
     bounds: by a row's name, in place of those of `BOUNDS`.
     against: by default the package's reference.
@@ -75,16 +75,16 @@ def digit_test(images: np.ndarray, training: np.ndarray, labels: np.ndarray | No
     if against is None:
         against = reference()
     p = probabilities(images)                                       # (2, N, 10)
-    found = features(images)                                        # (N, 64)
+    vectors = features(images)                                      # (N, 64)
     distances, nearest = nearest_training(images, training)         # (N,) each
 
     table = Table({**BOUNDS, **(bounds or {})}, against.floors)
     _add_recognition(table, p)
-    _add_coverage(table, found[:N_VECTORS], against)
+    _add_coverage(table, vectors[:N_VECTORS], against)
     _add_copies(table, distances, len(training), against)
     if labels is not None:
         _add_requests(table, images, labels, p, against)
-    _add_comparisons(table, found, p, against)
+    _add_comparisons(table, vectors, p, against)
     return DigitTest(tuple(table.rows), nearest, distances)
 
 
@@ -168,15 +168,15 @@ def _add_requests(table: Table, images: np.ndarray, labels: np.ndarray, p: np.nd
     table.add("e", "spread, worst digit", np.nanmin(spread), n, f"digit {np.nanargmin(spread)}")
 
 
-def _add_comparisons(table: Table, found: np.ndarray, p: np.ndarray, against: Reference) -> None:
+def _add_comparisons(table: Table, vectors: np.ndarray, p: np.ndarray, against: Reference) -> None:
     """Rows without a bound, from features (N, 64) and probabilities (2, N, 10)."""
     real = against.features
-    some = found[:N_VECTORS]
+    some = vectors[:N_VECTORS]
     n = len(some)
     compared = _compared(against)
 
-    frechet = frechet_distance(against.gaussian, gaussian(found))
-    table.add("", "Frechet distance", frechet, len(found), f"5,000 test digits; {COPIES_WIN}")
+    frechet = frechet_distance(against.gaussian, gaussian(vectors))
+    table.add("", "Frechet distance", frechet, len(vectors), f"5,000 test digits; {COPIES_WIN}")
 
     kernel = kernel_distance(real, some)
     table.add("", "kernel distance", kernel.mean, n,
@@ -189,4 +189,4 @@ def _add_comparisons(table: Table, found: np.ndarray, p: np.ndarray, against: Re
     accuracy = one_nearest_neighbour(real[:n], some[:len(real)])
     table.add("", "1-NN accuracy", accuracy, n, f"0.5 is best; {compared}")
 
-    table.add("", "classifier score", classifier_score(p[0]), len(found), "ten pictures win it")
+    table.add("", "classifier score", classifier_score(p[0]), len(vectors), "ten pictures win it")

@@ -2,7 +2,7 @@
 
     |a - b|^2 = |a|^2 + |b|^2 - 2 <a, b>
 
-makes all pairs one matrix product; a block of rows is reduced before the next is computed.
+turns all pairs into one matrix product; a block of rows is used up before the next is computed.
 """
 
 from __future__ import annotations

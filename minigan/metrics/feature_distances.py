@@ -1,4 +1,4 @@
-"""How far samples are from real pictures in the features of `gist`, beside other real pictures."""
+"""How far samples are from real pictures in the features of `gist`, and how far real ones are."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from minigan.metrics.records import Real, Row
 from minigan.metrics.two_sample import one_nearest_neighbour
 from minigan.streams import Stream
 
-COMPARED = 2_000     # samples, at most, that distances in features are of
-DRAWS = 5            # of halves, where pictures are few
+COMPARED = 2_000     # samples, at most, that are compared
+DRAWS = 5            # how often few real pictures are halved, at most
 SUBSET = 1_000       # samples, at most, of a kernel distance
 
 # The rows, in their order, with a note each.
 DISTANCES = {
-    "Frechet distance": "in the features of metrics/gist.py: no FID",
+    "Frechet distance": "in the features of metrics/gist.py, so not FID",
     "kernel distance": "in these features",
     "precision": "share of samples among the real",
     "recall": "share of the real among samples",
@@ -31,7 +31,7 @@ DISTANCES = {
 
 
 class Scale(NamedTuple):
-    """What brings features to mean 0 and deviation 1 of real pictures."""
+    """Shifts and scales features so that those of real pictures have mean 0 and deviation 1."""
 
     mean: np.ndarray  # (D,)
     unit: np.ndarray  # (D,)
@@ -44,8 +44,8 @@ class Scale(NamedTuple):
 def scale_of(features: np.ndarray) -> Scale:
     """The scale of real features (N, D).
 
-    A feature that hardly varies, as a border that is always black, is divided by a quarter of the
-    median deviation: it would outweigh all others.
+    A feature that hardly varies, such as that of a border that is always black, is divided by a
+    quarter of the median deviation: divided by its own, it would outweigh all others.
     """
     deviation = features.std(0)
     least = max(0.25 * float(np.median(deviation)), 1e-4)
@@ -53,12 +53,12 @@ def scale_of(features: np.ndarray) -> Scale:
 
 
 def distance_rows(images: np.ndarray, real: Real, seed: int = 0) -> list[Row]:
-    """The rows of `DISTANCES` for samples uint8 (N, H, W, C) beside real pictures.
+    """The rows of `DISTANCES` for samples, uint8 (N, H, W, C), and real pictures.
 
-    As many samples as half of the real pictures, COMPARED at most, are compared with a random half;
-    the floor is what the other half gets. Few pictures are halved several times, and all numbers
-    are means. The Frechet distance is divided by the number of features: samples that are all the
-    mean real picture have 1.
+    The real pictures are halved at random. As many samples as a half has, COMPARED at most, are
+    compared with one half; the floor is what the other half gets. Few pictures are halved several
+    times, and every number is a mean over the draws. The Frechet distance is divided by the number
+    of features: samples that all equal the mean real picture get 1.
     """
     size = min(len(images), len(real.images) // 2, COMPARED)
     draws = max(1, min(DRAWS, COMPARED // size))

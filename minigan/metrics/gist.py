@@ -5,12 +5,12 @@
              3 scales: the pictures themselves, and made smaller to a half and to a quarter
 
 After the gist of Oliva and Torralba 2001, "Modeling the shape of the scene", which measures edges
-with Gabor filters; here they are plain differences. Nothing is trained and nothing random: the same
-pictures have the same features everywhere, without a download. Blur weakens the edges of the first
-scale, noise strengthens them, another mixture of motifs moves the means, a missing motif leaves
-places empty. The features do not know what is drawn: a distance between them is not an FID
-(Heusel et al. 2017), which needs a network that was trained on a million photographs; compare it
-with what real pictures get, and with other runs on the same pictures.
+with Gabor filters; here they are plain differences. Nothing is trained and nothing is random: the
+same pictures have the same features everywhere, without a download. Blur weakens the edges of the
+first scale, noise strengthens them, another mixture of motifs moves the means, and a missing motif
+leaves regions of the space empty. The features do not know what is drawn: a distance between them
+is not an FID (Heusel et al. 2017), which needs a network that was trained on a million photographs;
+compare it with what real pictures get, and with other runs on the same pictures.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ def gist(images: np.ndarray) -> np.ndarray:
 
 
 def _features(images: np.ndarray) -> np.ndarray:
-    """Of pictures (n, H, W, C): (n, D)."""
+    """The features (n, D) of pictures (n, H, W, C)."""
     x = images.astype(np.float32) / np.float32(255)                     # (n, H, W, C)
-    found = [reduced(x, PLACES, PLACES)]
+    maps = [reduced(x, PLACES, PLACES)]
     for _ in range(SCALES):
         height, width = x.shape[1:3]
         if min(height, width) < 2:
             break
-        found += [reduced(edges, PLACES, PLACES) for edges in _edges(x)]
+        maps += [reduced(edges, PLACES, PLACES) for edges in _edges(x)]
         x = reduced(x, (height + 1) // 2, (width + 1) // 2)
-    flat = [maps.reshape(len(images), -1) for maps in found]
+    flat = [each.reshape(len(images), -1) for each in maps]
     return np.concatenate(flat, axis=1)
 
 
@@ -73,10 +73,10 @@ def reduced(x: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _areas(size: int, parts: int) -> np.ndarray:
-    """What share each of `size` pixels has in each of `parts` equal areas: (parts, size)."""
+    """The share of each of `size` pixels in each of `parts` equal areas: (parts, size)."""
     borders = np.arange(parts + 1) * size / parts
     pixel = np.arange(size)
-    starts = np.maximum(borders[:-1, None], pixel)                      # of what they share
+    starts = np.maximum(borders[:-1, None], pixel)                      # of the overlap
     ends = np.minimum(borders[1:, None], pixel + 1)
-    shared = np.maximum(ends - starts, 0)
-    return (shared * parts / size).astype(np.float32)
+    overlap = np.maximum(ends - starts, 0)
+    return (overlap * parts / size).astype(np.float32)

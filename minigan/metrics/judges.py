@@ -2,7 +2,8 @@
 
 `benchmarks/train_judges.py` trained them with minigan itself, on the MNIST training digits that are
 not among the package's 5,000, so that a GAN is judged by networks that never saw what it learned
-from. Each knows all but 1 % of the 10,000 test digits; `judges.npz` holds their weights as float16.
+from. Each recognises all but 1 % of the 10,000 test digits; `judges.npz` holds their weights as
+float16.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from minigan.streams import Stream
 WEIGHTS = Path(__file__).with_name("judges.npz")
 N_CLASSES = 10
 N_FEATURES = 64
-BLOCK = 250  # images computed at a time: what a block needs stays small
+BLOCK = 250  # images computed at a time, which keeps the memory small
 
 
 class Judge(Module):
@@ -42,8 +43,8 @@ class Judge(Module):
 def strided(rng: Stream) -> Judge:
     """The first judge: strided convolutions with batch norm, as in a DCGAN; 37,000 weights.
 
-    Its features are the space of all distances: there noise lies outside the balls of real digits
-    and blurred digits cover few of them. Without batch norm noise would lie among the digits.
+    All distances are measured in its features: there, noise lies outside the balls of real digits,
+    and blurred digits cover few of them. Without batch norm, noise would lie among the digits.
     """
     he: Any = {"weight_init": init.he_normal, "rng": rng}
     body = Sequential(                                                      # (N, 28, 28, 1)
@@ -58,7 +59,7 @@ def strided(rng: Stream) -> Judge:
 
 
 def pooled(rng: Stream) -> Judge:
-    """The second judge: wide kernels, then pooling, dropout, a normalised last layer; 106,000."""
+    """The second judge: wide kernels, pooling, a normalised last layer; 106,000 weights."""
     he: Any = {"weight_init": init.he_normal, "rng": rng}
     body = Sequential(                                                      # (N, 28, 28, 1)
         Conv2d(1, 16, 5, stride=2, padding=2, bias=False, **he),            # (N, 14, 14, 16)
@@ -90,7 +91,7 @@ def judges() -> tuple[Judge, ...]:
 
 
 def in_range(images: np.ndarray) -> np.ndarray:
-    """Images as the judges want them: float32 (N, 28, 28, 1) in [-1, 1].
+    """Images as the judges take them: float32 (N, 28, 28, 1) in [-1, 1].
 
     images: uint8, or floats in [-1, 1].
 
@@ -136,10 +137,20 @@ def probabilities(images: np.ndarray) -> np.ndarray:
 
 
 def predictions(images: np.ndarray) -> np.ndarray:
-    """Which digit each judge sees: int64 (2, N)."""
+    """The digit that each judge sees: int64 (2, N). images: as for `probabilities`.
+
+    Raises:
+        TypeError, ValueError: as `in_range`.
+    """
     return probabilities(images).argmax(-1)
 
 
 def features(images: np.ndarray) -> np.ndarray:
-    """The first judge's last hidden layer, float32 (N, 64): the space of all distances here."""
+    """The first judge's last hidden layer, float32 (N, 64), in which distances are measured.
+
+    images: (N, 28, 28, 1), uint8 or floats in [-1, 1], N at least 1.
+
+    Raises:
+        TypeError, ValueError: as `in_range`.
+    """
     return _by_blocks(judges()[0].body, in_range(images))

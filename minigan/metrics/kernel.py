@@ -24,7 +24,8 @@ def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def mmd_squared(x: np.ndarray, y: np.ndarray) -> float:
-    """Squared maximum mean discrepancy, unbiased: 0 on average for one distribution, or negative.
+    """Squared maximum mean discrepancy, unbiased: for equal distributions 0 on average, so it can
+    be negative.
 
         mean over i != j of k(x_i, x_j) + mean over i != j of k(y_i, y_j) - 2 mean of k(x_i, y_j)
 

@@ -1,8 +1,9 @@
-"""Points in the plane beside a mixture: does a generator find every mode, and only modes?
+"""Points in the plane against a mixture: does a generator find every mode, and only modes?
 
-The field reports modes found and the share of samples near one. A bad generator passes both: eight
-points score 8 of 8 and 100 %, and so does one that puts 93 % of its samples on one mode. So three
-numbers stand beside them here, with bounds, and beside every number stands what real points get.
+The field reports the modes found and the share of samples near one. A bad generator does well in
+both: eight points score 8 of 8 and 100 %, and so does a generator that puts 93 % of its samples on
+one mode. So three more numbers are reported here, with bounds, and for every number what real
+points get.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from minigan.metrics.distances import vectors
 
 NEAR = 3.0  # standard deviations from a centre within which a sample counts as that mode's
-# Half of a Gaussian of deviation 1 is nearer to its middle than this, in the plane and on a line.
+# Half of the points of a Gaussian of deviation 1 are nearer to its middle than this.
 HALF_IN_PLANE = math.sqrt(2 * math.log(2))
 HALF_ON_LINE = 0.67449
 
@@ -27,7 +28,7 @@ DEVIATIONS = (0.5, 2.0)
 class ModeScores(NamedTuple):
     """What `mode_scores` counts."""
 
-    modes: int          # how many there are
+    modes: int          # in the mixture
     found: int          # modes with one near sample or more
     near: float         # share of samples within 3 sigma of a mode
     reverse_kl: float   # of the generator's shares of the modes from equal ones, in nats
@@ -36,7 +37,7 @@ class ModeScores(NamedTuple):
 
     @property
     def failed(self) -> list[str]:
-        """The names of the fields outside the bounds; none if the test is passed."""
+        """The names of the fields that are out of bounds; none if the test is passed."""
         low, high = DEVIATIONS
         passed = {
             "found": self.found == self.modes,
@@ -56,10 +57,10 @@ def mode_scores(points: np.ndarray, centres: np.ndarray, sigma: float) -> ModeSc
 
         reverse KL = sum over modes of q log(q * modes),  q = the mode's share of all samples
 
-    deviation: the median distance of samples from the middle of their own mode's (its median in
-    each coordinate), over 1.177 sigma, so that it is 1 for real points. A standard deviation of
-    near samples could not be told to be too wide, as those are within 3 sigma by choice, and one of
-    all samples would speak of the few between two modes.
+    deviation: the median distance of samples from the middle of all samples of their mode (the
+    median of each coordinate), over 1.177 sigma, so that it is 1 for real points. The standard
+    deviation of the near samples could never be far too large, as they are within 3 sigma by
+    definition, and that of all samples would mostly measure the few between two modes.
 
     Source: Srivastava et al. 2017, "VEEGAN", section 4.1; Lin et al. 2018, "PacGAN", section 4.1.
 
@@ -82,9 +83,9 @@ def mode_scores(points: np.ndarray, centres: np.ndarray, sigma: float) -> ModeSc
 
 def curve_scores(points: np.ndarray, curve: np.ndarray, sigma: float, parts: int = 20
                  ) -> ModeScores:
-    """The same for noise around a curve without modes: its parts of equal weight stand for them.
+    """The same for noise around a curve, which has no modes: equal parts of it take their place.
 
-    points: (N, 2); curve: (M, 2), points along it at equal weights, dense beside sigma; a sample
+    points: (N, 2); curve: (M, 2), points at equal steps along it, closer than sigma; a sample
     belongs to the part that holds the nearest of them. deviation: the median distance from the
     curve, over 0.674 sigma.
 
@@ -112,7 +113,7 @@ def reverse_kl(counts: np.ndarray) -> float:
 
 
 def _scores(mode_of: np.ndarray, is_near: np.ndarray, modes: int, deviation: float) -> ModeScores:
-    """From each sample's mode (N,), and whether it is near that (N,)."""
+    """The scores from each sample's mode (N,), and whether it is near that mode (N,)."""
     counts = np.bincount(mode_of, minlength=modes)
     near_shares = np.bincount(mode_of[is_near], minlength=modes) / len(mode_of)
     return ModeScores(

@@ -1,4 +1,4 @@
-"""Whether samples are of the classes that were asked for, told by their nearest real picture."""
+"""Whether samples are of the requested classes, judged by the nearest real picture of each."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from minigan.metrics.reference import class_spreads
 from minigan.metrics.thumbnails import LOOKED_AT, thumbnails
 from minigan.streams import Stream
 
-KNOWN = 10_000       # training pictures, at most, that tell a sample's class
+KNOWN = 10_000       # training pictures, at most, among which the nearest is looked for
 LEAST_OF_CLASS = 5   # samples: a class with fewer is not judged by itself
 
 Namer = Callable[[int], str]
 
 
 class Seen(NamedTuple):
-    """Classes as the nearest known picture, in the features of `gist`, tells them."""
+    """Classes as integers; a picture's is that of the known picture nearest to it in `gist`."""
 
     samples: np.ndarray      # (N,): of the samples
-    real: np.ndarray         # (R,): of real pictures, each among the others
-    real_labels: np.ndarray  # (R,): what these really are
-    labels: np.ndarray       # (K,): of all known pictures
+    real: np.ndarray         # (R,): of real pictures, each compared with the others
+    real_labels: np.ndarray  # (R,): the true ones of these
+    labels: np.ndarray       # (K,): the true ones of all known pictures
 
 
 def class_rows(images: np.ndarray, labels: np.ndarray | None, training: Real, names: Sequence[str],
                stream: Stream) -> list[Row]:
-    """Rows about classes; the class of a picture is that of the nearest training picture.
+    """Rows about classes; a sample's class is that of the nearest training picture.
 
-    images: uint8 (N, H, W, C). labels: the requested classes (N,), or None. training: with labels.
-    names: of the classes.
+    images: uint8 (N, H, W, C). labels: the requested classes, integers (N,), or None. training:
+    with labels. names: of the classes, in the order of the labels. stream: for the pictures chosen.
     """
     assert training.labels is not None
     n_classes = int(training.labels.max()) + 1
@@ -60,7 +60,7 @@ def _look(images: np.ndarray, known_images: np.ndarray, known_labels: np.ndarray
     _, index = nearest(scale(gist(images)), known)
     samples = labels[index[:, 0]]
 
-    # The same of real pictures: each one's nearest is itself, unless it has a double.
+    # The same for real pictures: the nearest to each is itself, or a picture equal to it.
     tried = np.arange(min(len(known), LOOKED_AT))
     _, index = nearest(known[tried], known, 2)
     neighbour = np.where(index[:, 0] == tried, index[:, 1], index[:, 0])
@@ -68,7 +68,7 @@ def _look(images: np.ndarray, known_images: np.ndarray, known_labels: np.ndarray
 
 
 def _shares(seen: Seen, n_classes: int, name: Namer) -> list[Row]:
-    """How much rarer than in the data the class is that lacks most."""
+    """The share of the class that is rarest, compared with its share of the data."""
     n = len(seen.samples)
     due = np.bincount(seen.labels, minlength=n_classes) / len(seen.labels)
     judged = due * min(n, len(seen.real)) >= LEAST_OF_CLASS
@@ -110,7 +110,7 @@ def _requests(labels: np.ndarray, seen: Seen, n_classes: int, name: Namer) -> li
 
 def _spreads(images: np.ndarray, labels: np.ndarray, training: Real, n_classes: int, name: Namer,
              stream: Stream) -> list[Row]:
-    """How far apart the samples of a class are, for the class with the least, beside the data's."""
+    """How far apart two samples of a class are, over two real ones, for the worst class."""
     assert training.labels is not None
     count = min(len(images), LOOKED_AT)
     chosen = stream.permutation(len(training.images))[:LOOKED_AT]

@@ -1,14 +1,15 @@
-"""The picture test: what can be said of samples of any pictures, without a judge of them.
+"""The picture test: what can be said of samples of any pictures, without a network that knows them.
 
     a  copies: is a sample nearer to a training picture than one real picture is to another?
-    b  spread: how far apart samples are, beside real pictures; alike: how many have a near double
+    b  spread: how far apart samples are, over real pictures; alike: how many have a near double
 
-These have bounds; a set of samples passes where it is neither copied nor collapsed. It may still be
-bad: that is for the distances between samples and real pictures to show, in the features of `gist`,
-each beside its floor, what as many other real pictures get. All of these reward copying.
+These have bounds; a set of samples passes if it is neither copied nor collapsed. It may still be
+bad, which the distances between samples and real pictures show, in the features of `gist`: each is
+reported with its floor, which is what the same number of other real pictures gets. All of these
+distances reward copying.
 
 If the data have classes: whether the nearest real picture of a sample is of the requested class,
-and the spread within a class; or without requests, which class is rarer than in the data.
+and the spread within a class; or, without requests, which class is rarer than in the data.
 """
 
 from __future__ import annotations
@@ -34,22 +35,22 @@ MOST_KNOWN = 60_000  # training pictures, at most, among which copies are looked
 
 @dataclass(frozen=True)
 class PictureTest(Result):
-    """All numbers of one set of samples; for the first ones the nearest training pictures.
+    """All numbers of one set of samples, and the nearest training pictures of the first ones.
 
-    nearest, distances: of LOOKED_AT samples at most; of thumbnails, up to a shift by a pixel.
+    nearest, distances: of LOOKED_AT samples at most; between thumbnails, up to a shift by a pixel.
     """
 
 
 def picture_test(images: np.ndarray, training: Real, labels: np.ndarray | None = None,
                  unseen: Real | None = None, names: Sequence[str] = (),
                  bounds: Mapping[str, float] | None = None, seed: int = 0) -> PictureTest:
-    """Measure samples beside real pictures, as above.
+    """Measure samples and compare them with real pictures, as above.
 
     images: uint8 (N, H, W, C), in random order.
-    training: what the generator was trained on.
+    training: the pictures that the generator was trained on.
     labels: the requested classes, integers (N,), for conditional models.
-    unseen: real pictures that it was not trained on, if there are any; else training pictures are
-    compared with one another.
+    unseen: real pictures that it was not trained on, if there are any; without them, training
+    pictures are compared with one another.
     names: of the classes. bounds: by a row's name, in place of those of `BOUNDS`. seed: of the
     random choices.
 
@@ -86,12 +87,12 @@ class Copies(NamedTuple):
 
     rows: list[Row]
     nearest: np.ndarray    # (n,): each sample's nearest training picture
-    distances: np.ndarray  # (n,): how far away that one is
+    distances: np.ndarray  # (n,): to it
 
 
 def _copies(images: np.ndarray, training: Real, unseen: Real | None, bound: float, stream: Stream
             ) -> Copies:
-    """How near samples are to training pictures, beside real pictures that are not copies."""
+    """How near samples are to training pictures, compared with real pictures that are no copies."""
     some = thumbnails(images[:LOOKED_AT])
     n_training = len(training.images)
     among = np.sort(stream.permutation(n_training)[:MOST_KNOWN])
@@ -117,7 +118,9 @@ def _copies(images: np.ndarray, training: Real, unseen: Real | None, bound: floa
 
 def _copy_rows(distances: np.ndarray, usual: np.ndarray, bound: float, nearest: str, beside: str
                ) -> list[Row]:
-    """distances, usual: to the nearest training picture, of samples and of real pictures."""
+    """The rows from distances to the nearest training picture: of samples (n,), and the `usual`
+    ones of real pictures (m,). nearest, beside: what these are, for the notes.
+    """
     if not len(usual):
         return []
     n = len(distances)
@@ -132,7 +135,7 @@ def _copy_rows(distances: np.ndarray, usual: np.ndarray, bound: float, nearest: 
 
 def _spread(images: np.ndarray, training: Real, bounds: Mapping[str, float], stream: Stream
             ) -> list[Row]:
-    """How far apart samples are, beside as many training pictures."""
+    """How far apart samples are, compared with as many training pictures."""
     n = min(len(images), len(training.images), LOOKED_AT)
     chosen = stream.permutation(len(training.images))[:n]
     some = thumbnails(images[:n]).reshape(n, -1)

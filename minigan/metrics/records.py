@@ -1,4 +1,4 @@
-"""What a test of samples takes and finds: real pictures; rows with bounds and floors, a table."""
+"""What a test of samples takes, real pictures, and what it returns: a table of rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Row:
 
     @property
     def passed(self) -> bool:
-        """Whether the value keeps the bound. True without a bound, False for NaN."""
+        """Whether the value is within the bound: True without a bound, False for NaN."""
         if self.bound is None:
             return True
         if self.name in AT_MOST:
@@ -73,7 +73,7 @@ class Result:
 
     rows: tuple[Row, ...]
     nearest: np.ndarray    # int64 (N,): indices into the training pictures
-    distances: np.ndarray  # float32 (N,): how far away that one is
+    distances: np.ndarray  # float32 (N,): to it
 
     def __getitem__(self, name: str) -> float:
         """The value of the row of that name.
@@ -94,7 +94,7 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether every bound is kept."""
+        """Whether every row is within its bound."""
         return not self.failed
 
     def lines(self) -> list[str]:

@@ -1,8 +1,8 @@
-"""What samples are compared with offline: statistics of MNIST test digits, which nobody trained on.
+"""Statistics of MNIST test digits, with which samples are compared without a download.
 
-`benchmarks/make_reference.py` drew 5,000 of the 10,000 test digits at random and wrote what is
-needed of them to `reference.npz`; the other 5,000, measured like samples of a GAN, gave the floors.
-The halves are random because the second half of the file is harder than the first.
+`benchmarks/make_reference.py` drew 5,000 of the 10,000 test digits at random and wrote their
+statistics to `reference.npz`; the other 5,000, measured like samples of a GAN, gave the floors. The
+halves are random because the second half of MNIST's file is harder than the first.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Reference(NamedTuple):
     gaussian: Gaussian     # of the features of all 5,000
     distances: np.ndarray  # to the nearest of the package's digits: percentiles, float32 (101,)
     spreads: np.ndarray    # mean distance of two images of a class, float32 (10,)
-    floors: dict[str, float]  # what the digit test finds for other test digits, by name
+    floors: dict[str, float]  # what the digit test finds for other test digits, by a row's name
 
 
 def class_spreads(images: np.ndarray, labels: np.ndarray, n_classes: int = 10) -> np.ndarray:
     """Mean distance of two different images of a class, pixels in [0, 1]: float32 (n_classes,).
 
-    A generator that draws each class in one way only has small ones; NaN for a class with fewer
-    than two images. images: uint8 (N, H, W, C) or vectors (N, D); labels: (N,).
+    It is small for a generator that draws each class in one way only, and NaN for a class with
+    fewer than two images. images: uint8 (N, H, W, C) or vectors (N, D); labels: integers (N,).
 
     Raises:
         ValueError: no images, or values that are not finite.
@@ -52,7 +52,7 @@ def class_spreads(images: np.ndarray, labels: np.ndarray, n_classes: int = 10) -
         total = 0.0
         for rows, squared in blocks(own, own):
             here = np.arange(len(squared))
-            squared[here, rows.start + here] = 0  # rounding leaves more between it and itself
+            squared[here, rows.start + here] = 0  # to itself, where rounding may leave more
             total += float(np.sqrt(squared).sum(dtype=np.float64))
         spreads[label] = total / (n * (n - 1))
     return spreads
@@ -64,10 +64,10 @@ def summarise(images: np.ndarray, labels: np.ndarray, distances: np.ndarray,
 
     distances: what `copies.nearest_training` finds for them. floors: by the names of rows.
     """
-    found = features(images)
+    vectors_of_images = features(images)
     return Reference(
-        features=found[:N_VECTORS],
-        gaussian=gaussian(found),
+        features=vectors_of_images[:N_VECTORS],
+        gaussian=gaussian(vectors_of_images),
         distances=np.quantile(distances, PERCENT).astype(np.float32),
         spreads=class_spreads(images, labels),
         floors=floors)

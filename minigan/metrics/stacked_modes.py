@@ -1,12 +1,12 @@
 """Stacked digits: how many of a thousand modes a generator finds, and how evenly.
 
 A judge of single digits looks at each colour of a picture; what it sees, 100 red + 10 green + blue,
-is the picture's mode. The papers' rule takes the judge at its word, however unsure it is: specks
-find 19 modes with one judge and one with the other. So beside each judge's own count stands that of
-pictures in which both judges name all three digits alike at 0.9 or more. The numbers depend on the
-classifier: compare them with the floor, what real digits get, before a paper's. They say nothing
-about how good the digits are, about copies, or about variety within a mode: 1,000 pictures are
-enough for 1,000 modes.
+is the picture's mode. The papers take the judge at its word, however unsure it is: by that rule,
+pictures of specks have 19 modes for one judge and one for the other. So a third count is reported
+next to those of the judges, that of pictures in which both judges name all three digits alike at
+0.9 or more. The numbers depend on the classifier: compare them with the floor, which real digits
+get, rather than with a paper's. They say nothing about how good the digits are, about copies, or
+about variety within a mode: 1,000 pictures are enough for 1,000 modes.
 
 Source: Metz et al. 2017, "Unrolled GAN", section 3.3.1; Srivastava et al. 2017, "VEEGAN"; Lin et
 al. 2018, "PacGAN", whose code repeats the former with 25,600 samples and the latter with 26,000,
@@ -32,8 +32,8 @@ PLACES = np.array([100, 10, 1])
 RULES = {name: f"the {name} judge's word, as in papers" for name in ARCHITECTURES}
 RULES["both"] = f"both judges alike, each digit at {SURE} or more"
 
-# Modes and reverse KL in nats: (method, modes, KL, where it was published). Other networks,
-# classifiers and lengths of training each.
+# (method, modes, reverse KL in nats, where it was published): each with its own networks,
+# classifier and length of training.
 PUBLISHED = (
     ("DCGAN", 99, 3.40, "VEEGAN's table"),
     ("VEEGAN", 150, 2.95, "VEEGAN's table"),
@@ -44,7 +44,7 @@ PUBLISHED = (
 
 
 class ModeCount(NamedTuple):
-    """What `mode_count` reads off the counts of one rule."""
+    """What `mode_count` computes from the counts of one rule."""
 
     n: int        # samples that were counted
     found: int    # modes with one sample or more
@@ -57,12 +57,12 @@ def mode_count(counts: np.ndarray) -> ModeCount:
         KL(q || uniform) = sum over modes of q log(q * modes),  q = the mode's share
 
     It is 0 for equal counts and log(modes) for a single mode. n samples drawn evenly have about
-    (modes - 1) / 2n, 0.019 for 26,000 and 1,000 modes: no generator can be expected below.
+    (modes - 1) / 2n, 0.019 for 26,000 and 1,000 modes: expect no generator to get less.
 
     counts: integers (modes,), none negative.
 
     Raises:
-        ValueError: they are not.
+        ValueError: counts are not such integers.
     """
     counts = np.asarray(counts)
     if counts.ndim != 1 or not counts.size or counts.dtype.kind not in "iu" or counts.min() < 0:
@@ -75,7 +75,7 @@ def mode_count(counts: np.ndarray) -> ModeCount:
 
 
 def count_modes(images: np.ndarray) -> np.ndarray:
-    """How many pictures each rule of `RULES` counts for each mode: int64 (3, 1000).
+    """How many pictures are of each mode by each rule of `RULES`: int64 (3, 1000).
 
     images: uint8, or floats in [-1, 1], (N, 28, 28, 3).
 
@@ -91,7 +91,7 @@ def count_modes(images: np.ndarray) -> np.ndarray:
 
 
 def seen(digits: np.ndarray) -> np.ndarray:
-    """Which digit each rule sees, int64 (3, N), -1 for none. digits: (N, 28, 28, 1)."""
+    """The digit that each rule sees, int64 (3, N), -1 for none. digits: (N, 28, 28, 1)."""
     p = probabilities(digits)                                                 # (2, N, 10)
     alone = p.argmax(-1)                                                      # (2, N)
     both = recognised(p)                                                      # (N,)

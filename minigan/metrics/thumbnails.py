@@ -1,4 +1,4 @@
-"""Small versions of pictures, and distances between these: what copies are looked for in."""
+"""Small versions of pictures, in which copies are looked for, and distances between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from minigan.metrics.reference import class_spreads
 NUMBERS = 1024       # of a thumbnail, at most
 BLOCK = 250          # pictures made smaller at a time
 LOOKED_AT = 1_000    # samples, at most, whose nearest pictures are looked for
-DOUBLE = 0.05        # distance of two thumbnails that are one picture, up to rounding
+DOUBLE = 0.05        # thumbnails no further apart than this are of the same picture
 
 
 def thumbnails(images: np.ndarray) -> np.ndarray:
@@ -25,11 +25,11 @@ def thumbnails(images: np.ndarray) -> np.ndarray:
     side = max(1, int(np.sqrt(NUMBERS / channels)))
     h = min(height, side)
     w = min(width, side)
-    parts = []
+    smaller = []
     for start in range(0, len(images), BLOCK):
         block = images[start:start + BLOCK].astype(np.float32)
-        parts.append(reduced(block / np.float32(255), h, w))
-    return np.concatenate(parts)
+        smaller.append(reduced(block / np.float32(255), h, w))
+    return np.concatenate(smaller)
 
 
 def nearest_pictures(some: np.ndarray, known: np.ndarray, own: np.ndarray | None = None

@@ -11,14 +11,14 @@ from minigan.metrics.records import Real, Row
 
 def translation_test(inputs: np.ndarray, images: np.ndarray, truth: np.ndarray, seen: bool,
                      seed: int = 0) -> PictureTest:
-    """Measure pictures that a model made from inputs, beside the true ones.
+    """Measure pictures that a model made from inputs, compared with the true ones.
 
     inputs, images, truth: uint8 (N, H, W, C) each. seen: whether the model was trained on these
     pictures. seed: of the random choices.
 
-    The bound of the error is the error of the input itself: a generator that leaves its input as it
-    is gains nothing. Copies are not looked for: for an input that was trained on, the truth is what
-    is wanted.
+    The bound of the error is the error of the input itself: a generator must do better than one
+    that changes nothing. Copies are not looked for: for an input that was trained on, a copy of the
+    truth is what is wanted.
 
     Raises:
         ValueError: fewer than LEAST pictures.

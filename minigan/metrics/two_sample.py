@@ -10,9 +10,9 @@ from minigan.metrics.distances import blocks, vectors
 def one_nearest_neighbour(real: np.ndarray, fake: np.ndarray) -> float:
     """Leave-one-out accuracy of a 1-nearest-neighbour classifier that tells real from fake.
 
-    0.5 where the two cannot be told apart, 1 where they are apart, below 0.5 where samples lie
-    closer to these real vectors than those to each other. Copies of other real images get 0.5: it
-    rewards copying. real, fake: (N, D) each, equally many, as another ratio has another floor.
+    0.5 if the two cannot be told apart, 1 if they are far apart, below 0.5 if samples lie closer to
+    these real vectors than the real vectors lie to each other. Copies of other real images get 0.5:
+    it rewards copying. real, fake: (N, D) each, equally many, as another ratio has another floor.
     Source: Lopez-Paz and Oquab 2017, section 3, with this classifier.
 
     Raises:

@@ -1,7 +1,8 @@
 """One paper, one file. Start with `gan`; `model` says what a new model must define.
 
-What they share: `settings` and `sizes`, then `model`. `catalog` finds every file of a model. Your
-own class is named in a run by `identity`, checked by `checking`, made again by `rebuilding`.
+What they share: `settings` and `sizes`, then `model`. The papers: `gan`, `dcgan`, `cgan`, `wgan`,
+`wgan_gp` and `pix2pix`; `catalog` finds each by its name. A class of your own: `identity` names it
+in a run's config, `checking` says what it lacks, `rebuilding` makes it again from a config.
 """
 
 from minigan.models.cgan import CGAN

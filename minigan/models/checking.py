@@ -8,8 +8,9 @@ from typing import Any
 
 from minigan.models.model import Model
 
+# What `Model.__init__` and `build` set.
 MADE = ("preset", "settings", "shape", "n_classes", "streams", "generator", "discriminator",
-        "optimizers")  # by `Model.__init__` and `build`
+        "optimizers")
 
 
 def check_trainable(model: Any) -> None:
@@ -17,8 +18,8 @@ def check_trainable(model: Any) -> None:
 
     Raises:
         TypeError: it is not a `Model`, or lacks something that `Model` makes.
-        ValueError: it defines no step; its name cannot be a folder's; its preset is not one of its
-            class; or a setting could not be read back from config.json.
+        ValueError: it defines no step; its name cannot be a folder's; its class has no preset of
+            that name; or a setting could not be read back from config.json.
     """
     if not isinstance(model, Model):
         given = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
@@ -26,8 +27,8 @@ def check_trainable(model: Any) -> None:
     cls = type(model)
     for name in MADE:
         if not hasattr(model, name):
-            raise TypeError(f"model: {cls.__name__} has no {name}; its __init__ must call that of "
-                            f"Model, and build must make generator, discriminator and optimizers")
+            raise TypeError(f"model: {cls.__name__} has no {name}; its __init__ must call Model's, "
+                            f"and build must make generator, discriminator and optimizers")
     if cls.step is Model.step:
         raise ValueError(f"model: {cls.__name__} defines no step")
     if not _names_folders(cls.name):
@@ -52,7 +53,7 @@ def _names_folders(name: Any) -> bool:
 
 
 def _survives_json(value: Any) -> bool:
-    """Whether a value can be read back from JSON; tuples become lists there."""
+    """Whether a value reads back from JSON as it was; a tuple may become a list."""
     try:
         read = json.loads(json.dumps(value))
         return bool(read == (list(value) if isinstance(value, tuple) else value))

@@ -2,7 +2,7 @@
 Generative Adversarial Networks", https://arxiv.org/abs/1511.06434.
 
 The game of the original GAN, played by convolutional networks under the paper's guidelines (section
-3): strided instead of pooled, batch norm in both networks but not on G's output and D's input, ReLU
+3): strides instead of pooling, batch norm in both networks except on G's output and D's input, ReLU
 in G and tanh at its end, LeakyReLU in D, no hidden dense layers; weights from N(0, 0.02^2), Adam
 with rate 0.0002 and beta1 = 0.5.
 
@@ -112,7 +112,7 @@ def strided(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module
 def strided_generator(s: Settings, shape: Shape, streams: Streams) -> Module:
     """G: a dense layer, then transposed convolutions, each with half the channels of the last.
 
-    `torch64`, in `paper64` of twice the width:
+    `torch64` (`paper64` is twice as wide):
 
         z            100
         dense         4 x  4 x 512     batch norm, ReLU
@@ -139,7 +139,7 @@ def strided_generator(s: Settings, shape: Shape, streams: Streams) -> Module:
 def strided_discriminator(s: Settings, shape: Shape, streams: Streams) -> Module:
     """D: convolutions, each with twice the channels of the last, and one logit.
 
-    `torch64`, in `paper64` of twice the width:
+    `torch64` (`paper64` is twice as wide):
 
         x            64 x 64 x   3
         convolution  32 x 32 x  64     LeakyReLU

@@ -17,12 +17,14 @@ def qualified(model: type) -> str:
 
 
 def is_own(config: Mapping[str, Any]) -> bool:
-    """Whether a run's class lies outside of minigan, so that no command of minigan knows it."""
+    """Whether a run's class is a user's own, which no command of minigan can find."""
     return not in_package(config.get("class"))
 
 
 def in_package(recorded: str | None) -> bool:
-    """Whether a class belongs to minigan, as those of runs do whose version recorded no class."""
+    """Whether a class is one of minigan's. recorded: its `qualified` name; None for runs of early
+    versions, which recorded no class and had no others.
+    """
     return recorded is None or recorded.startswith(f"{PACKAGE}.")
 
 
@@ -30,7 +32,7 @@ def source_crc(model: type) -> int | None:
     """A checksum of a class's source text, including its bases outside of minigan.
 
     Comments, docstrings and layout do not count. None for minigan's own models, whose version is
-    recorded, and where Python has no source, as for some classes of notebooks.
+    recorded instead, and where Python has no source, as for some classes defined in notebooks.
     """
     own = [base for base in model.__mro__
            if base is not object and not base.__module__.startswith(f"{PACKAGE}.")]

@@ -43,10 +43,10 @@ class _Settings:
     latent_size: int = setting(100, "numbers in a latent vector z")
 
 
-# Where D cannot tell, each of its two terms is log 2, and so is G's.
+# If D cannot tell real from fake, each of its two terms is log 2, and so is G's loss.
 LOSSES = Panel("losses", ("d_loss", "g_loss"), {"2 log 2": 2 * math.log(2), "log 2": math.log(2)})
 
-# What earlier versions called a method or an attribute that subclasses define.
+# Names that subclasses had to define in earlier versions, and their names now.
 RENAMED = {"kind": "phase", "sizes": "shapes"}
 
 
@@ -85,12 +85,12 @@ class Model:
     G's part of a step comes after D's update: a graph of D's old weights raises StaleGraphError.
     """
 
-    name: ClassVar[str]                # by default the class's in small letters; names run folders
+    name: ClassVar[str]                # by default the class's in lower case; names run folders
     paper: ClassVar[str] = ""          # one line: authors, year, title
     normal_curve: ClassVar[str] = ""   # one line: what a healthy loss curve looks like
     panels: ClassVar[tuple[Panel, ...]] = (LOSSES,)  # the plots of the loss curves
     Settings: ClassVar[type] = _Settings
-    presets: ClassVar[dict[str, Any]]  # by default one, "default", of the settings' defaults
+    presets: ClassVar[dict[str, Any]]  # by default {"default": Settings()}
     shapes: ClassVar[dict[str, Shape]] = {}  # by preset, (H, W, C); MNIST's (28, 28, 1) if absent
     default_steps: ClassVar[int] = 5_000     # of the command line, for the first preset
     default_batch_size: ClassVar[int] = 64
@@ -102,8 +102,8 @@ class Model:
     ema: EMA | None = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Give a subclass the name and presets that it and its bases lack; let recordings hear of
-        what its step reads.
+        """Give a subclass a name and presets if it has none, and let a recording of its step know
+        what that step reads.
 
         Raises:
             TypeError: the class defines something under the name of an earlier version.
@@ -230,6 +230,11 @@ class Model:
 
     # What every model can do.
 
+    @classmethod
+    def starts_from_images(cls) -> bool:
+        """Whether G's inputs are made from images of the data set, not from latents alone."""
+        return cls.inputs_from is not Model.inputs_from
+
     def tensors(self) -> list[Tensor]:
         """All parameters and buffers, including those of the moving average."""
         networks = [self.generator, self.discriminator]
@@ -309,7 +314,7 @@ class Model:
 
 
 def _noted(step: Step) -> Step:
-    """A model's step that tells a recording what it reads from the model."""
+    """A model's step that also tells a recording what it reads from the model."""
     @functools.wraps(step)
     def noted(self: Model, *inputs: Tensor, **more: Tensor) -> dict[str, Tensor]:
         reads(self)

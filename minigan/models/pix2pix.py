@@ -1,8 +1,8 @@
 """pix2pix: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks",
 https://arxiv.org/abs/1611.07004.
 
-A conditional GAN whose condition c is a picture: G makes another picture from it, D judges the two
-together. The objective (eq. 4; the paper's x and y are c and x here) is
+A conditional GAN whose condition c is a picture: G makes another picture from it, and D judges the
+two together. The objective (eq. 4; the paper's x and y are c and x here) is
 
     min over G, max over D of   E log D(c, x) + E log(1 - D(c, G(c))) + lambda E ||x - G(c)||_1.
 
@@ -12,9 +12,9 @@ its narrow middle (section 3.2.1). The only noise is dropout in G.
 
 Deviations from the paper:
 - Pairs are made from the data itself: `edges` gives outlines, `halves` the left half of an image.
-- Sizes for 28x28 images, half of the paper's width: G has two strided layers each way, and one each
-  into and out of its narrowest place, a single pixel as in the paper's eight layers for 256x256. D
-  judges 6x6 overlapping patches of 22x22 pixels (the paper: 70x70 pixels).
+- Sizes for 28x28 images, half of the paper's width: G has two strided layers each way, and between
+  them one layer down to a single pixel and one up again; the paper's eight layers for 256x256 end
+  at a single pixel, too. D judges 6x6 overlapping patches of 22x22 pixels (the paper: 70x70).
 - Batches of 64 (the paper: 1 to 10), no random crops and no mirroring.
 - Samples are drawn in evaluation mode, without dropout and with the running statistics. The paper
   keeps both as in training, and found that its noise changes little (section 3.1).
@@ -43,7 +43,7 @@ from minigan.streams import Stream, Streams
 class Settings:
     """The hyper-parameters; each is an option of `minigan train pix2pix`."""
 
-    condition: str = setting("edges", "what G is given of an image", ("edges", "halves"))
+    condition: str = setting("edges", "what G sees of an image", ("edges", "halves"))
     width: int = setting(32, "channels of the first layer of G and of D")
     dropout: float = setting(0.5, "share of G's inner channels that is dropped: its noise")
     l1: float = setting(100.0, "weight of the L1 loss (lambda)")

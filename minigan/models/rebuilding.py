@@ -1,8 +1,8 @@
 """From a run's config back to its model, untrained.
 
-A model of minigan is found by its name. Your own model, from a script or a notebook, is found by
-the class's qualified name, which the config records, if its module is imported already; else you
-pass the class.
+A model of minigan is found by its name. A class of your own, from a script or a notebook, is found
+by its qualified name, which the config records, if its module is imported already; else you pass
+the class.
 """
 
 from __future__ import annotations
@@ -51,59 +51,61 @@ def _recall(config: Mapping[str, Any]) -> type[Model]:
     if recorded is None or in_package(recorded):
         return find(config["model"])
     module, _, path = recorded.partition(":")
-    found: Any = sys.modules.get(module)
+    value: Any = sys.modules.get(module)
     for name in path.split("."):
-        found = getattr(found, name, None)
-    if isinstance(found, type) and issubclass(found, Model):
-        return found
+        value = getattr(value, name, None)
+    if isinstance(value, type) and issubclass(value, Model):
+        return value
     raise ValueError(f"its model is the class {path} of the module {module}, which is not imported "
-                     f"here: in Python, model={path.rpartition('.')[2]} gives it")
+                     f"here: in Python, pass model={path.rpartition('.')[2]}")
 
 
 def _settings(config: Mapping[str, Any], maker: Maker) -> dict[str, Any]:
-    """A config's settings, with the tuples that JSON has made lists of."""
+    """A config's settings; a list that was a tuple before JSON is a tuple again."""
     presets = getattr(maker, "presets", {})
-    usual = presets.get(config["preset"]) if isinstance(presets, Mapping) else None
+    preset = presets.get(config["preset"]) if isinstance(presets, Mapping) else None
     settings = dict(config["settings"])
     for name, value in settings.items():
-        if isinstance(getattr(usual, name, None), tuple):
+        if isinstance(getattr(preset, name, None), tuple):
             settings[name] = tuple(value)
     return settings
 
 
 def _check_class(config: Mapping[str, Any], given: type) -> None:
-    """Raise unless this is the class that the run was trained with, as far as names tell."""
+    """Raise unless the names of this class are those of the class that the run was trained with."""
     if not issubclass(given, Model):
         raise TypeError(f"model must be a class derived from Model, or a function that makes one, "
                         f"got {given.__qualname__}")
     recorded = config.get("class")
     own = qualified(given)
-    if recorded is not None and not _same(recorded, own):
+    if recorded is not None and not _may_be_same(recorded, own):
         raise ValueError(f"model: {own} is not the class that was trained, {recorded}")
     if given.name != config["model"]:
         raise ValueError(f"model: {own} has the name {given.name!r}, the run's model "
                          f"{config['model']!r}")
 
 
-def _same(recorded: str, own: str) -> bool:
-    """Whether two qualified names can be of one class, which may have moved to another module."""
-    return in_package(recorded) == in_package(own) and _last(recorded) == _last(own)
+def _may_be_same(recorded: str, own: str) -> bool:
+    """Whether two qualified names may be one class that has moved to another module."""
+    if in_package(recorded) != in_package(own):
+        return False
+    return _class_name(recorded) == _class_name(own)
 
 
-def _last(qualified_name: str) -> str:
+def _class_name(qualified_name: str) -> str:
     return qualified_name.replace(":", ".").rpartition(".")[2]
 
 
 def _check_made(config: Mapping[str, Any], made: Model) -> None:
-    """Raise unless a model is what the config says that it was."""
+    """Raise unless a model is the one that the config describes."""
     for name in ("preset", "shape", "n_classes"):
         given = getattr(made, name)
         recorded = tuple(config[name]) if name == "shape" else config[name]
         if given != recorded:
-            raise ValueError(f"model: {name} of what it makes is {given!r}, the run's is "
+            raise ValueError(f"model: {name} of the model that it makes is {given!r}, the run's is "
                              f"{recorded!r}")
     for name, value in config["settings"].items():
         given = getattr(made.settings, name)
         if json.loads(json.dumps(given)) != value:
-            raise ValueError(f"model: setting {name} of what it makes is {given!r}, the run's is "
-                             f"{value!r}")
+            raise ValueError(f"model: setting {name} of the model that it makes is {given!r}, the "
+                             f"run's is {value!r}")

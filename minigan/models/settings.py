@@ -35,12 +35,12 @@ def _check(name: str, field: dataclasses.Field, value: Any) -> None:
     if choices and value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
-    kind = type(field.default)
-    if kind is int:
-        least = 1 if field.default else 0  # 0 is a value where it is the default
+    expected = type(field.default)
+    if expected is int:
+        least = 1 if field.default else 0  # 0 is allowed where it is the default
         if type(value) is not int or value < least:
             raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}")
-    if kind is float:
+    if expected is float:
         if type(value) not in (int, float):
             raise ValueError(f"{name} must be a number, got {value!r}")
         if not math.isfinite(value):

@@ -9,7 +9,7 @@ Size = tuple[int, int]        # height, width
 
 
 def halved(shape: Shape, layers: int, odd: bool = False) -> list[Size]:
-    """Sizes of an image on its way inwards: [(28, 28), (14, 14), (7, 7)] for 2 strided layers.
+    """An image's size before and after each strided layer: [(28, 28), (14, 14), (7, 7)] for 2.
 
     shape: (H, W, C). odd: also halve odd sizes, rounding up; `halving` says how.
 
@@ -37,8 +37,8 @@ def halved(shape: Shape, layers: int, odd: bool = False) -> list[Size]:
 def halving(size: Size) -> dict[str, Any]:
     """Arguments of the convolution that halves images of `size`, and of its transpose to `size`.
 
-    4x4 kernels, whose taps reach every pixel equally often; 3 along an odd side, which then fits
-    as well.
+    A kernel of 4 by 4, which covers every pixel equally often; of 3 along an odd side, so that it
+    fits there, too.
     """
     height, width = size
     kernel = (4 - height % 2, 4 - width % 2)

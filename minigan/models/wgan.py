@@ -52,7 +52,7 @@ class Settings:
                                    positive=True)
     clip: float = setting(0.01, "bound of the critic's weights (c)", positive=True)
     n_critic: int = setting(5, "critic updates for each update of G")
-    warm_up: int = setting(0, "of G's first updates, how many wait for 100 critic updates")
+    warm_up: int = setting(0, "how many of G's first updates wait for 100 critic updates each")
     ema: float = setting(0.999, "decay of the moving average of G's weights; 0 for none")
 
 

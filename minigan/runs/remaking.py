@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 
 from minigan.data import Images
-from minigan.models.model import Model
 from minigan.models.rebuilding import Maker
 from minigan.runs import saved as checkpoints
 from minigan.runs.loading import build
@@ -40,8 +39,7 @@ def make_report(run: str | os.PathLike[str] | None = None, data: Images | None =
     made = build(saved.config, folder.checkpoint, model)
     made.load_state_dict(saved.arrays)
 
-    starts_from_images = type(made).inputs_from is not Model.inputs_from
-    if starts_from_images and data is None:
+    if data is None and made.starts_from_images():
         data = load_data(saved.config)
     if data is not None:
         data = as_trained(data, saved.config)

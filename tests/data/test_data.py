@@ -18,7 +18,7 @@ import pytest
 from data_tools import ROOT, SHARED, idx_bytes, needs_mnist, write_set
 
 from minigan.data import Batches, Images, load, places, sets, sources, to_bytes, to_model
-from minigan.data.idx import parse_idx, read_contents, read_idx
+from minigan.data.idx import parse_idx, read_contents
 
 DIGITS_CONTENTS = "25f4876f08d86af1a290938d658149c6171f13e35f065511b2fd91870348f822"
 
@@ -241,7 +241,7 @@ def test_idx_reads_what_was_written(tmp_path, shape, packed):
     contents = idx_bytes(values)
     path = tmp_path / "some-file"
     path.write_bytes(gzip.compress(contents) if packed else contents)
-    read = read_idx(path, ndim=len(shape))
+    read = parse_idx(read_contents(path), len(shape), path)
     assert read.dtype == np.uint8 and read.shape == shape
     np.testing.assert_array_equal(read, values)
 

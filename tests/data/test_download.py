@@ -382,7 +382,7 @@ def test_the_command(server, offer, nowhere, monkeypatch, capsys):
 def test_the_command_refuses_in_one_sentence(server, offer, dead, nowhere, capsys):
     offer(dead, "missing")
     for name, says in (("tiny", "404 Not Found; --data digits needs no download"),
-                       ("mnits", "'mnits' cannot be downloaded, what can is mnist, fashion-mnist"),
+                       ("mnits", "'mnits' cannot be downloaded, these can: mnist, fashion-mnist"),
                        ("digits", "the digits are inside the package")):
         assert main(["data", "get", name, "--data-dir", str(nowhere / "x")]) == 2
         said = capsys.readouterr().err

@@ -263,10 +263,10 @@ def test_its_own_size(tmp_path):
     write(tmp_path / "1.png", noise(20, 20, 3))
     assert load(tmp_path).shape == (20, 20, 3)
     write(tmp_path / "2.png", noise(30, 40, 3))
-    assert refused(tmp_path) == (f"--size: the pictures in {tmp_path} are of 20x20 to 40x30, "
-                                 "choose a size for all, as --size 64")
+    assert refused(tmp_path) == (f"--size: the pictures in {tmp_path} are 20x20 to 40x30; "
+                                 "choose one size for all, such as --size 64")
     (tmp_path / "1.png").unlink()
-    assert "are of 40x30, choose" in refused(tmp_path)
+    assert "are 40x30; choose" in refused(tmp_path)
 
 
 # Labels.

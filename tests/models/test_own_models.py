@@ -237,9 +237,9 @@ def test_a_class_that_keeps_a_name_is_not_taken_for_its_base(few):
 def test_a_function_that_makes_another_model_is_refused(few):
     trained(OwnGAN, few)
     for maker, sentence in (
-            (lambda p, shape, seed, n, **s: OwnGAN("mlp", shape, seed, n, **s), "preset of what"),
-            (lambda p, shape, seed, n, **s: OwnGAN(p, (9, 9, 1), seed, n, **s), "shape of what"),
-            (lambda p, shape, seed, n, **s: OwnGAN(p, shape, seed, 3, **s), "n_classes of what"),
+            (lambda p, shape, seed, n, **s: OwnGAN("mlp", shape, seed, n, **s), "preset of the"),
+            (lambda p, shape, seed, n, **s: OwnGAN(p, (9, 9, 1), seed, n, **s), "shape of the"),
+            (lambda p, shape, seed, n, **s: OwnGAN(p, shape, seed, 3, **s), "n_classes of the"),
             (lambda p, shape, seed, n, **s: OwnGAN(p, shape, seed, n), "setting latent_size of")):
         run = trained(OwnGAN, few, f"run-{sentence.replace(' ', '-')}", latent_size=7)
         with pytest.raises(ValueError, match=f"model: {sentence}"):

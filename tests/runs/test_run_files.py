@@ -867,16 +867,16 @@ def test_an_idx_file_that_unpacks_to_more_than_it_declares(monkeypatch):
 
     def refused():
         with pytest.raises(ValueError, match="bomb.gz: too long, 7841 values"):
-            idx.read_idx(Path("bomb.gz"), 3)
+            idx.read_contents(Path("bomb.gz"))
 
     assert peak(refused) < 4 << 20
     Path("big").write_bytes(b"\0\0\x08\x03" + b"\xff" * 12 + bytes(10))
     with pytest.raises(ValueError, match="big: its header declares .* GB, more than half of this"):
-        idx.read_idx(Path("big"), 3)
+        idx.read_contents(Path("big"))
     monkeypatch.setattr(idx, "memory", lambda: None)
     Path("words").write_bytes(b"no idx file at all")
     with pytest.raises(ValueError, match="words: not an idx file"):
-        idx.read_idx(Path("words"), 3)
+        idx.read_contents(Path("words"))
 
 
 def test_a_batch_of_cifar_that_is_too_large(monkeypatch):
