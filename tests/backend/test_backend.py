@@ -1,4 +1,4 @@
-"""The backend switch: what is known, what is the default, and what is said when there is no GPU."""
+"""The backend switch: which backends are known, which is the default, what an import brings."""
 from __future__ import annotations
 
 import os
@@ -27,7 +27,7 @@ def python(code, **environment):
 
 @pytest.fixture(autouse=True)
 def _default_again(monkeypatch):
-    """Whatever a test sets, the next one starts with no default and no MINIGAN_BACKEND."""
+    """Every test starts with no default and no MINIGAN_BACKEND, whatever others set."""
     monkeypatch.delenv("MINIGAN_BACKEND", raising=False)
     monkeypatch.setattr(registry, "_default", None)
 
@@ -59,14 +59,14 @@ def test_use_as_a_block_holds_inside():
 
 
 @pytest.mark.parametrize("name", ["torch", "", "CuPy", None, 3])
-def test_an_unknown_backend_is_told_the_known_ones(name):
+def test_the_error_for_an_unknown_backend_names_the_known_ones(name):
     with mg.use("stand-in"):
         with pytest.raises(mg.BackendError, match=f"backend {name!r} is unknown.* numpy, cupy"):
             mg.use(name)
         assert mg.tensor(1.0).device == "stand-in"  # the switch stays where it was
 
 
-def test_the_variable_is_read_when_nothing_else_was_said(monkeypatch):
+def test_the_variable_decides_unless_use_was_called(monkeypatch):
     monkeypatch.setenv("MINIGAN_BACKEND", "stand-in")
     assert mg.tensor(1.0).device == "stand-in"
     mg.use("numpy")
@@ -109,7 +109,7 @@ def test_a_backend_is_made_when_it_is_first_asked_for(monkeypatch):
 
 
 @pytest.mark.parametrize("xp", [get_backend("numpy"), get_backend("stand-in")], ids=repr)
-def test_the_primitives(xp):
+def test_primitives_agree_with_numpy(xp):
     host = np.random.default_rng(0).standard_normal((4, 3, 2))
     x = xp.from_host(host.copy())
     for axis in ((), (0,), (1,), (0, 1), (1, 2), (0, 1, 2)):
@@ -131,7 +131,7 @@ def test_the_primitives(xp):
 
 
 def test_what_import_minigan_brings_along():
-    """What makes an import slow is what it imports; seconds depend on who else is computing."""
+    """What an import brings makes it slow; seconds would depend on other processes."""
     code = ("import sys, time, numpy\n"
             "start = time.perf_counter()\n"
             "import minigan\n"

@@ -1,7 +1,7 @@
-"""What only a GPU can show: `python -m pytest -m gpu`. Skipped, with a reason, where there is none.
+"""What only a GPU can show: `python -m pytest -m gpu`. Skipped where there is none.
 
 MINIGAN_TEST_DEVICE=emulated runs the same tests on the emulated GPU, which shows that the tests
-themselves are right; what they say about CUDA they say on a GPU alone.
+themselves are right; only on a GPU do they say anything about CUDA.
 """
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_capturing_names_what_waits(xp):
 
 
 def test_a_replay_does_not_wait(xp):
-    """The host is through with many replays long before the device is."""
+    """The host has asked for many replays long before the device has made them."""
     if DEVICE != "cupy":
         pytest.skip("a device that works by itself")
     step = stepper(small("dcgan", "wide28", width=64, d_width=64), True)

@@ -25,7 +25,7 @@ def raises(message):
 
 def fake_cupy(version="14.2.0", hip=False, driver=lambda: 13000, devices=lambda: 1, cuda=12090,
               compiler=lambda: (12, 9)):
-    """An installed cupy; what is a function is what it answers, or raises."""
+    """An installed cupy. Arguments that are functions are what CuPy calls: they answer or raise."""
     module = ModuleType("cupy")
     module.__version__ = version  # type: ignore[attr-defined]
     module.cuda = SimpleNamespace(  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ def one_sentence(sentence):
 @pytest.mark.parametrize("module, words", CASES.values(), ids=list(CASES))
 @pytest.mark.parametrize("ask", [
     lambda: mg.use("cupy"), lambda: mg.tensor([1.0]).to("cupy"), CupyBackend])
-def test_what_is_wrong_is_said(monkeypatch, module, words, ask):
+def test_each_problem_is_named(monkeypatch, module, words, ask):
     monkeypatch.setitem(sys.modules, "cupy", module)  # None: importing it raises ImportError
     for _ in range(2):  # every time
         with pytest.raises(mg.BackendError) as caught:

@@ -1,6 +1,6 @@
 """Our CUDA kernels, run by the processor: against their plain twins, and under every op and model.
 
-That they compile for a GPU is test_cuda_sources.py's business; that they run there, test_gpu.py's.
+test_cuda_sources.py shows that they compile for a GPU, test_gpu.py that they run on one.
 """
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def here(*shape, seed=0, dtype="float64"):
 
 
 def compare(name, *arguments, dtype="float64", launches=None, exact=False):
-    """A primitive on the emulated device and its plain form there agree; which kernels ran."""
+    """Check that a primitive and its plain form agree on the emulated device.
+
+    launches: the kernels that it should launch; those that ran are returned.
+    """
     xp = emulated()
     there = [xp.from_host(a) if isinstance(a, np.ndarray) else a for a in arguments]
     xp.launched.clear()
@@ -84,7 +87,7 @@ def test_passes_with_small_factors(shape):
         compare("mix", x, s, b, q, t, launches=["mix"])
 
 
-def test_what_does_not_fit_a_pass_is_computed_all_the_same():
+def test_what_does_not_fit_a_pass_is_computed_anyway():
     gap = here(3, 1, 5, 1), here(1, 4, 1, 2)
     for other in gap:  # kept axes on both sides of a repeated one, and the other way round
         fits = block_and_width(other.shape, FULL) is not None
@@ -98,7 +101,7 @@ def test_what_does_not_fit_a_pass_is_computed_all_the_same():
 
 @pytest.mark.parametrize("shape, full", [(s, f) for f in (FULL, (3, 1, 5), (1,), (2, 3))
                                          for s in itertools.product(*({1, n} for n in f))], ids=str)
-def test_where_a_broadcast_operand_is(shape, full):
+def test_where_a_broadcast_operand_repeats(shape, full):
     small = np.arange(math.prod(shape)).reshape(shape)
     place = block_and_width(shape, full)
     if place is None:
@@ -141,7 +144,7 @@ def test_long_sums_in_chunks(shape, axes, threads, tile):
 @pytest.mark.parametrize("shape, axes, kernel", [((300_001, 2), (0,), "column_sums"),
                                                  ((2, 140_000, 3), (1,), "column_sums"),
                                                  ((4_300_000,), (0,), "row_sums")], ids=str)
-def test_of_very_long_sums_no_part_is_long(shape, axes, kernel):
+def test_no_part_of_a_very_long_sum_is_long(shape, axes, kernel):
     x = np.random.default_rng(0).uniform(250, 320, shape).astype("float32")
     xp = emulated()
     there = xp.from_host(x)
@@ -227,7 +230,7 @@ def test_a_transpose_costs_no_copy():
             assert xp.lib.calls[0][:2] == flags
 
 
-def test_products_that_are_not_ours():
+def test_products_that_cublas_is_not_asked_for():
     compare("product", np.arange(6).reshape(2, 3), np.arange(6).reshape(3, 2))
     compare("product", here(2, 0), here(0, 3))
     compare("product", here(0, 2), here(2, 3))
@@ -263,7 +266,7 @@ def test_known_answers(counter, key, answer):
     assert "".join(f"{int(word):016x}" for word in words) == answer
 
 
-def test_words_are_the_hosts():
+def test_random_words_are_the_hosts():
     xp = emulated()
     stream = Stream(3, "test")
     for n in (1, 4, 5, 64, 1003):

@@ -61,7 +61,7 @@ def test_winograd_is_chosen_where_it_was_measured_to_win():
     assert tile(14, 4, 2, 1, 64, 128, images=16) == tile(28, 3, 1, 1, 48, 48, images=0) == 0
 
 
-def test_what_winograds_form_cannot_do_takes_another():
+def test_what_winograds_form_cannot_do_takes_another_form():
     wide = geometry(32, 3, 1, 1)
     assert plan("conv2d", wide, 64, 64, 64).form is Form.WINOGRAD
     assert "one float type" in plan("conv2d", wide, 64, 64, 64, one_float_type=False).why
@@ -132,7 +132,7 @@ def test_convolutions_follow_the_plan(monkeypatch):
     np.testing.assert_allclose(xp.conv2d(x, w, g), due, rtol=1e-6)
 
 
-def test_plans_are_noted_where_somebody_wants_to_know():
+def test_plans_are_noted_inside_following():
     x = mg.tensor(np.ones((2, 8, 8, 3), "float32"), requires_grad=True)
     w = mg.tensor(np.ones((4, 4, 3, 4), "float32"), requires_grad=True)
     with following() as outer:

@@ -44,7 +44,7 @@ def test_words_are_philox_words_whatever_the_draws():
         assert ours.counter == read // 4
 
 
-def test_these_bits_are_for_ever():
+def test_these_bits_never_change():
     """Written down once: other versions, machines and NumPys must draw the same."""
     assert stream(1, "latent").words(2).tolist() == [15079137218050040260, 12407985397372311203]
 
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_bits():
     np.testing.assert_array_equal(mg.stream("latent").normal((10,)), first)
 
 
-def test_streams_do_not_touch_one_another():
+def test_streams_do_not_disturb_one_another():
     alone, together = Streams(7), Streams(7)
     for name in ("init", "data", "dropout"):
         together[name].normal((100,))
@@ -153,7 +153,7 @@ def test_normal_numbers(dtype):
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 1000])
-def test_a_permutation_is_one(n):
+def test_a_permutation_has_every_number_once(n):
     p = stream().permutation(n)
     assert p.dtype == np.int64 and sorted(p) == list(range(n))
     assert n < 7 or p.tolist() != list(range(n)) and p.tolist() != stream(1).permutation(n).tolist()

@@ -168,7 +168,7 @@ def test_devices_do_not_mix(function, name):
             function(*pair)
 
 
-def test_other_things_do_not_mix_either():
+def test_other_arrays_do_not_mix_either():
     x, host = leaf(3), mg.tensor(np.ones(3))
     ids = np.array([0, 1])
     for index in (ids, mg.tensor(ids), ids > 0, (slice(None), ids)):

@@ -219,7 +219,7 @@ def test_captured_steps_have_the_losses_of_eager_ones(name):
 @pytest.mark.parametrize("which", operations.PASSES)
 @pytest.mark.parametrize("case", ["dense 784 to 128", "conv 3x3 14x14x48 to 48",
                                   "layer norm 7x7x128"])
-def test_single_ops_make_what_their_pass_says(case, which):
+def test_single_ops_compute_what_their_pass_says(case, which):
     workload = operations.prepare(case, which, 2)
     found = ours.build(workload, "numpy")(0)
     inputs = [x.shape for x in workload.inputs]
@@ -497,7 +497,7 @@ def test_committed_results_are_read_and_written_with_their_keys():
         path = sides.RIVALS.parent / "results" / f"{name}.jsonl"
         written = [json.loads(line) for line in path.read_text().splitlines()]
         again = [rows.to_json(row) for row in rows.read(path)]
-        names = {"side", "rival"}  # which have today's words
+        names = {"side", "rival"}  # which have the present names
         for before, after in zip(written, again, strict=True):
             assert {k: v for k, v in before.items() if k not in names} == {
                 k: v for k, v in after.items() if k not in names}
@@ -523,8 +523,8 @@ def test_a_later_row_replaces_an_earlier_one():
     assert len(rows.latest([result("torch"), result("torch"), result("torch", batch=16)])) == 2
 
 
-def test_old_results_are_read_under_todays_names(tmp_path):
-    """minigan's sides were named after their backends once."""
+def test_old_results_are_read_under_the_present_names(tmp_path):
+    """minigan's sides were once named after their backends."""
     path = tmp_path / "old.jsonl"
     before = (flat(), flat("torch"), flat("numpy+plain"), flat("numpy-eager"))
     path.write_text("".join(json.dumps({**row, "side": "numpy"}) + "\n" for row in before))
@@ -610,7 +610,7 @@ def test_the_command_measures_prints_and_draws(tmp_path, capsys):
     assert [row.workload for row in rows.read(tmp_path / "found.jsonl")] == ["gan:seed"]
 
 
-def test_rivals_that_are_missing_are_said_once(tmp_path, capsys):
+def test_missing_rivals_are_named_once(tmp_path, capsys):
     (tmp_path / "rivals").mkdir()
     for on, status in (("minigan,torch,jax", 0), ("torch,jax", 1)):
         assert main(["bench", "gan:seed", "dcgan:small", "--on", on, "--threads", "1",

@@ -39,7 +39,7 @@ def test_the_table():
     assert len(lines) == 4 and all(line.count("|") == 12 for line in lines)
 
 
-def test_parts_are_cut_and_what_they_found_is_kept(tmp_path, monkeypatch, capsys):
+def test_parts_are_cut_short_and_what_they_found_is_kept(tmp_path, monkeypatch, capsys):
     script = tmp_path / "part.py"
     script.write_text("import sys, time\nprint('{\"kind\": \"facts\", \"n\": 1}', flush=True)\n"
                       "print('noise', flush=True)\n"
@@ -64,7 +64,7 @@ def test_all_parts_have_a_function_and_time():
 
 
 def test_without_a_gpu_one_sentence_is_all(tmp_path):
-    """A package cupy that cannot be imported stands in the way of one that can."""
+    """A package cupy that cannot be imported comes before one that can."""
     (tmp_path / "cupy.py").write_text("raise ImportError('none here')\n")
     output = tmp_path / "results" / "rows.jsonl"
     path = os.pathsep.join([str(tmp_path), str(FOLDER.parent)])

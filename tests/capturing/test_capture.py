@@ -1,4 +1,4 @@
-"""Captured steps, on NumPy and on the emulated GPU: every model, to the bit as op by op."""
+"""Captured steps, on NumPy and on the emulated GPU: bit for bit the steps op by op, every model."""
 from __future__ import annotations
 
 import copy
@@ -43,7 +43,7 @@ def test_captured_and_eager_steps_have_the_same_bits(name, preset):
     assert all(step.graphs.values()), "some phase's step was never captured"
 
 
-def test_a_kind_of_step_is_a_graph():
+def test_each_phase_of_a_step_has_its_own_graph():
     _, losses, step = trained("wgan-gp", "seed", True, steps=9, n_critic=3)
     assert set(step.graphs) == {"critic", "both"}
     assert [i for i, row in enumerate(losses, 1) if "g_loss" in row] == [3, 6, 9]
@@ -121,7 +121,7 @@ def test_a_replay_marks_what_it_wrote():
     assert mg.grad(untouched, other).item() == 1
     fast()
     with pytest.raises(errors.StaleGraphError):
-        mg.grad(doubled, net.bias)  # its loss is another by now
+        mg.grad(doubled, net.bias)  # its loss has been overwritten
 
 
 def test_captures_do_not_nest():
@@ -143,7 +143,7 @@ def test_every_tensor_can_be_a_result(made):
     as_eager(made)
 
 
-def test_results_are_the_same_tensors_every_time_and_others_keep_their_marks():
+def test_results_are_the_same_tensors_and_others_keep_their_marks():
     x, w = mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0], requires_grad=True)
     fast = mg.capture(lambda: {"x": x, "part": x[:1], "y": x * w.detach()})
     graph = ops.sum(x * w)
@@ -252,7 +252,7 @@ CHANGES = [  # what is done, and what the error says of it
 
 
 @pytest.mark.parametrize("change, says", CHANGES, ids=[says for _, says in CHANGES])
-def test_a_replay_that_would_do_something_else_is_refused(change, says):
+def test_a_replay_that_would_differ_from_the_step_is_refused(change, says):
     names = make_networks()
     fast = mg.capture(names["step"])
     for _ in range(2):
@@ -277,7 +277,7 @@ def test_a_replay_that_would_do_something_else_is_refused(change, says):
     lambda n: setattr(n["G"], "remark", "nobody can have read it"),
     lambda n: n["x"].assign(n["x"].detach() * 2)])
 def test_other_changes_reach_the_replay(change):
-    """On a GPU the rules' own constants are in the graph: there a change of them is refused."""
+    """On a GPU the constants of rules are in the graph, so there a change of them is refused."""
     found = []
     for captured in (False, True):
         names = make_networks()
@@ -356,7 +356,7 @@ def test_attributes_of_any_object_that_the_code_names_are_looked_at():
 
 
 class Inner:
-    """Its attributes are nowhere but in slots."""
+    """An object whose attributes are in slots."""
 
     __slots__ = ("factor",)
 
@@ -395,7 +395,7 @@ def test_what_another_function_reads_of_an_object_it_is_given_is_looked_at(funct
 
 
 class Defaults:
-    """Settings as a class, of which nobody makes an object."""
+    """Settings as a class that has no objects."""
 
     factor = 2.0
 
@@ -441,7 +441,7 @@ def test_random_numbers_of_python_and_numpy_cannot_be_captured(draw):
 
 
 class Times(nn.Module):
-    """What it computes stands in its module."""
+    """A forward that reads a global of its module."""
 
     def forward(self, x):
         return x * FACTOR
@@ -468,7 +468,7 @@ def test_functions_and_methods_of_the_steps_own_module_are_looked_at(monkeypatch
         fast()
 
 
-def test_a_step_that_is_put_back_is_replayed_again():
+def test_a_step_is_replayed_again_once_a_change_is_undone():
     names = make_networks()
     fast = mg.capture(names["step"])
     names["G"].eval()
@@ -519,7 +519,7 @@ def test_arguments_of_a_partial_are_looked_at():
 
 
 class Remembers(nn.Module):
-    """What it remembers is how it goes on."""
+    """A forward that leaves something for the next one: how says what."""
 
     def __init__(self, how):
         self.how, self.count, self.h, self.sum = how, 1, None, mg.tensor([0.0])
@@ -590,7 +590,7 @@ def test_gradients_that_backward_leaves():
 
 # Around a replay.
 
-def test_older_graphs_are_good_until_a_replay():
+def test_older_graphs_are_valid_until_a_replay():
     net, step = descent()
     x = mg.tensor(np.ones((1, 3), "f4"))
     graph = ops.sum(net(x) * net(x))
@@ -601,7 +601,7 @@ def test_older_graphs_are_good_until_a_replay():
         mg.grad(graph, net.weight)
 
 
-def test_what_is_written_need_not_be_named():
+def test_what_a_step_writes_need_not_be_listed():
     memory, x = mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0], requires_grad=True)
     holder = [memory]
 
@@ -616,7 +616,7 @@ def test_what_is_written_need_not_be_named():
         mg.grad(graph, x)
 
 
-def test_watched_ops_are_run():
+def test_a_watched_step_runs_op_by_op():
     steps = [descent() for _ in range(2)]
     fast = mg.capture(steps[1][1])
     seen = []

@@ -37,7 +37,7 @@ def test_containers_that_have_changed(container, write, clauses):
     assert (snapshots.live == snapshots.copies) == (not clauses)
 
 
-def test_an_attribute_may_be_its_classes():
+def test_an_attribute_may_come_from_the_class():
     class Owner:
         slope = 0.2
 
@@ -62,7 +62,7 @@ def test_guards_hold_until_an_answer_or_an_array_changes():
     assert "holds another array" in guards.changes()
 
 
-def test_only_two_changes_are_told_in_full():
+def test_only_two_changes_are_spelled_out():
     answers = [1, 2, 3, 4]
     guards = Guards(mg.tensor(0.0).tick, id)
     for i in range(4):

@@ -45,7 +45,7 @@ def penalty(depth=2):
 
 
 def check(g):
-    """What every layout must hold: edges forward, boxes apart and inside, curves end at boxes."""
+    """Check what holds for every layout: edges go forward, boxes are apart, curves end at boxes."""
     down = g.direction == "down"
     for edge in g.edges:
         a, b = g.nodes[edge.source], g.nodes[edge.target]
@@ -233,7 +233,7 @@ def test_random_graphs_keep_every_rule():
             assert len(g.edges) == len(edges) and len(g.nodes) == count
 
 
-def test_crossings_that_can_be_avoided_are():
+def test_avoidable_crossings_are_avoided():
     # Two combs, given entangled: 0..4 to 9..5, each row reversed.
     nodes = [graph.Node(str(i)) for i in range(10)]
     g = check(graph.arrange(nodes, [(i, 9 - i) for i in range(5)]))
@@ -275,7 +275,7 @@ def test_counting_crossings_agrees_with_the_definition():
         assert counted(slots, position) == crossings(ends.tolist())
 
 
-def test_the_fit_is_the_least_squares_one():
+def test_the_fit_is_the_least_squares_fit():
     random = np.random.default_rng(3)
     for _ in range(50):
         wishes, weights = random.normal(size=6), random.uniform(0.5, 3, size=6)
@@ -346,7 +346,7 @@ def test_several_graphs_share_a_picture():
     assert {"f", "f'"} <= {t.get_text() for t in both.axes[0].texts}
 
 
-def test_a_long_caption_is_within_the_picture():
+def test_a_long_caption_stays_within_the_picture():
     loss, _, _ = penalty()
     figure = plot.graph(graph.layout(loss), caption="Of a critic. " * 20)
     figure.draw_without_rendering()

@@ -16,13 +16,13 @@ from minigan.system import files
 
 
 def digits(count, channels=1, height=4, width=3):
-    """Pictures whose pixels all differ between pictures."""
+    """Pictures that differ from one another in every pixel."""
     pixels = np.arange(count * height * width * channels) % 251
     return pixels.reshape(count, height, width, channels).astype(np.uint8)
 
 
 def read(path):
-    """The pixels of a PNG file by a reader that is not ours: uint8 (H, W, 3)."""
+    """The pixels of a PNG file, uint8 (H, W, 3), by a reader that is not ours."""
     from matplotlib.image import imread
     picture = (imread(path) * 255).round().astype(np.uint8)
     return picture[..., :3] if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
@@ -248,7 +248,7 @@ def test_short_and_empty_runs_have_loss_curves(count):
     assert ink(figure) > 0 and len(figure.axes[0].lines[1].get_ydata()) == count
 
 
-def test_a_long_title_of_a_strip_is_within_the_figure():
+def test_a_long_title_of_a_strip_stays_within_the_figure():
     title = ("pix2pix edges trained on digits, step 2,000: 5,000 samples of the generator's own "
              "weights, seed 0")
     figure = plot.strip([np.zeros((30, 50), np.uint8)], ["one"], title, height=4.0)
@@ -324,7 +324,7 @@ def test_no_setting_of_the_users_touches_a_picture(tmp_path, user):
     kept, backend, pyplot = done.stdout.split()
     assert kept == str(variables.get("MPLBACKEND")) and pyplot == "False"
     if user == "a backend":
-        assert backend == "svg"  # which pyplot uses, who ever imports it
+        assert backend == "svg"  # which pyplot will use
     plain = plot.lines({"a": ([0, 1], [1, 1000])}, log=True, title="t", caption="c", x_label="x")
     np.testing.assert_array_equal(read(tmp_path / "a.png"), plot.pixels(plain))
 
@@ -372,7 +372,7 @@ def test_settings_are_put_back_by_threads_that_draw_at_once():
         assert not errors and {name: matplotlib.rcParams[name] for name in own} == own
 
 
-def test_a_dollar_sign_starts_no_formula():
+def test_a_dollar_sign_does_not_start_a_formula():
     odd = "a $ b $\\frac$ c"
     for figure in (plot.lines({odd: ([0, 1], [0, 1])}, odd, odd, odd, odd),
                    plot.strip([digits(1)[0, :, :, 0]], [odd], odd, odd),

@@ -28,7 +28,7 @@ from minigan.system.lock import locked
 from minigan.system.threads import LARGE_PRODUCT, use_threads
 from minigan.system.turn import no_warnings
 
-PATIENCE = 60  # seconds for what takes milliseconds, on a machine that does much else
+PATIENCE = 60  # seconds for what takes milliseconds, on a busy machine
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def _one_thread_of_blas():
 
 
 def side_by_side(*jobs):
-    """Run each job in a thread of its own, all from the same moment on; what they returned."""
+    """Run each job in a thread of its own, all from the same moment on; returns their results."""
     start = threading.Barrier(len(jobs))
 
     def run(job):
@@ -53,7 +53,7 @@ def side_by_side(*jobs):
 
 
 class Elsewhere:
-    """A thread that is inside of a block for as long as this one is inside of `with Elsewhere`."""
+    """A thread that is inside a block for as long as this one is inside `with Elsewhere(block)`."""
 
     def __init__(self, block):
         self.block, self.inside, self.go = block, threading.Event(), threading.Event()
@@ -169,7 +169,7 @@ def test_asyncio_tasks_take_turns_without_taking_each_others_blocks():
     assert order == list("abcd") * 3 and seen == ["exp"] * 3
 
 
-def test_a_task_begins_in_its_makers_state_and_changes_its_own():
+def test_a_task_begins_with_its_creators_state_and_changes_its_own():
     x = leaf(2)
 
     async def task():
@@ -226,7 +226,7 @@ def test_eight_threads_with_all_kinds_of_blocks():
 # Recorded steps.
 
 def small_step(seed):
-    """A training step of a network of its own, with all that is drawn, made and counted in one."""
+    """A training step of a new network, with everything that a step draws, makes and counts."""
     streams = mg.Streams(seed)
     net = nn.Sequential(nn.Dense(6, 8), nn.BatchNorm(8), nn.LeakyReLU(0.2), nn.Dense(8, 1))
     for p in net.parameters():
@@ -253,7 +253,7 @@ def trained(seed, captured, n=12):
     return loss, *[value.tobytes() for value in net.state_dict().values()]
 
 
-def test_a_tape_records_its_own_thread_only():
+def test_a_recording_holds_what_its_own_thread_computes():
     _, step = small_step(0)
     step()
     go, stop = threading.Event(), threading.Event()
@@ -263,7 +263,7 @@ def test_a_tape_records_its_own_thread_only():
         while not stop.is_set():
             y = ops.sum(ops.exp(x) + 1.0)
             mg.grad(y, x)
-            y.item()  # what a step that is recorded may not do
+            y.item()  # which a recorded step may not do
             mg.tensor(np.zeros(3)).assign(1.0)
             mg.Stream(0, "other").normal((4,))
             go.set()
@@ -290,7 +290,7 @@ def test_two_trainings_in_two_threads_have_the_bits_of_each_alone(captured):
         assert both == alone
 
 
-# Sampling beside training.
+# Sampling during training.
 
 def test_evaluation_mode_is_a_threads_own():
     net = nn.Sequential(nn.BatchNorm(2), nn.Dropout(0.5))
@@ -387,7 +387,7 @@ def test_a_recorded_step_is_not_replayed_in_evaluation_mode():
     z = mg.tensor(np.ones((2, 3), np.float32))
 
     def step():
-        with nn.evaluation_mode():  # a sample inside of the step is a part of it
+        with nn.evaluation_mode():  # a sample inside the step is part of it
             seen = ops.mean(net(z))
         return {"loss": ops.mean(net(x)), "seen": seen}
 
@@ -532,7 +532,7 @@ def test_a_precision_holds_where_its_backend_does(monkeypatch):
     mg.use("numpy", "fp32")
 
 
-def test_one_backend_is_made_of_each_kind(monkeypatch):
+def test_each_backend_is_made_once(monkeypatch):
     import time
 
     from minigan.backend import registry
@@ -682,7 +682,7 @@ def test_processes_of_every_kind_compute(method, tmp_path):
     assert out.stdout == "True\n", out.stderr
 
 
-# What else is one for the whole process.
+# What else the whole process shares.
 
 def test_helpers_compute_under_the_callers_errstate():
     use_threads(2)
@@ -712,7 +712,7 @@ def test_a_new_stream_is_one_for_all_threads():
     assert len({id(found) for found in side_by_side(*[lambda: streams["mine"]] * 8)}) == 1
 
 
-def test_no_filter_of_warnings_stays():
+def test_no_warning_filter_is_left_behind():
     before = list(warnings.filters)
 
     def silent():

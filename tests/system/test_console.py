@@ -1,4 +1,4 @@
-"""Words for a person: whatever the standard streams are, they never end the work."""
+"""Messages to people: whatever the standard streams are, they never end the work."""
 from __future__ import annotations
 
 import errno
@@ -59,7 +59,7 @@ class Terminal(io.StringIO):
 
 
 class Nameless(WithFlush):
-    """Raises in all that it has."""
+    """An object whose methods raise."""
 
     def isatty(self):
         raise RuntimeError("no such thing")
@@ -105,7 +105,7 @@ def test_a_training_needs_no_streams(stream, monkeypatch):
     assert train("out").step == 3 and Path("out/report.html").is_file()
 
 
-def test_words_can_always_be_said(stream, monkeypatch):
+def test_any_message_can_be_written(stream, monkeypatch):
     for name in ("stderr", "stdout"):
         monkeypatch.setattr(sys, name, stream)
     console.say("ä word")

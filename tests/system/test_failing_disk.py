@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("alone")
 
 
 def busy():
-    """Every kind of call once or more."""
+    """Make every kind of call once or more."""
     Path("a").mkdir()
     Path("a/x").write_text("words", encoding="utf-8")
     with open("a/y", "wb") as file:
@@ -56,7 +56,7 @@ def test_each_kind_can_fail(kind):
 
 
 def test_all_calls_fail_in_turn():
-    """Number by number; a lasting fault goes on."""
+    """By their numbers, one after another; a lasting fault makes all later calls fail, too."""
     places = iter(range(10_000))
 
     def prepare():

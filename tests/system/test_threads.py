@@ -43,7 +43,7 @@ def test_one_thread_until_somebody_asks_for_more():
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.0, True, "2"])
-def test_a_senseless_number_of_threads_is_refused(n):
+def test_an_invalid_number_of_threads_is_refused(n):
     use_threads(2)
     with pytest.raises(ValueError, match=f"threads must be a whole number .*{n!r}"):
         use_threads(n)
@@ -254,7 +254,7 @@ def test_where_no_blas_is_found_one_thread_is_the_default_and_a_person_is_told(f
     assert row.endswith("scipy-openblas 0.3.99, which was not found and cannot be limited to one "
                         "thread")
     with pytest.warns(UserWarning, match="no BLAS was found that could be limited"):
-        assert use_threads(2) == 2  # who insists gets them
+        assert use_threads(2) == 2  # they are used if asked for
     threads.guard_blas()  # once is enough
 
 

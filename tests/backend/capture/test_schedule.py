@@ -1,4 +1,4 @@
-"""Calls on several threads: who waits for whom, who goes first, and the same bits in any order."""
+"""Calls on several threads: what waits for what, what goes first, the same bits in any order."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from minigan.backend.cpu.capture.program import Call, Effects, Program
 from minigan.system import threads
 
 
-# Who waits for whom.
+# What waits for what.
 
 def waiting(*calls):
     """For each call, those that wait for it; slot 0 is an array, whose memory is called m."""
@@ -75,7 +75,7 @@ def test_lanes_make_the_same_bits(lanes, name, preset, n):
 
 
 def shuffled(lanes, random):
-    """Make a schedule's groups one by one, in some order that keeps who waits for whom."""
+    """Make a schedule's groups one by one, in a random order in which none comes too early."""
     waits, values = lanes._waits, lanes._values
     ready = [g for g, n in enumerate(waits) if n == 0]
     made = 0
@@ -136,7 +136,7 @@ def test_a_view_is_read_before_its_memory_is_written(shuffle):
         row = p[1]                     # a view
         y = row * 2
         p.assign(p * 0 + x)
-        return {"y": y, "z": row * 3}  # of the same view, written by now
+        return {"y": y, "z": row * 3}  # of the same view, which has been written
 
     shuffle(1.0)
     fast = mg.capture(step, [p, x])
@@ -183,7 +183,7 @@ def test_lanes_are_for_long_calls_and_more_than_one_thread():
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt])
 @pytest.mark.parametrize("in_helper", [False, True])
-def test_what_fails_in_a_lane_fails_in_the_replay(lanes, kind, in_helper):
+def test_an_error_in_a_lane_is_raised_by_the_replay(lanes, kind, in_helper):
     threads.use_threads(2)
     fails, main = [], get_ident()
 
