@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, Callable, Generator
+from typing import Any, Callable, Generator, Iterator
 
 Hook = Callable[[Any, Any, Callable[[], Any]], Any]  # (op, the op around it, run) -> run()
 
@@ -132,3 +132,21 @@ def _step_by_step(block: AbstractContextManager[Any], generator: Generator[Any, 
             raise
         except BaseException as error:
             resume = functools.partial(generator.throw, error)
+
+
+# How many blocks of evaluation mode this thread or task is in.
+evaluating: ContextVar[int] = ContextVar("blocks of evaluation mode", default=0)
+
+
+@contextmanager
+def evaluation_mode() -> Iterator[None]:
+    """Let every module compute in evaluation mode inside, whatever its own mode is.
+
+    It holds for the thread or asyncio task that computes there, and changes no module: others may
+    train the same network meanwhile.
+    """
+    evaluating.set(evaluating.get() + 1)
+    try:
+        yield
+    finally:
+        evaluating.set(max(0, evaluating.get() - 1))  # 0 where another thread closes a generator

@@ -196,8 +196,6 @@ class Tensor:
         return len(self.data)
 
     def __iter__(self) -> Iterator[Tensor]:
-        if self.ndim == 0:
-            refusals.refuse_rows()
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
@@ -349,9 +347,6 @@ class Op:
     rule(gy, y, *inputs, **settings) -> Tensor, with gy the gradient with respect to the output y;
     None in place of a rule where the derivative is zero everywhere. A `joint` rule serves all
     inputs: it gets `wanted`, a tuple of bools, and returns a tuple.
-
-    What the array module refuses in a forward needs no check of its own: its ValueError, IndexError
-    or OverflowError becomes a ShapesError, its TypeError a SettingError, both with the op's name.
 
     view: the result may share the first input's memory. broadcasts: NumPy's broadcasting; rules
     return gradients of the broadcast shape, the engine sums them. converts: the result may have

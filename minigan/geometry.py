@@ -95,6 +95,20 @@ def transpose_geometry(op: str, out_size: Sizes, kernel: Sizes, stride: Any, pad
     return Geometry((h, w), _both(kernel), stride, pads, dilation, _both(out_size))
 
 
+def pool_geometry(op: str, in_size: Sizes, size: Any, stride: Any) -> Geometry:
+    """The geometry of windows over images of `in_size` = (H, W), without padding.
+
+    size, stride: an int of 1 or more, or a pair of them; stride is `size` if it is None.
+
+    Raises:
+        ValueError: a setting is something else, or no window fits into the images.
+    """
+    kernel = pair(f"{op}: size", size, 1)
+    if stride is None:
+        stride = kernel
+    return conv_geometry(op, in_size, kernel, stride, 0, 1)
+
+
 def pair(name: str, value: Any, least: int) -> Pair:
     """An int, or two of them, as a pair; `least` is the smallest value that makes sense.
 

@@ -15,6 +15,7 @@ All functions raise a TypeError for what is not a tensor; `tensor(...)` makes on
 
 from __future__ import annotations
 
+from minigan.checks import check_one_shape
 from minigan.engine import Tensor
 from minigan.ops import mean, negative, relu, softplus, square
 from minigan.ops.arguments import of_tensors
@@ -121,7 +122,7 @@ def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     Raises:
         ValueError: the shapes differ.
     """
-    _check_pairs("relativistic_discriminator", real, fake)
+    check_one_shape("relativistic_discriminator", real=real, fake=fake)
     return mean(softplus(fake - real))
 
 
@@ -134,11 +135,5 @@ def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
     Raises:
         ValueError: the shapes differ.
     """
-    _check_pairs("relativistic_generator", real, fake)
+    check_one_shape("relativistic_generator", real=real, fake=fake)
     return mean(softplus(real - fake))
-
-
-def _check_pairs(loss: str, real: Tensor, fake: Tensor) -> None:
-    if real.shape != fake.shape:
-        raise ValueError(f"{loss}: relativistic losses compare pairs: real has shape {real.shape}, "
-                         f"fake {fake.shape}")

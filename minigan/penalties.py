@@ -48,8 +48,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
     """
     _check("gradient_penalty", critic, real=real, fake=fake)
     check_stream("gradient_penalty", rng, "penalty")
-    if real.shape != fake.shape:
-        raise ValueError(f"gradient_penalty: real has shape {real.shape} and fake {fake.shape}")
+    checks.check_one_shape("gradient_penalty", real=real, fake=fake)
 
     x = real.detach()
     x_tilde = fake.detach()

@@ -39,9 +39,6 @@ class Notes(Protocol):
 # What notes down the readings of the thread or task that records; None while no step is recorded.
 noting: ContextVar[Notes | None] = ContextVar("what notes down what a step reads", default=None)
 
-# How many blocks of evaluation mode this thread or task is in.
-evaluating: ContextVar[int] = ContextVar("blocks of evaluation mode", default=0)
-
 
 class _Settings:
     """How often an attribute of any network was set."""

@@ -22,11 +22,12 @@ from typing import Any, Container, Iterable, Iterator
 import numpy as np
 
 from minigan.backend import Backend
+from minigan.blocks import evaluating
 from minigan.capturing.code import attributes_named, callee, cells_named, globals_named
 from minigan.capturing.guards import Guards, answered
 from minigan.capturing.snapshots import CONTAINERS, MISSING, PLAIN, equal
 from minigan.engine import Memory, Tensor
-from minigan.reading import EVERYTHING, Notes, Question, evaluating, noting
+from minigan.reading import EVERYTHING, Notes, Question, noting
 
 CODE = (ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
 RANDOM = (random.Random, np.random.Generator, np.random.RandomState)

@@ -29,7 +29,7 @@ from typing import Any
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model
+from minigan.models.model import Model, Networks
 from minigan.models.settings import setting
 from minigan.models.sizes import Shape, halved, halving
 from minigan.nn import (BatchNorm, Branches, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten,
@@ -118,7 +118,7 @@ class CGAN(Model):
 
 # ---------------------------------------------------------------- networks
 
-def conv(s: Settings, shape: Shape, n_classes: int, streams: Streams) -> tuple[Module, Module]:
+def conv(s: Settings, shape: Shape, n_classes: int, streams: Streams) -> Networks:
     """Three strided layers each way, as in DCGAN; y joins z, and every layer of D or its end.
 
     Sizes at line ends are those for digits, w being the width and k the number of classes.
@@ -160,7 +160,7 @@ def conv(s: Settings, shape: Shape, n_classes: int, streams: Streams) -> tuple[M
     return generator, Joined(k, *stages)
 
 
-def mlp(s: Settings, shape: Shape, n_classes: int, streams: Streams) -> tuple[Module, Module]:
+def mlp(s: Settings, shape: Shape, n_classes: int, streams: Streams) -> Networks:
     """The GAN's `mlp` networks with the one-hot label joined to z and to the image."""
     k = n_classes
     pixels = math.prod(shape)
@@ -185,7 +185,7 @@ def mlp(s: Settings, shape: Shape, n_classes: int, streams: Streams) -> tuple[Mo
     return generator, discriminator
 
 
-def paper(s: Settings, shape: Shape, n_classes: int, streams: Streams) -> tuple[Module, Module]:
+def paper(s: Settings, shape: Shape, n_classes: int, streams: Streams) -> Networks:
     """The networks of section 4.1: z, x and y through layers of their own, then together."""
     k = n_classes
     pixels = math.prod(shape)

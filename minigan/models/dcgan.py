@@ -28,7 +28,7 @@ from typing import Any
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model
+from minigan.models.model import Model, Networks
 from minigan.models.settings import setting
 from minigan.models.sizes import Shape, Size, halved, halving
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Dropout, Flatten, LeakyReLU,
@@ -102,7 +102,7 @@ class DCGAN(Model):
 
 # ---------------------------------------------------------------- networks
 
-def strided(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def strided(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """Convolutions of stride 2: D's halve the image and double the channels, G's do the reverse."""
     generator = strided_generator(s, shape, streams)
     discriminator = strided_discriminator(s, shape, streams)
@@ -184,7 +184,7 @@ def _batch_norm(features: int, streams: Streams) -> BatchNorm:
     return layer
 
 
-def keras(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def keras(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """The tutorial's networks: 5x5 "same" kernels; no bias in G. Sizes are those for digits."""
     height, width = halved(shape, 2)[-1]                                        # (7, 7)
     channels = shape[2]

@@ -21,7 +21,7 @@ import math
 
 from minigan import losses
 from minigan.engine import Tensor, grad
-from minigan.models.model import Model
+from minigan.models.model import Model, Networks
 from minigan.models.settings import setting
 from minigan.models.sizes import Shape
 from minigan.nn import (BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Maxout, Module, ReLU,
@@ -108,7 +108,7 @@ GENERATOR_LOSSES = {"non-saturating": losses.generator, "minimax": losses.genera
 
 # ---------------------------------------------------------------- networks
 
-def mlp(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def mlp(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """Dense networks, with batch norm in G and dropout in D. Sizes are those for digits."""
     pixels = math.prod(shape)
     rng = streams["init"]
@@ -130,7 +130,7 @@ def mlp(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
     return generator, discriminator
 
 
-def seed(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def seed(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """The smallest: one hidden layer each."""
     pixels = math.prod(shape)
     rng = streams["init"]
@@ -145,7 +145,7 @@ def seed(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
     return generator, discriminator
 
 
-def paper(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def paper(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """ReLU layers and a sigmoid in G, from U(-0.05, 0.05); maxout in D, from U(-0.005, 0.005)."""
     pixels = math.prod(shape)
     rng = streams["init"]

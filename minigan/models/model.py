@@ -20,6 +20,7 @@ from minigan.reading import asks, reads
 from minigan.streams import Stream, Streams
 from minigan.system.turn import Turn
 
+Networks = tuple[Module, Module]  # G and D
 Step = Callable[..., dict[str, Tensor]]
 
 
@@ -66,8 +67,7 @@ class Model:
 
         Settings, presets        a frozen dataclass of `setting`s, and instances of it by name
         shapes                   the images that a preset is made for, where not MNIST's
-        name, paper, normal_curve, panels, default_steps, default_batch_size     for people;
-                                 in a file of this folder, name is the file's, with - for _
+        name, paper, normal_curve, panels, default_steps, default_batch_size     for people
         conditional              True if step and sample need labels
         self.ema, in build       a moving average of G's weights, which then draws the samples
         phase()                  what the next step updates, where steps differ

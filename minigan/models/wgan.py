@@ -31,10 +31,10 @@ from typing import Any
 
 from minigan import losses
 from minigan.engine import Tensor, grad, no_grad
-from minigan.models.model import Model, Panel
+from minigan.models.model import Model, Networks, Panel
 from minigan.models.settings import setting
 from minigan.models.sizes import Shape, halved, halving
-from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LeakyReLU, Module, ReLU,
+from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LeakyReLU, ReLU,
                         Reshape, Sequential, Tanh, init)
 from minigan.ops import negative
 from minigan.optim import EMA, RMSprop, clip_weights
@@ -116,7 +116,7 @@ class WGAN(Model):
 
 # ---------------------------------------------------------------- networks
 
-def mlp(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def mlp(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """Three hidden ReLU layers in both networks, with batch norm in G. Sizes: `mlp`, for digits."""
     pixels = math.prod(shape)
     w = s.width
@@ -137,7 +137,7 @@ def mlp(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
     return generator, critic
 
 
-def conv(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def conv(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """Three strided layers each way; batch norm in G, none in the critic. Sizes: for digits."""
     channels = shape[2]
     w = s.width

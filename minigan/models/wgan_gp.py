@@ -31,7 +31,7 @@ from typing import Any
 
 from minigan import losses
 from minigan.engine import Tensor, grad, no_grad
-from minigan.models.model import Model, Panel
+from minigan.models.model import Model, Networks, Panel
 from minigan.models.settings import setting
 from minigan.models.sizes import Shape, halved, halving
 from minigan.nn import (BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, LayerNorm, LeakyReLU,
@@ -130,7 +130,7 @@ class WGANGP(Model):
 
 # ---------------------------------------------------------------- networks
 
-def conv(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def conv(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """Strided layers, as in DCGAN; batch norm in G, layer norm or nothing in the critic."""
     return conv_generator(s, shape, streams), conv_critic(s, shape, streams)
 
@@ -190,7 +190,7 @@ def conv_critic(s: Settings, shape: Shape, streams: Streams) -> Module:
     return Sequential(*layers, Flatten(), Dense(height * width * n_in, 1, rng=rng))
 
 
-def toy(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def toy(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """Three hidden ReLU layers each, for points (shape (1, 1, 2)) or anything flat."""
     size = math.prod(shape)
     w = s.width
@@ -210,7 +210,7 @@ def toy(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
     return generator, critic
 
 
-def seed(s: Settings, shape: Shape, streams: Streams) -> tuple[Module, Module]:
+def seed(s: Settings, shape: Shape, streams: Streams) -> Networks:
     """The smallest: one hidden layer each."""
     pixels = math.prod(shape)
     rng = streams["init"]

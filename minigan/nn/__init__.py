@@ -4,11 +4,12 @@ Read in this order: `module` (what a network is), `init` (first weights), `dense
 (layers with weights), `plain` (layers without), `normalization`, `conditional` (labels).
 """
 
+from minigan.blocks import evaluation_mode
 from minigan.nn import init
 from minigan.nn.conditional import Branches, Joined, Projection
 from minigan.nn.convolution import Conv2d, ConvTranspose2d
 from minigan.nn.dense import Dense, Embedding, Maxout
-from minigan.nn.module import Module, Parameter, Sequential, count_parameters, evaluation_mode
+from minigan.nn.module import Module, Parameter, Sequential, count_parameters
 from minigan.nn.normalization import BatchNorm, InstanceNorm, LayerNorm
 from minigan.nn.plain import (AvgPool2d, Dropout, Flatten, LeakyReLU, ReLU, Reshape, Sigmoid, Tanh,
                               ToImages, Upsample)

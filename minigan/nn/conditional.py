@@ -10,8 +10,8 @@ from typing import Any
 
 from minigan.backend import backend_of
 from minigan.engine import Tensor
-from minigan.nn import init
 from minigan.nn.dense import Dense, Embedding
+from minigan.nn.init import Init, glorot_uniform
 from minigan.nn.module import Module, Sequential
 from minigan.ops import broadcast_to, concatenate, getitem, reshape, sum
 from minigan.ops.shape import check_ids
@@ -94,7 +94,7 @@ class Projection(Module):
     """
 
     def __init__(self, network: Sequential, n_classes: int,
-                 weight_init: init.Init = init.glorot_uniform, rng: Stream | None = None) -> None:
+                 weight_init: Init = glorot_uniform, rng: Stream | None = None) -> None:
         *phi, psi = network.layers or [network]
         if not isinstance(psi, Dense) or psi.weight.shape[1] != 1:
             raise ValueError(f"Projection: network must end in a Dense layer with one output, not "

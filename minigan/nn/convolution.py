@@ -6,8 +6,8 @@ from minigan.backend import Shape
 from minigan.checks import whole
 from minigan.engine import Tensor
 from minigan.geometry import Padding, Size, check_padding, pair
-from minigan.nn import init
 from minigan.nn.dense import activated, bias_note
+from minigan.nn.init import Init, glorot_uniform, zeros
 from minigan.nn.module import Module, Parameter
 from minigan.ops import conv2d, conv_transpose2d
 from minigan.streams import Stream, stream_or_default
@@ -18,7 +18,7 @@ class _Conv(Module):
 
     def __init__(self, n_in: int, n_out: int, kernel_size: Size, stride: Size = 1,
                  padding: Padding = 0, dilation: Size = 1, bias: bool = True,
-                 weight_init: init.Init = init.glorot_uniform, bias_init: init.Init = init.zeros,
+                 weight_init: Init = glorot_uniform, bias_init: Init = zeros,
                  rng: Stream | None = None) -> None:
         name = type(self).__name__
         self.n_in = whole(f"{name}: n_in", n_in)
@@ -117,8 +117,8 @@ class ConvTranspose2d(_Conv):
 
     def __init__(self, n_in: int, n_out: int, kernel_size: Size, stride: Size = 1,
                  padding: Padding = 0, output_padding: Size = 0, dilation: Size = 1,
-                 bias: bool = True, weight_init: init.Init = init.glorot_uniform,
-                 bias_init: init.Init = init.zeros, rng: Stream | None = None) -> None:
+                 bias: bool = True, weight_init: Init = glorot_uniform,
+                 bias_init: Init = zeros, rng: Stream | None = None) -> None:
         pair("ConvTranspose2d: output_padding", output_padding, 0)
         self.output_padding = output_padding
         super().__init__(n_in, n_out, kernel_size, stride, padding, dilation, bias, weight_init,

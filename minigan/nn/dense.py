@@ -6,7 +6,7 @@ from typing import Any
 
 from minigan.checks import whole
 from minigan.engine import Tensor
-from minigan.nn import init
+from minigan.nn.init import Init, glorot_uniform, normal, zeros
 from minigan.nn.module import Module, Parameter
 from minigan.ops import affine, bias_leaky_relu, embedding, leaky_relu, matmul, max, reshape
 from minigan.streams import Stream, stream_or_default
@@ -39,7 +39,7 @@ class Dense(Module):
     """
 
     def __init__(self, n_in: int, n_out: int, bias: bool = True,
-                 weight_init: init.Init = init.glorot_uniform, bias_init: init.Init = init.zeros,
+                 weight_init: Init = glorot_uniform, bias_init: Init = zeros,
                  rng: Stream | None = None) -> None:
         n_in = whole("Dense: n_in", n_in)
         n_out = whole("Dense: n_out", n_out)
@@ -97,7 +97,7 @@ class Embedding(Module):
         TypeError: rng is not a stream; in a call, ids are not integers.
     """
 
-    def __init__(self, count: int, size: int, weight_init: init.Init = init.normal(1.0),
+    def __init__(self, count: int, size: int, weight_init: Init = normal(1.0),
                  rng: Stream | None = None) -> None:
         rows = whole("Embedding: count", count)
         size = whole("Embedding: size", size)

@@ -20,9 +20,7 @@ Init = Callable[[Shape, float, float, Stream], Array]
 
 def constant(value: float) -> Init:
     """Every element the same number."""
-    def make(shape: Shape, fan_in: float, fan_out: float, rng: Stream) -> Array:
-        return default().full(shape, value, dtype="float32")
-    return make
+    return lambda shape, fan_in, fan_out, rng: default().full(shape, value, dtype="float32")
 
 
 zeros = constant(0.0)
@@ -31,16 +29,12 @@ ones = constant(1.0)
 
 def normal(std: float = 0.02, mean: float = 0.0) -> Init:
     """N(mean, std^2). DCGAN starts from N(0, 0.02^2) (Radford et al. 2015, section 4)."""
-    def make(shape: Shape, fan_in: float, fan_out: float, rng: Stream) -> Array:
-        return rng.normal(shape, mean, std)
-    return make
+    return lambda shape, fan_in, fan_out, rng: rng.normal(shape, mean, std)
 
 
 def uniform(limit: float) -> Init:
     """U(-limit, limit)."""
-    def make(shape: Shape, fan_in: float, fan_out: float, rng: Stream) -> Array:
-        return rng.uniform(shape, -limit, limit)
-    return make
+    return lambda shape, fan_in, fan_out, rng: rng.uniform(shape, -limit, limit)
 
 
 def glorot_uniform(shape: Shape, fan_in: float, fan_out: float, rng: Stream) -> Array:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Mapping
 
 import numpy as np
 
 from minigan.backend import Array, backend_of, get_backend
+from minigan.blocks import evaluating
+from minigan.checks import check_state
 from minigan.engine import Tensor
-from minigan.reading import evaluating, noting, reads, settings
+from minigan.reading import noting, reads, settings
 
 
 class Parameter(Tensor):
@@ -29,20 +30,6 @@ class Parameter(Tensor):
         twin = Parameter(self.data.copy(), self.role)  # a copy belongs to no optimizer
         twin.name = self.name
         return twin
-
-
-@contextmanager
-def evaluation_mode() -> Iterator[None]:
-    """Let every module compute in evaluation mode inside, whatever its own mode is.
-
-    It holds for the thread or asyncio task that computes there, and changes no module: others may
-    train the same network meanwhile.
-    """
-    evaluating.set(evaluating.get() + 1)
-    try:
-        yield
-    finally:
-        evaluating.set(max(0, evaluating.get() - 1))  # 0 where another thread closes a generator
 
 
 class Mode:
@@ -199,10 +186,8 @@ class Module:
             ValueError: entries are missing, unexpected, or of another shape or dtype; names them.
         """
         own = dict(self.named_tensors())
-        problems = _differences(own, state)
-        if problems:
-            raise ValueError(f"load_state_dict: the state does not fit this "
-                             f"{type(self).__name__}: {'; '.join(problems)}")
+        check_state(f"load_state_dict: the state does not fit this {type(self).__name__}", own,
+                    state)
         for name, t in own.items():
             t.assign(backend_of(t.data).from_host(np.asarray(state[name])))
 
@@ -261,19 +246,6 @@ class Module:
 
 def _joined(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
-
-
-def _differences(own: Mapping[str, Tensor], state: Mapping[str, np.ndarray]) -> list[str]:
-    """In what a saved state does not fit a network's tensors, in words."""
-    found = [f"{name} is missing" for name in own if name not in state]
-    found += [f"{name} is unexpected" for name in state if name not in own]
-    for name, t in own.items():
-        if name not in state:
-            continue
-        given = state[name]
-        if (given.shape, given.dtype) != (t.shape, t.dtype):
-            found.append(f"{name} is {given.dtype} {given.shape}, not {t.dtype} {t.shape}")
-    return found
 
 
 def count_parameters(module: Module) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from minigan import checks, errors
+from minigan import checks
 from minigan.backend import default
 from minigan.engine import Tensor, no_grad
 from minigan.nn.module import Module, Parameter
@@ -59,9 +59,7 @@ class BatchNorm(_Norm):
 
     def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(features, eps)
-        if not (checks.is_number(momentum) and 0 <= momentum <= 1):
-            raise ValueError(f"BatchNorm: momentum must be in [0, 1], got "
-                             f"{errors.shown(momentum)}")
+        checks.check_momentum("BatchNorm: momentum", momentum)
         self.momentum = momentum
         self.running_mean = Tensor(default().zeros(features, "float32"))
         self.running_var = Tensor(default().ones(features, "float32"))
@@ -113,10 +111,7 @@ class LayerNorm(_Norm):
 
     def __init__(self, features: int, axes: Axis = (-1,), eps: float = 1e-5) -> None:
         super().__init__(features, eps)
-        listed = axes if isinstance(axes, (tuple, list)) else (axes,)
-        if axes is not None and not all(map(checks.is_whole, listed)):
-            raise ValueError(f"LayerNorm: axes must be an int, a tuple of ints or None, got "
-                             f"{errors.shown(axes)}")
+        checks.check_axes("LayerNorm: axes", axes)
         self.axes = axes
 
     def forward(self, x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from typing import Any
 
 from minigan.backend import OVER_EITHER, Array, Backend, backend_of, get_backend
 from minigan.engine import Operand, Tensor, core, op
-from minigan.ops.masks import keep, weigh
+from minigan.ops.masks import is_zero, keep, weigh
 
 # ---------------------------------------------------------------- sums and products
 
@@ -108,7 +108,7 @@ def sqrt(xp: Backend, x: Array) -> Array:
 def _power_base_rule(gy: Tensor, y: Tensor, x: Operand, n: Operand) -> Tensor:
     """n x^(n - 1), and 0 where n is 0, also at x = 0."""
     if isinstance(n, Tensor):
-        return keep(gy, n) * n * power(x, _one_less(n, x))
+        return keep(gy, n) * n * power(x, n - 1 + is_zero(n) * is_zero(x))
     if n == 0:
         return Tensor(backend_of(gy.data).zeros(gy.shape, gy.dtype))
     return gy * n * power(x, n - 1)
@@ -118,7 +118,8 @@ def _power_exponent_rule(gy: Tensor, y: Tensor, x: Operand, n: Tensor) -> Tensor
     """x^n log(x), and 0 where x is 0 and n is not negative: x^n is 0 there, or jumps at n = 0."""
     if not isinstance(x, Tensor) and x > 0:
         return gy * y * math.log(x)
-    return keep(gy, _varies(n, x)) * y * log(_or_one(x, n))
+    flat = _flat(x, n)
+    return keep(gy, is_zero(flat)) * y * log(x + flat)
 
 
 @core
@@ -134,22 +135,10 @@ def power(xp: Backend, x: Array, n: Array) -> Array:
     return xp.power(x, n)
 
 
-@op(lambda gy, y, n, x: gy, None, broadcasts=True)
-def _one_less(xp: Backend, n: Array, x: Array) -> Array:
-    """n - 1, but 0 where x and n are 0: n x^(n - 1) is 0 there, not 0 times infinity."""
-    return xp.where((x == 0) & (n == 0), n, n - 1)
-
-
-@op(lambda gy, y, x, n: keep(gy, _varies(n, x)), None, broadcasts=True)
-def _or_one(xp: Backend, x: Array, n: Array) -> Array:
-    """x, but 1 where it is 0 and n is not negative."""
-    return xp.where((x == 0) & (n >= 0), 1, x).astype(n.dtype)
-
-
 @op(None, None, broadcasts=True)
-def _varies(xp: Backend, n: Array, x: Array) -> Array:
-    """1 where x^n varies with n; 0 where x is 0 and n is not negative."""
-    return xp.asarray((x != 0) | (n < 0)).astype(n.dtype)
+def _flat(xp: Backend, x: Array, n: Array) -> Array:
+    """1 where x is 0 and n is not negative, so that x^n is 0 there, or jumps at n = 0; else 0."""
+    return xp.asarray((x == 0) & (n >= 0)).astype(n.dtype)
 
 
 # ---------------------------------------------------------------- other dtypes, other devices

@@ -16,9 +16,9 @@ import math
 from typing import Any
 
 from minigan.backend import Array, Backend, backend_of
-from minigan.checks import IMAGES, check_images
+from minigan.checks import check_image_pairs, check_images, check_kernel
 from minigan.engine import Tensor, op
-from minigan.geometry import Geometry, conv_geometry, pair, transpose_geometry
+from minigan.geometry import Geometry, conv_geometry, pair, pool_geometry, transpose_geometry
 from minigan.ops.arguments import of_tensors
 from minigan.ops.arithmetic import widened
 from minigan.ops.reductions import mean
@@ -62,7 +62,7 @@ def conv2d(x: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0, dilation: An
         NotTensorError: x or w is not a tensor.
         ValueError: a shape or a setting is something else, or the kernel does not fit.
     """
-    _check("conv2d", "x", x, w, 2)
+    check_kernel("conv2d", "x", x.shape, w.shape, 2)
     g = conv_geometry("conv2d", x.shape[1:3], w.shape[:2], stride, padding, dilation)
     return _conv2d(widened(x), widened(w), g=g)
 
@@ -80,7 +80,7 @@ def conv_transpose2d(y: Tensor, w: Tensor, stride: Any = 1, padding: Any = 0,
         NotTensorError: y or w is not a tensor.
         ValueError: a shape or a setting is something else.
     """
-    _check("conv_transpose2d", "y", y, w, 3)
+    check_kernel("conv_transpose2d", "y", y.shape, w.shape, 3)
     g = transpose_geometry("conv_transpose2d", y.shape[1:3], w.shape[:2], stride, padding,
                            output_padding, dilation)
     return _conv_transpose2d(widened(y), widened(w), g=g)
@@ -98,26 +98,13 @@ def conv2d_weight(x: Tensor, y: Tensor, kernel_size: Any, stride: Any = 1, paddi
         NotTensorError: x or y is not a tensor.
         ValueError: a shape or a setting is something else, or y is not of the size that x gives.
     """
-    if x.ndim != 4 or y.ndim != 4 or x.shape[0] != y.shape[0]:
-        raise ValueError(f"conv2d_weight: x and y must be (N, H, W, C) of one N, got {x.shape} and "
-                         f"{y.shape}")
+    check_image_pairs("conv2d_weight", x.shape, y.shape)
     kernel = pair("conv2d_weight: kernel_size", kernel_size, 1)
     g = conv_geometry("conv2d_weight", x.shape[1:3], kernel, stride, padding, dilation)
     if y.shape[1:3] != g.out_size:
         raise ValueError(f"conv2d_weight: y of shape {y.shape} should have the height and width "
                          f"{g.out_size} that x of shape {x.shape} gives")
     return _conv2d_weight(widened(x), widened(y), g=g)
-
-
-def _check(function: str, name: str, images: Tensor, w: Tensor, axis: int) -> None:
-    """Images (N, H, W, C), and weights (KH, KW, C_in, C_out) with as many channels on `axis`."""
-    check_images(f"{function}: {name}", images.shape)
-    if w.ndim != 4:
-        raise ValueError(f"{function}: w has shape {w.shape}; weights are (KH, KW, C_in, C_out)")
-    channels = images.shape[-1]
-    if channels != w.shape[axis]:
-        raise ValueError(f"{function}: {name} of shape {images.shape} has {channels} channels "
-                         f"and w of shape {w.shape} wants {w.shape[axis]}; {IMAGES}")
 
 
 # ---------------------------------------------------------------- pooling: windows without weights
@@ -146,7 +133,8 @@ def avg_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
         NotTensorError: x is not a tensor.
         ValueError: x is not (N, H, W, C), or a setting is something else, or no window fits.
     """
-    g = _pool_geometry("avg_pool2d", x, size, stride)
+    check_images("avg_pool2d: x", x.shape)
+    g = pool_geometry("avg_pool2d", x.shape[1:3], size, stride)
     if g.kernel != g.stride:
         return mean(_windows(x, g=g), axis=3)
 
@@ -174,19 +162,12 @@ def max_pool2d(x: Tensor, size: Any = 2, stride: Any = None) -> Tensor:
         NotTensorError: x is not a tensor.
         ValueError: x is not (N, H, W, C), or a setting is something else, or no window fits.
     """
-    g = _pool_geometry("max_pool2d", x, size, stride)
+    check_images("max_pool2d: x", x.shape)
+    g = pool_geometry("max_pool2d", x.shape[1:3], size, stride)
     windows = _windows(x, g=g)                                        # (N, OH, OW, K, C)
     best = _first_largest(windows).data                               # (N, OH, OW, C)
     image, row, column, channel = _grid(best)
     return getitem(windows, (image, row, column, best, channel))      # (N, OH, OW, C)
-
-
-def _pool_geometry(function: str, x: Tensor, size: Any, stride: Any) -> Geometry:
-    check_images(f"{function}: x", x.shape)
-    kernel = pair(f"{function}: size", size, 1)
-    if stride is None:
-        stride = kernel
-    return conv_geometry(function, x.shape[1:3], kernel, stride, 0, 1)
 
 
 def _grid(array: Array) -> list[Array]:

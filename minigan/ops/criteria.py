@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigan.backend import backend_of
+from minigan.checks import check_classes, check_one_shape
 from minigan.engine import Tensor
 from minigan.ops.arguments import of_tensors
 from minigan.ops.arithmetic import negative, square
@@ -23,7 +24,7 @@ def binary_cross_entropy_with_logits(logits: Tensor, target: Tensor) -> Tensor:
         NotTensorError: one of them is not a tensor.
         ValueError: their shapes differ.
     """
-    _same_shape("binary_cross_entropy_with_logits", "logits", logits, target)
+    check_one_shape("binary_cross_entropy_with_logits", logits=logits, target=target)
     return mean(softplus(logits) - target * logits)
 
 
@@ -39,9 +40,7 @@ def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
         TypeError: labels are not integers.
     """
     ids = labels.data if isinstance(labels, Tensor) else labels
-    if logits.ndim != 2 or getattr(ids, "shape", None) != logits.shape[:1]:
-        raise ValueError(f"softmax_cross_entropy: logits must be (N, K) and labels an array (N,), "
-                         f"got {logits.shape} and {getattr(ids, 'shape', ids)}")
+    check_classes("softmax_cross_entropy", logits.shape, ids)
     n, k = logits.shape
     check_ids("softmax_cross_entropy: labels", ids, k)
     rows = backend_of(logits.data).arange(n)
@@ -57,11 +56,5 @@ def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
         NotTensorError: one of them is not a tensor.
         ValueError: their shapes differ.
     """
-    _same_shape("mean_squared_error", "prediction", prediction, target)
+    check_one_shape("mean_squared_error", prediction=prediction, target=target)
     return mean(square(prediction - target))
-
-
-def _same_shape(function: str, name: str, prediction: Tensor, target: Tensor) -> None:
-    if prediction.shape != target.shape:
-        raise ValueError(f"{function}: {name} has shape {prediction.shape} and target "
-                         f"{target.shape}; losses do not broadcast")

@@ -6,9 +6,8 @@ choice of derivative each, stated in the docstring.
 
 from __future__ import annotations
 
-from minigan import errors
 from minigan.backend import OVER_FIRST, Array, Backend, backend_of
-from minigan.checks import check_share, check_slope, is_number
+from minigan.checks import check_bounds, check_share, check_slope
 from minigan.engine import Operand, Tensor, op
 from minigan.ops.arguments import check_floats, of_tensors
 from minigan.ops.arithmetic import negative, square
@@ -83,10 +82,7 @@ def clip(x: Tensor, low: float, high: float) -> Tensor:
     Raises:
         ValueError: a bound is not a number, or low is above high.
     """
-    if not (is_number(low) and is_number(high) and low <= high):
-        raise ValueError(f"clip: low and high must be numbers, low not above high, got "
-                         f"{errors.shown(low)} and {errors.shown(high)}; for one bound, or tensors "
-                         f"as bounds, use maximum and minimum")
+    check_bounds("clip", low, high)
     return _clip(x, low=float(low), high=float(high))
 
 

@@ -6,7 +6,7 @@ A bias by itself would be one more pass over all elements, forward and backward.
 from __future__ import annotations
 
 from minigan.backend import NOT_OVER_INPUTS, OVER_FIRST, Array, Backend
-from minigan.checks import check_slope
+from minigan.checks import check_affine, check_bias, check_slope, inner_sizes_agree
 from minigan.engine import Tensor, core, op
 from minigan.errors import OperandError, ShapesError
 from minigan.ops.arguments import check_tensors
@@ -56,7 +56,11 @@ def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = 
         OperandError: an operand is not a tensor.
         ShapesError: one has no axis, or the inner sizes do not agree.
     """
-    _check_matmul(a, b, transpose_a, transpose_b)
+    for x in (a, b):
+        if not isinstance(x, Tensor):
+            raise OperandError("matmul", x)
+    if not inner_sizes_agree(a.data.shape, b.data.shape, transpose_a, transpose_b):
+        raise ShapesError("matmul", "needs one axis or more, and inner sizes that agree", (a, b))
     if a.data.dtype.kind != "f":
         a = widened(a)
         b = widened(b)
@@ -65,19 +69,6 @@ def matmul(a: Tensor, b: Tensor, transpose_a: bool = False, transpose_b: bool = 
     if a.ndim == 1:
         return matmul(reshape(a, (1, -1)), b, False, transpose_b)[..., 0, :]
     return _matmul(a, b, ta=transpose_a, tb=transpose_b)
-
-
-def _check_matmul(a: Tensor, b: Tensor, transpose_a: bool, transpose_b: bool) -> None:
-    for x in (a, b):
-        if not isinstance(x, Tensor):
-            raise OperandError("matmul", x)
-    sizes, others = a.data.shape, b.data.shape
-    if sizes and others:
-        inner = sizes[-2] if transpose_a and len(sizes) > 1 else sizes[-1]
-        other = others[-1] if transpose_b or len(others) == 1 else others[-2]
-        if inner == other:
-            return
-    raise ShapesError("matmul", "needs one axis or more, and inner sizes that agree", (a, b))
 
 
 # ---------------------------------------------------------------- with a bias
@@ -100,17 +91,10 @@ def affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     """
     if not (isinstance(x, Tensor) and isinstance(w, Tensor) and isinstance(b, Tensor)):
         check_tensors("affine", x=x, w=w, b=b)
-    given = x.data.shape
-    weights = w.data.shape
-    if len(weights) != 2 or b.data.shape != weights[1:]:
-        raise ValueError(f"affine: w must be (n_in, n_out) and b (n_out,), got {weights} and "
-                         f"{b.shape}")
-    if not given or given[-1] != weights[0]:
-        raise ValueError(f"affine: x of shape {given} should have {weights[0]} features, its "
-                         f"last axis, for w of shape {weights}")
+    check_affine(x.data.shape, w.data.shape, b.data.shape)
     x = widened(x)
     w = widened(w)
-    if len(given) == 2:
+    if x.data.ndim == 2:
         return _affine(x, w, b)
     return matmul(x, w) + b
 
@@ -138,7 +122,5 @@ def bias_leaky_relu(x: Tensor, b: Tensor, slope: float) -> Tensor:
     check_slope("bias_leaky_relu", slope)
     if not (isinstance(x, Tensor) and isinstance(b, Tensor)):
         check_tensors("bias_leaky_relu", x=x, b=b)
-    if not x.data.shape or b.data.shape != x.data.shape[-1:]:
-        raise ValueError(f"bias_leaky_relu: b must be (C,), one number for each channel of x, the "
-                         f"last axis, got {b.shape} for x of shape {x.shape}")
+    check_bias("bias_leaky_relu", x.data.shape, b.data.shape)
     return _bias_leaky_relu(x, b, slope=float(slope))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from minigan import errors
 from minigan.backend import Array, Backend
+from minigan.checks import check_not_empty
 from minigan.engine import Op, Tensor, core, op
 from minigan.ops.arguments import Axes, Axis, axes_of, check_floats, dropped, kept
 from minigan.ops.arithmetic import exp, log, sqrt, square, widened
@@ -93,7 +93,7 @@ def _shared(xp: Backend, x: Array, best: Array, axes: Axes) -> Array:
 
 def _extreme(function: Op, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     axes = axes_of(x, axis, function.name)
-    _check_not_empty(function.name, axes, x)
+    check_not_empty(function.name, axes, x)
     y = function(x, axes=axes)
     return reshape(y, kept(x, axes)) if keepdims else y
 
@@ -114,13 +114,6 @@ def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         ShapesError: there are no elements over the axis.
     """
     return _extreme(_min, x, axis, keepdims)
-
-
-def _check_not_empty(function: str, axes: Axes, x: Tensor) -> None:
-    """Raise a ShapesError where an axis over which something is looked for has no elements."""
-    if any(x.shape[i] == 0 for i in axes):
-        raise errors.ShapesError(function, f"over axis {axes} there are no elements, so none is "
-                                           f"largest or smallest", (x,))
 
 
 # ---------------------------------------------------------------- logarithms of sums
@@ -165,7 +158,7 @@ def softmax(x: Tensor, axis: Axis = -1) -> Tensor:
 def _logsumexp(x: Tensor, axis: Axis, keepdims: bool, function: str) -> Tensor:
     axes = axes_of(x, axis, function)
     check_floats(function, x=x)
-    _check_not_empty(function, axes, x)
+    check_not_empty(function, axes, x)
     shift = _shift(x, axes=axes)
     total = sum(exp(x - shift), axes, keepdims=True)
     y = log(total) + shift

@@ -6,7 +6,7 @@ from typing import Any, Sequence
 
 from minigan import checks
 from minigan.backend import Array, Backend, Shape, backend_of
-from minigan.checks import is_number, is_whole, whole_axis
+from minigan.checks import is_whole, whole_axis
 from minigan.engine import Tensor, core, op
 from minigan.errors import NotTensorError, ShapesError, shown
 from minigan.ops.arguments import check_tensors, dropped, of_tensors
@@ -110,8 +110,7 @@ def transpose(x: Tensor, axes: Shape | None = None) -> Tensor:
     """
     if axes is None:
         return _transpose(x, axes=tuple(range(x.ndim))[::-1])
-    if not isinstance(axes, (tuple, list)) or not all(map(is_whole, axes)):
-        raise TypeError(f"transpose: axes must be a tuple of {x.ndim} ints, got {shown(axes)}")
+    checks.check_ints("transpose: axes", axes, x.ndim)
     return _transpose(x, axes=tuple([a + x.ndim if a < 0 else a for a in axes]))
 
 
@@ -180,12 +179,6 @@ def scatter_add(values: Tensor, index: Any, shape: Shape) -> Tensor:
     values = widened(values)
     xp = backend_of(values.data)
     index, has_arrays = xp.constant_index(index)
-    _check_picked(xp, index, shape, values)
-    return _scatter_add(values, index=index, shape=tuple(shape), repeats=has_arrays)
-
-
-def _check_picked(xp: Backend, index: Any, shape: Any, values: Tensor) -> None:
-    """Raise unless an index picks as many elements of `shape` as there are values."""
     checks.check_sizes("scatter_add: shape", shape)
     try:
         picked = xp.zeros(shape, "bool")[index].shape
@@ -194,6 +187,7 @@ def _check_picked(xp: Backend, index: Any, shape: Any, values: Tensor) -> None:
     if picked != values.shape:
         raise ShapesError("scatter_add", f"the index picks places of shape {picked}", (values,),
                           {"shape": shape})
+    return _scatter_add(values, index=index, shape=tuple(shape), repeats=has_arrays)
 
 
 @of_tensors
@@ -322,8 +316,7 @@ def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Ten
         TypeError: value is not a number.
     """
     checks.check_widths("pad: widths", widths, x.shape)
-    if not is_number(value):
-        raise TypeError(f"pad: value must be a number, got {shown(value)}")
+    checks.check_number("pad: value", value)
 
     shape = tuple([before + n + after for n, (before, after) in zip(x.shape, widths)])
     inside = tuple([slice(before, before + n) for n, (before, _) in zip(x.shape, widths)])

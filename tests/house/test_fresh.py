@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from project import EXAMPLES
 
-from minigan import plot
+from minigan import engine, plot
 
 INDEX = (EXAMPLES / "README.md").read_text("utf-8")
 PICTURES = ["01", "02", "03", "04", "05", "18", "20"]
@@ -20,10 +20,13 @@ PICTURES = ["01", "02", "03", "04", "05", "18", "20"]
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """An empty working folder, in which examples find one another."""
+    """An empty working folder; an example's own ops leave the table of ops again."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    return tmp_path
+    before = dict(engine.OPS)
+    yield tmp_path
+    engine.OPS.clear()
+    engine.OPS.update(before)
 
 
 def file_of(number):
