@@ -45,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    options = _parser(arguments).parse_args(arguments)
     by_python = warnings.formatwarning
     warnings.formatwarning = _warning
     try:
+        options = _parser(arguments).parse_args(arguments)
         with printable(sys.stdout), quiet(getattr(options, "quiet", False)):
             status: int = options.run(options)
             if hasattr(sys.stdout, "flush"):

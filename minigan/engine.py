@@ -348,6 +348,9 @@ class Op:
     None in place of a rule where the derivative is zero everywhere. A `joint` rule serves all
     inputs: it gets `wanted`, a tuple of bools, and returns a tuple.
 
+    What the array module refuses in a forward needs no check of its own: its ValueError, IndexError
+    or OverflowError becomes a ShapesError, its TypeError a SettingError, both with the op's name.
+
     view: the result may share the first input's memory. broadcasts: NumPy's broadcasting; rules
     return gradients of the broadcast shape, the engine sums them. converts: the result may have
     another dtype or device. out: whether the forward takes `out`, an array for its result, and

@@ -16,5 +16,8 @@ be in the list. Then:
   progress, which --quiet silences, `say` for a file's name, `warn` for a warning.
 - A wrong option raises ValueError in a sentence that names the option, says what was given and what
   is accepted. `cli` prints it in one line and returns 2; it does so for other errors, too.
-- Its tests go to `tests/commands`; shell completion finds its options by itself.
+- `minigan.runs.load(run_of(options))` is the trained model of RUN: a run folder, a checkpoint or an
+  exported generator, whose discriminator has initial weights ("holds" is in its config).
+- Its tests go to `tests/commands`, its line for users into `examples/COMMANDS.md`; shell completion
+  finds its options by itself.
 """

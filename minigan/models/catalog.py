@@ -30,11 +30,17 @@ def find(name: str) -> type[Model]:
 
     Raises:
         ValueError: there is none; lists the known ones.
+        TypeError: its file does not define one subclass of `Model`, of that name.
     """
     if name not in names():
         raise ValueError(f"model {name!r} is unknown; known are {', '.join(names())}")
     module = importlib.import_module(f"minigan.models.{name.replace('-', '_')}")
     classes = [value for value in vars(module).values() if isinstance(value, type)]
-    (model,) = [value for value in classes
-                if issubclass(value, Model) and value.__module__ == module.__name__]
-    return model
+    own = [value for value in classes
+           if issubclass(value, Model) and value.__module__ == module.__name__]
+    if [model.name for model in own] != [name]:
+        found = ", ".join(f"{model.__name__} with the name {model.name!r}" for model in own)
+        raise TypeError(f"{module.__name__} must define one subclass of Model, with the name "
+                        f"{name!r}, got {found or 'none'}; a file that defines no model goes into "
+                        f"catalog.TOOLS")
+    return own[0]

@@ -67,7 +67,8 @@ class Model:
 
         Settings, presets        a frozen dataclass of `setting`s, and instances of it by name
         shapes                   the images that a preset is made for, where not MNIST's
-        name, paper, normal_curve, panels, default_steps, default_batch_size     for people
+        name, paper, normal_curve, panels, default_steps, default_batch_size     for people;
+                                 in a file of this folder, name is the file's, with - for _
         conditional              True if step and sample need labels
         self.ema, in build       a moving average of G's weights, which then draws the samples
         phase()                  what the next step updates, where steps differ

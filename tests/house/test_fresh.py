@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from project import EXAMPLES
 
-from minigan import engine, plot
+from minigan import plot
 
 INDEX = (EXAMPLES / "README.md").read_text("utf-8")
 PICTURES = ["01", "02", "03", "04", "05", "18", "20"]
@@ -20,13 +20,10 @@ PICTURES = ["01", "02", "03", "04", "05", "18", "20"]
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """An empty working folder; an example's own ops leave the table of ops again."""
+    """An empty working folder, in which examples find one another."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    before = dict(engine.OPS)
-    yield tmp_path
-    engine.OPS.clear()
-    engine.OPS.update(before)
+    return tmp_path
 
 
 def file_of(number):

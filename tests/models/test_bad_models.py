@@ -7,7 +7,9 @@ own options are in test_cli.py.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from stand_in import counted
 import minigan as mg
 from minigan import data, ops
 from minigan.cli import main
-from minigan.models import wgan_gp
+from minigan.models import catalog, wgan_gp
 from minigan.models.catalog import find, names
 from minigan.training import Trainer
 
@@ -189,7 +191,11 @@ def test_sizes_that_are_not_multiples(refused, name, preset):
 def test_all_other_sizes_are_made(refused, name, preset):
     least = LEAST.get((name, preset), 1)
     for shape in ((least, least + 1, 1), (least + 2, least, 2)):
-        model = find(name)(preset, shape, **narrow(name))
+        try:
+            model = find(name)(preset, shape, **narrow(name))
+        except ValueError as error:
+            pytest.fail(f"{error}. If {name}:{preset} is right to refuse images of {shape}, "
+                        f"give it a place in LEAST or MULTIPLES above")
         x, labels = batch(model, 2)
         given = [labels] if model.conditional else []
         assert model.generator(model.latent(2), *given).shape == x.shape == (2, *shape)
@@ -209,6 +215,25 @@ def test_the_paper_s_5x5_kernels_do_not_train_on_digits(refusal):
     assert ("shape: 4 layers of stride 2 make heights and widths that are multiples of 16, not "
             "28x28; choose another preset or number of layers, or data of another size"
             ) in refusal("train", "dcgan", "--preset", "paper64", "--size", "28")
+
+
+# A file of the folder that is no model.
+
+@pytest.mark.parametrize("given, found", [
+    ([], "none"), (["old"], "Old with the name 'old'"),
+    (["new", "old"], "New with the name 'new', Old with the name 'old'")])
+def test_a_file_that_does_not_define_its_model_is_named(refusal, monkeypatch, given, found):
+    module = ModuleType("minigan.models.new")
+    for name in given:
+        fields = {"name": name, "__module__": module.__name__}
+        setattr(module, name.title(), type(name.title(), (mg.models.GAN,), fields))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(catalog, "names", lambda: ["new"])
+    sentence = ("minigan.models.new must define one subclass of Model, with the name 'new', got "
+                f"{found}")
+    with pytest.raises(TypeError, match=sentence):
+        find("new")
+    assert sentence in refusal("train", "new")
 
 
 # Settings.

@@ -148,6 +148,32 @@ def test_twenty_steps_equal_pytorchs(rule, settings):
         np.testing.assert_allclose(a.data, b.numpy(), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("rule, plain, settings", RULES, ids=IDS)
+def test_a_captured_step_is_the_same_step(rule, plain, settings):
+    """With a rate and gradients that change from step to step."""
+    results = []
+    for captured in (False, True):
+        ours = parameters([(3, 5), (7,)], "float32")
+        optimizer = rule(ours, **settings)
+        slopes = [mg.Tensor(np.zeros(p.shape, "float32")) for p in ours]
+
+        def step():
+            loss = ops.sum(ours[0] * slopes[0]) + ops.sum(ours[1] * slopes[1])
+            optimizer.step(mg.grad(loss, ours))
+            return {"loss": loss.detach()}
+
+        run = mg.capture(step, ours) if captured else step
+        for grads in gradients(ours, 6):
+            optimizer.lr *= 0.9
+            for slope, g in zip(slopes, grads):
+                slope.assign(g)
+            run()
+        assert optimizer.t == 6
+        results.append([value.tobytes() for value in (*optimizer.state_dict().values(),
+                                                      *(p.data for p in ours))])
+    assert results[0] == results[1]
+
+
 # Packing: contract 8.
 
 def test_parameters_become_views_of_one_buffer():

@@ -369,7 +369,8 @@ def weights() -> list[Any]:
     return nn.Dense(2, 2).parameters()
 
 
-for rule in (optim.SGD, optim.RMSprop, optim.Adam):
+for rule in [value for value in vars(optim).values() if isinstance(value, type)
+             and issubclass(value, optim.Optimizer) and value is not optim.Optimizer]:
     of = rule.__name__
     bad(f"{of}, no parameters", lambda f=rule: f([], 0.1), "parameters", "empty")
     bad(f"{of}, tensors", lambda f=rule: f([x1], 0.1), "parameters[0]", "Parameter")

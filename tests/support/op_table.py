@@ -3,7 +3,8 @@
 One row is a `Case`: an op with one choice of settings and shapes, a function of tensors, an
 independent NumPy reference, and PyTorch's equivalent. All checks of ops walk over `CASES`: values,
 dtypes, derivatives, memory layouts, adjoints (test_ops.py), PyTorch (test_parity_ops.py), and the
-stand-in device. Who adds a public op adds rows here, and nothing else.
+stand-in device. Who adds a public op adds rows here, and its name to those sets in test_ops.py
+(LINEAR, ELEMENTWISE, FOLDS, MOVES) that it belongs to: they say which rows an op must have.
 
 A case holds no arrays: indexes, labels and conditions are inputs like the others, so that a case
 runs wherever its tensors live. Inputs stay away from kinks and ties, which have tests of their own.
