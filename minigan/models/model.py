@@ -112,7 +112,7 @@ class Model:
         """
         super().__init_subclass__(**arguments)
         for old, new in RENAMED.items():
-            if old in vars(cls):
+            if hasattr(cls, old):
                 raise TypeError(f"{cls.__name__} defines {old}, which is called {new} since "
                                 f"minigan 0.2: rename {old} to {new}")
         if not hasattr(cls, "name"):

@@ -43,6 +43,8 @@ def label_numbers(labels: Any, names: Sequence[str], n_classes: int) -> Any:
     """
     if labels is None or isinstance(labels, Tensor):
         return labels
+    if np.ndim(labels) == 0 and not isinstance(labels, str):
+        return labels  # one number, which the model refuses by name
     given = [labels] if isinstance(labels, str) else list(labels)
     if not any(isinstance(label, str) for label in given):
         return labels

@@ -382,6 +382,9 @@ def test_names_of_earlier_versions_are_refused_when_a_class_is_made():
     for old, new in (("kind", "phase"), ("sizes", "shapes")):
         with pytest.raises(TypeError, match=f"Made defines {old}, .*: rename {old} to {new}"):
             type("Made", (Bare,), {old: lambda self: "both"})
+        mixin = type("Mixin", (), {old: lambda self: "both"})
+        with pytest.raises(TypeError, match=f"Made defines {old}, .*: rename {old} to {new}"):
+            type("Made", (mixin, Bare), {})
 
 
 def test_a_model_without_latent_size_says_so(few):

@@ -98,6 +98,14 @@ def test_capitals_do_not_matter_where_one_name_fits():
         assert label_numbers(same, names, 3) is same
 
 
+def test_one_number_for_several_labels_is_refused():
+    folders("cat", "dog")
+    assert main(["train", "cgan", "--data", "f", *QUICK]) == 0
+    for one in (1, np.int64(1), np.array(1), 1.5):
+        with pytest.raises(ValueError, match=r"labels must be 2 integers, got (int|float)64 \(\)"):
+            load("run").sample(2, one)
+
+
 def class_names(config):
     return names_of(RunConfig.from_json(config))
 
