@@ -47,9 +47,9 @@ def replacing(path: Path, mark: str = "", keep: Path | None = None, exclusive: b
         OSError: naming `path`, where the error itself does not say (a full disk).
     """
     path = Path(path)
-    part: Path | None = None
+    temporary: Path | None = None
     try:
-        file, part = _create(path.parent, mark)
+        file, temporary = _create(path.parent, mark)
         with file:
             yield file
             file.flush()
@@ -57,17 +57,17 @@ def replacing(path: Path, mark: str = "", keep: Path | None = None, exclusive: b
         if keep is not None:
             _keep(path, keep, mark)
         if exclusive:
-            _publish_new(part, path)
+            _publish_new(temporary, path)
         else:
-            os.replace(part, path)
+            os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
         if error.filename is None or Path(error.filename).name.startswith(TEMPORARY):
             raise type(error)(error.errno, error.strerror, str(path)) from None
         raise
     finally:
-        if part is not None:
-            _remove(part)
+        if temporary is not None:
+            _remove(temporary)
 
 
 def write(path: Path, content: bytes, mark: str = "") -> None:
@@ -158,14 +158,14 @@ def _create(folder: Path, mark: str) -> tuple[IO[bytes], Path]:
     flags |= getattr(os, "O_NOFOLLOW", 0)
     flags |= getattr(os, "O_BINARY", 0)  # Windows
     while True:
-        part = _temporary(folder, mark)
+        temporary = _temporary(folder, mark)
         with suppress(FileExistsError):
-            number = os.open(part, flags, 0o666)  # less what the umask takes away
+            number = os.open(temporary, flags, 0o666)  # less what the umask takes away
             try:
-                return os.fdopen(number, "w+b"), part
+                return os.fdopen(number, "w+b"), temporary
             except BaseException:
                 os.close(number)
-                _remove(part)
+                _remove(temporary)
                 raise
 
 
@@ -182,37 +182,37 @@ def _keep(path: Path, keep: Path, mark: str) -> None:
     """Make `keep` a second name of the file at `path`, or a copy where there are no links."""
     if not exists(path):
         return
-    part = _temporary(path.parent, mark)
+    temporary = _temporary(path.parent, mark)
     try:
         try:
-            os.link(path, part)
+            os.link(path, temporary)
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
-            part = _copy(path, mark)
-        os.replace(part, keep)
+            temporary = _copy(path, mark)
+        os.replace(temporary, keep)
     finally:
-        _remove(part)  # it is still there if both names were the same file already
+        _remove(temporary)  # it is still there if both names were the same file already
 
 
 def _copy(path: Path, mark: str) -> Path:
     """Copy a file to a temporary one in its folder."""
-    file, part = _create(path.parent, mark)
+    file, temporary = _create(path.parent, mark)
     try:
         with file, open(path, "rb") as before:
             shutil.copyfileobj(before, file, 1 << 20)
             file.flush()
             _sync(file.fileno())
     except BaseException:
-        _remove(part)
+        _remove(temporary)
         raise
-    return part
+    return temporary
 
 
-def _publish_new(part: Path, path: Path) -> None:
+def _publish_new(temporary: Path, path: Path) -> None:
     """Give a complete file its name, unless something has that name."""
     try:
-        os.link(part, path)
+        os.link(temporary, path)
         return
     except FileExistsError:
         pass
@@ -220,12 +220,12 @@ def _publish_new(part: Path, path: Path) -> None:
         if error.errno not in NO_LINKS:
             raise
         if claim(path):
-            os.replace(part, path)
+            os.replace(temporary, path)
             return
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
 
-def _remove(part: Path) -> None:
+def _remove(temporary: Path) -> None:
     """Remove a temporary file of ours, if possible."""
     with suppress(OSError):
-        os.unlink(part)
+        os.unlink(temporary)

@@ -48,11 +48,11 @@ def in_blocks(job: Callable[[slice], Any], rows: int, columns: int, length: int 
 
 
 def in_parts(job: Callable[..., None], setting: float, *arrays: Array) -> None:
-    """Run job(setting, *parts of the arrays), which are contiguous and of one size."""
+    """Run job(setting, *parts of the arrays); the arrays are contiguous and of one size."""
     flat = [array.reshape(-1) for array in arrays]
 
-    def block(part: slice) -> None:
-        job(setting, *[array[part] for array in flat])
+    def block(here: slice) -> None:
+        job(setting, *[array[here] for array in flat])
 
     in_blocks(block, flat[0].size, 1)
 

@@ -81,8 +81,8 @@ class BlockedPasses(Backend):
         to_rows = y.reshape(-1, bias.size)
         shift = rows_of(bias, x)
 
-        def block(part: slice) -> None:
-            z = np.add(from_rows[part], shift(part), out=to_rows[part])
+        def block(rows: slice) -> None:
+            z = np.add(from_rows[rows], shift(rows), out=to_rows[rows])
             _leaky_relu(slope, z, z)
 
         in_blocks(block, *from_rows.shape)
@@ -193,8 +193,8 @@ def _arithmetic(function: np.ufunc, a: Any, b: Any, out: Array | None = None) ->
     to_rows = result.reshape(-1, b.size)
     channels = rows_of(b, a)
 
-    def block(part: slice) -> None:
-        function(from_rows[part], channels(part), out=to_rows[part])
+    def block(rows: slice) -> None:
+        function(from_rows[rows], channels(rows), out=to_rows[rows])
 
     in_blocks(block, *from_rows.shape)
     return result
@@ -258,12 +258,12 @@ def _mixed(arrays: list[Array], factors: list[Any], shift: Any, out: Array | Non
     first, *others = [cut(f, x) for f in factors]
     shifts = None if isinstance(shift, int) and shift == 0 else cut(shift, x)
 
-    def block(part: slice) -> None:
-        np.multiply(cut_arrays[0][part], first(part), out=y[part])
+    def block(here: slice) -> None:
+        np.multiply(cut_arrays[0][here], first(here), out=y[here])
         for array, factor in zip(cut_arrays[1:], others):
-            y[part] += array[part] * factor(part)
+            y[here] += array[here] * factor(here)
         if shifts is not None:
-            y[part] += shifts(part)
+            y[here] += shifts(here)
 
     more = len(small)  # the more arrays, the smaller the blocks
     in_blocks(block, len(y), more * y[0].size // 2, length_of(y.size))

@@ -15,9 +15,9 @@ WAY_OUT = 'or stay on the processor with the backend "numpy"'
 OLDEST_DRIVERS = {11: 450, 12: 525, 13: 580}  # CUDA Toolkit release notes, "minor version compat."
 
 
-def problem(what: str) -> BackendError:
-    """The error that says so, and how to do without a GPU."""
-    return BackendError(f'backend "cupy": {" ".join(what.split())}, {WAY_OUT}')
+def problem(sentence: str) -> BackendError:
+    """An error with this sentence, and with how to do without a GPU."""
+    return BackendError(f'backend "cupy": {" ".join(sentence.split())}, {WAY_OUT}')
 
 
 def cannot_import(error: ImportError) -> BackendError:
@@ -36,7 +36,7 @@ def installed() -> list[str]:
     """Names of the installed packages that contain CuPy."""
     from importlib.metadata import distributions  # takes a tenth of minigan's own import
 
-    names = {str(found.metadata["Name"]).lower() for found in distributions()}
+    names = {str(package.metadata["Name"]).lower() for package in distributions()}
     return sorted(name for name in names if re.fullmatch(r"cupy(-(cuda|rocm)[\dx-]+)?", name))
 
 

@@ -154,10 +154,10 @@ class KernelPasses(Backend):
         return self._pass("gate", gy, contiguous(x), slope)
 
     def keep(self, gy: Array, mask: Array) -> Array:
-        found = operands(gy, mask)
-        if found is None:
+        small = operands(gy, mask)
+        if small is None:
             return super().keep(gy, mask)
-        return self._pass("keep", gy, *found[0])
+        return self._pass("keep", gy, *small[0])
 
     def biased(self, x: Array, bias: Array, slope: float) -> Array:
         if not fits(x) or bias.shape != x.shape[-1:]:
@@ -165,17 +165,17 @@ class KernelPasses(Backend):
         return self._pass("bias_leaky", x, contiguous(bias), len(bias), slope)
 
     def scale_shift(self, x: Array, s: Array, t: Any) -> Array:
-        found = operands(x, s, t)
-        if found is None:
+        small = operands(x, s, t)
+        if small is None:
             return super().scale_shift(x, s, t)
-        scale, shift = found
+        scale, shift = small
         return self._pass("scale_shift", x, *scale, *shift, number(t))
 
     def mix(self, a: Array, p: Array, b: Array, q: Array, r: Any) -> Array:
-        found = operands(a, p, q, r)
-        if found is None or not _alike(b, a):
+        small = operands(a, p, q, r)
+        if small is None or not _alike(b, a):
             return super().mix(a, p, b, q, r)
-        of_a, of_b, shift = found
+        of_a, of_b, shift = small
         return self._pass("mix", a, *of_a, contiguous(b), *of_b, *shift, number(r))
 
     def _pass(self, kernel: str, x: Array, *arguments: Any) -> Array:

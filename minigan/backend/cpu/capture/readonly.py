@@ -1,4 +1,4 @@
-"""Arrays that Python may not write while a step is recorded: no replay would repeat that."""
+"""Arrays that Python may not write to while a step is recorded: no replay would repeat it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class ReadOnly:
             self._arrays.append(weakref.ref(array))
 
     def release_later(self, array: Any) -> None:
-        """Let `release` make an array writeable that is read-only already, being a view of one."""
+        """Let `release` make an array writeable that is read-only because it is a view of one."""
         if isinstance(array, np.ndarray) and not array.flags.writeable:
             self._arrays.append(weakref.ref(array))
 
     def release(self) -> None:
         """Make the arrays writeable that are still alive."""
-        found = [reference() for reference in self._arrays]
-        alive: list[Array] = [array for array in found if array is not None]
+        arrays = [reference() for reference in self._arrays]
+        alive: list[Array] = [array for array in arrays if array is not None]
         self._arrays.clear()
         alive.sort(key=lambda array: array.base is not None)  # a view can follow its base only
         for array in alive:

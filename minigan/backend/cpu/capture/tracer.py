@@ -167,7 +167,7 @@ class Tracer:
         """
         self._slot(array)
         references = self._sharing[memory_of(array)]
-        alive = [found for reference in references if (found := reference()) is not None]
+        alive = [shared for reference in references if (shared := reference()) is not None]
         whole, *views = alive
         if not whole.flags.c_contiguous:
             raise RuntimeError("a tensor that the step itself has made, in another order than C's, "

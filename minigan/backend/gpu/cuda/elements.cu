@@ -10,7 +10,7 @@ KERNEL leaky_relu(const REAL *x, REAL slope, REAL *y, int n)
     EACH(i, n) y[i] = leaky(x[i], slope);
 }
 
-// With slope 0 a place that is shut gives 0 whatever gy is: infinity times 0 would be NaN.
+// gy where x > 0, else slope * gy. With slope 0 that is 0 whatever gy is: infinity times 0 is NaN.
 KERNEL gate(const REAL *gy, const REAL *x, REAL slope, REAL *gx, int n)
 {
     EACH(i, n) gx[i] = x[i] > 0 ? gy[i] : slope == 0 ? (REAL)0 : gy[i] * slope;

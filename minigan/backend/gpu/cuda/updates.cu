@@ -21,8 +21,8 @@ KERNEL rmsprop(REAL *p, const REAL *g, REAL *v, const double *lr, REAL keep, REA
     }
 }
 
-// rates: {the step's rate, its eps}; they hold Adam's corrections and the factors 1 - beta, which m
-// and v are kept without; one thread.
+// rates: {the step's rate, its eps}; they hold Adam's corrections, and the factors 1 - beta, which
+// are left out of m and v. One thread.
 KERNEL adam_rates(const word *clock, word offset, const double *lr, double beta1, double beta2,
                   double eps, double *rates, int n)
 {
