@@ -69,7 +69,7 @@ class Tensor:
     requires_grad: whether a gradient can flow here; grad: what `backward` has accumulated.
     name: for messages and pictures.
 
-    `t.data` and `t.numpy()` are the memory itself: whoever writes there calls `t.touch()` after it.
+    `t.data` and `t.numpy()` are the memory itself: after writing there, call `t.touch()`.
 
     Raises:
         TypeError: `data` is not an array of float32, float64, integers or booleans of a known
@@ -224,8 +224,10 @@ class Tensor:
         return alone
 
     def as_leaf(self) -> Tensor:
-        """The same memory without its history, to which a gradient can flow: what to differentiate
-        with respect to where this tensor may itself be computed, or needs no gradient.
+        """The same memory as a new leaf: without its history, but requiring a gradient.
+
+        It is what to differentiate with respect to where this tensor was itself computed, or
+        requires no gradient.
         """
         leaf = Tensor(_noted(self).data, requires_grad=True)
         leaf.memory = _memory(self)  # overwriting this tensor makes the leaf's graphs stale, too
@@ -273,7 +275,8 @@ class Tensor:
     def backward(self, grad: Tensor | None = None) -> None:
         """Add to `.grad` of every leaf below; calling it twice adds twice, as in PyTorch.
 
-        grad: the cotangent, of this tensor's shape; 1 for a scalar if left out.
+        grad: the gradient with respect to this tensor (its "cotangent"), of its shape; by default
+        1, for a scalar.
 
         Raises:
             NotTensorError: the cotangent is not a tensor.
@@ -517,8 +520,8 @@ def op_hook(hook: Hook) -> Block:
 
 # A gradient is pulled back through the graph, from the outputs to the inputs that were asked for:
 # an op's rules turn the gradient of its result into gradients of its inputs, and what arrives at a
-# tensor along several paths is added up. Newest first is an order in which a tensor's gradient is
-# complete before its own op's rules are asked, as everything computed from it is newer.
+# tensor along several paths is added up. The walk takes the newest tensor first: what was computed
+# from a tensor is newer than it, so its gradient is complete when its own op's rules are asked.
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool = False,
          unreached: str = "raise") -> Any:
@@ -528,7 +531,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
     and the graph is not consumed.
 
     outputs, inputs: a Tensor or a sequence; an input may be any tensor of the graph.
-    grad_outputs: the cotangents gy, of the outputs' shapes; ones for scalars if left out.
+    grad_outputs: for each output the gradient gy that reaches it from what is computed later (its
+    "cotangent"), of the output's shape; by default 1, for scalars.
     create_graph: record the gradients too, so that they can be differentiated again.
     unreached: "raise", or "zeros" for the inputs that no path leads to.
 
@@ -565,7 +569,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, create_graph: bool
 
 def _pull_all(outs: list[Tensor], wanted: list[Tensor], seeds: list[Tensor], state: State
               ) -> dict[int, Tensor]:
-    """The gradients of the wanted tensors that a path leads to, by the tensors' ids."""
+    """The gradients of those wanted tensors that a path leads to, by the tensors' ids."""
     around = state.within  # the op whose rule calls `grad`, None at the outermost
     adding = around or CORE["add"]
     targets = {id(x) for x in wanted}
@@ -647,7 +651,9 @@ def _ancestors(outputs: Sequence[Tensor], oldest: int) -> list[Tensor]:
 
 
 def _path(outputs: list[Tensor], inputs: list[Tensor]) -> list[tuple[Tensor, list[int]]]:
-    """What lies between inputs and outputs, newest first: tensors, and which of their inputs do."""
+    """The tensors between inputs and outputs, newest first, each with the positions of those of its
+    own inputs that lead to one of `inputs`.
+    """
     oldest = min((x.tick for x in inputs), default=0)
     reached = {id(x) for x in inputs}
     path = []

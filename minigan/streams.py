@@ -32,8 +32,8 @@ class Stream:
     """One named sequence of random numbers.
 
     name: any text; streams of one seed and several names are independent.
-    counter: how many Philox blocks (of four 64-bit words) were drawn so far; writing it winds the
-    stream. It is the whole state.
+    counter: how many Philox blocks (of four 64-bit words) were drawn so far; setting it moves
+    the stream there. It is the whole state.
     """
 
     def __init__(self, seed: int, name: str) -> None:
@@ -44,7 +44,7 @@ class Stream:
 
     @property
     def counter(self) -> int:
-        """Philox blocks drawn so far; writing it winds the stream."""
+        """Philox blocks drawn so far; setting it moves the stream there."""
         return self._counter
 
     @counter.setter
@@ -198,7 +198,7 @@ class Streams(dict[str, Stream]):
         return {name: stream.counter for name, stream in self.items()}
 
     def load_state(self, counters: dict[str, int]) -> None:
-        """Wind every stream to a state that `state` returned."""
+        """Move every stream to where it was when `state` returned these counters."""
         for name, counter in counters.items():
             self[name].counter = counter
 

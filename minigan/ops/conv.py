@@ -4,7 +4,9 @@
 
 Each of the three functions is one partial derivative of T, so the gradients of each are the other
 two, and the family is closed under differentiation of any order. `backend/base.py` shows how each
-is computed: as a matrix product with rows of patches ("im2col"), or with their adjoint ("col2im").
+is computed: as a matrix product with rows of patches ("im2col"), or with the adjoint of cutting
+patches out, which adds them up again ("col2im"). The adjoint of a linear function f is the g with
+<y, f(x)> = <g(y), x> for all x and y; it is what carries a gradient back through f.
 
 Shapes: x (N, H, W, C_in), w (KH, KW, C_in, C_out), y (N, OH, OW, C_out). All three take the same
 `Geometry`, that of the forward convolution.

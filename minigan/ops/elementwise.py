@@ -1,7 +1,7 @@
 """Functions of each element by itself: activations, limits, choices, dropout.
 
-x is a tensor of any shape, and the result has its shape and dtype. At kinks and ties there is one
-choice of derivative each, stated in the docstring.
+x is a tensor of any shape, and the result has its shape and dtype. Where there is no derivative, at
+a kink or where two operands are equal, the docstring says which value stands for it.
 """
 
 from __future__ import annotations

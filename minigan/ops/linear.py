@@ -1,6 +1,6 @@
-"""Matrix products, and what layers do with a bias: it joins a product, or an activation, in one op.
+"""Matrix products, and two ops that add a bias: `affine`, and `bias_leaky_relu`.
 
-A bias by itself would be one more pass over all elements, forward and backward.
+Adding a bias in an op of its own would pass over all elements once more, forward and backward.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Masks, and products with them: how a gradient is stopped, halved or let through.
 
-A mask is an op whose rules are None: it is a constant for the gradient, and no path leads through
-it. Where a mask is 0 the gradient is 0 whatever arrives, infinities and NaN included, as in
-PyTorch. So masks are applied by `keep`, `weigh` and `gate`, never by a product alone, which would
-make NaN of 0 times infinity. Each of the three is linear in gy, and so its own derivative.
+A mask is made by an op whose rules are None: it is a constant for the gradient, and no path leads
+through it. Where a mask is 0 the gradient is 0 whatever arrives, infinities and NaN included, as in
+PyTorch. So masks are applied by `keep`, `weigh` and `gate`, never by a product alone, as 0 times
+infinity is NaN. Each of the three is linear in gy, so its rule is the function itself: gg, the
+gradient that arrives at its result, is masked as gy was. "Flat in mask" means that the derivative
+with respect to the mask is 0.
 """
 
 from __future__ import annotations

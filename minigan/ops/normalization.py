@@ -1,9 +1,11 @@
 """Normalisation by mean and variance, right to any order: every rule is written in ops.
 
-A normalisation by a batch's own statistics is y = x s + t, with s and t small; its gradient is
-gx = gy p + x q + r, with p, q and r small. So only three functions pass over all elements: a
-product with small factors (`_scale`, `_mix`) and its adjoint, a product summed over axes (`_dot`).
-Their gradients are one another; the rest is arithmetic on one number a channel or a sample.
+A normalisation by a batch's own statistics is y = x s + t, with s and t "small": tensors of as many
+axes as x that hold one number for each channel or sample, and size 1 along the other axes. Its
+gradient is gx = gy p + x q + r, with p, q and r small, too. So only three functions pass over all
+elements: products with small factors (`_scale`, `_mix`) and their adjoint, a product that is summed
+over axes (`_dot`). The gradients of each are among these three; the rest is arithmetic on small
+tensors.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def _variance_rule(gy: Tensor, y: Tensor, x: Tensor, mean: Tensor, axes: Axes) -
 
 @op(_variance_rule, None)
 def _variance(xp: Backend, x: Array, mean: Array, axes: Axes) -> Array:
-    """Of `mean`, which is x's own, the derivative is zero: the sum of x - mean is."""
+    """The derivative with respect to `mean`, x's own, is 0, as the sum of x - mean is 0."""
     return xp.variance(x, mean, axes)
 
 
@@ -65,15 +67,17 @@ def _variance(xp: Backend, x: Array, mean: Array, axes: Axes) -> Array:
 def _standardize_rule(gy: Tensor, y: Tensor, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor,
                       var: Tensor, eps: float, wanted: tuple[bool, ...]
                       ) -> tuple[Tensor | None, ...]:
-    """Ioffe and Szegedy 2015, section 3, with the two ways through the statistics collected.
+    """Ioffe and Szegedy 2015, section 3, written as one formula for gx.
 
-    mean and var are x's own, so gx already holds what flows through them.
+    x reaches y along three paths: directly, through its mean, and through its variance. gx is the
+    sum of all three, so mean and var get no gradient of their own. With x^ = (x - mean) * rstd,
+    gx = gamma * rstd * gy - rstd / count * (sum(gamma gy) + x^ sum(gamma gy x^)).
     """
     axes = _single(mean, x.ndim)
     both = tuple([i for i in axes if i in _single(gamma, x.ndim)])
     rstd = power(var + eps, -0.5)
-    total = sum(gy, both, keepdims=True)                     # <gy, 1>, small
-    slant = _dot(gy, x, axes=both) - mean * total            # <gy, x - mean>, small
+    total = sum(gy, both, keepdims=True)                     # sum of gy, small
+    slant = _dot(gy, x, axes=both) - mean * total            # sum of gy (x - mean), small
 
     gx = None
     if wanted[0]:

@@ -1,4 +1,4 @@
-"""Functions that fold axes away: `axis` is an int, a tuple, or None for all axes.
+"""Functions that remove axes, such as sums: `axis` is an int, a tuple, or None for all axes.
 
 keepdims: keep those axes, with size 1, so that the result broadcasts against x. All of them raise:
     OperandError: x is not a tensor.

@@ -1,4 +1,7 @@
-"""Functions that move elements: every one is linear, and its rule is its adjoint."""
+"""Functions that move elements: every one is linear, and its rule is its adjoint.
+
+The adjoint puts elements back where they came from, and adds up those that were repeated.
+"""
 
 from __future__ import annotations
 
