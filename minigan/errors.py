@@ -91,10 +91,14 @@ class MixedDtypesError(TypeError):
 
 
 class NotFloatError(TypeError):
-    """An op that computes with floats was given integers or booleans."""
+    """An op that computes with floats was given integers or booleans, or made another type."""
 
     def __init__(self, op: str, given: Any, made: Any = None, name: str = "") -> None:
         which = f" as {name}" if name else ""
+        if made is not None and given.kind == "f":
+            super().__init__(f"{op} made {made} of {given}: an op's result has its inputs' dtype; "
+                             f"convert it in the forward, or give the op `converts`")
+            return
         why = f" and would make {made} of it" if made is not None else ""
         super().__init__(f"{op} needs a float tensor{which}, got {given}{why}; convert first with "
                          f"astype('float32')")

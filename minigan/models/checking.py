@@ -17,7 +17,8 @@ def check_trainable(model: Any) -> None:
     """Check that a model can be trained, and its run resumed.
 
     Raises:
-        TypeError: it is not a `Model`, or lacks something that `Model` makes.
+        TypeError: it is not a `Model`, or lacks something that `Model` makes, or `optimizers` lacks
+            one that its networks have.
         ValueError: it defines no step; its name cannot be a folder's; its class has no preset of
             that name; or a setting could not be read back from config.json.
     """
@@ -29,6 +30,14 @@ def check_trainable(model: Any) -> None:
         if not hasattr(model, name):
             raise TypeError(f"model: {cls.__name__} has no {name}; its __init__ must call Model's, "
                             f"and build must make generator, discriminator and optimizers")
+    known = [id(optimizer) for optimizer in model.optimizers.values()]
+    for network in (model.generator, model.discriminator):
+        for p in network.parameters():
+            owner = p.owner and p.owner()
+            if owner is not None and id(owner) not in known:
+                raise TypeError(f"model: optimizers of {cls.__name__} lacks the "
+                                f"{type(owner).__name__} of {p.name}, so a run could not be "
+                                f"resumed")
     if cls.step is Model.step:
         raise ValueError(f"model: {cls.__name__} defines no step")
     if not _names_folders(cls.name):

@@ -7,6 +7,7 @@ import numpy as np
 from minigan.backend import backend_of
 from minigan.data import Batches
 from minigan.engine import Tensor
+from minigan.errors import shown
 from minigan.models.model import Model
 from minigan.runs.records import Numbers, Saved
 from minigan.training.stepping import Stepper
@@ -43,6 +44,7 @@ class TrainingState:
 
         Raises:
             RuntimeError: the step before ended in the middle.
+            TypeError: the model's step returns no dict of losses.
         """
         self._check_whole("train_step")
         self._unfinished = True
@@ -50,6 +52,9 @@ class TrainingState:
             losses = self.stepper()
         except MemoryError as error:
             raise MemoryError(f"{error}, at batch size {self.batches.batch_size}") from None
+        if not isinstance(losses, dict):
+            raise TypeError(f"step of {type(self.model).__name__} must return its losses by name, "
+                            f"a dict of tensors, got {shown(losses)}")
         self.losses = {**self.losses, **losses}
         self.step += 1
         self._unfinished = False

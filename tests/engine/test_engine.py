@@ -828,6 +828,16 @@ def test_whole_numbers_beside_floats_are_constants():
             f(n)
 
 
+def test_an_op_keeps_the_float_type(private_ops):
+    @mg.op(lambda gy, y, x: gy)
+    def doubled_widely(xp, x):
+        return x.astype("float64") * 2
+
+    sentence = "doubled_widely made float64 of float32: an op's result has its inputs' dtype"
+    with pytest.raises(errors.NotFloatError, match=sentence):
+        doubled_widely(mg.tensor([1.0]))
+
+
 def test_whole_numbers_have_no_gradient():
     with pytest.raises(TypeError, match="requires_grad.*int64"):
         mg.tensor([1, 2], requires_grad=True)

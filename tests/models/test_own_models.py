@@ -346,11 +346,21 @@ def broken(few, **changes):
     return model
 
 
+def unlisted(few):
+    """A model whose optimizers live on, but not in `optimizers`."""
+    model = Bare(shape=few.shape)
+    model.mine = model.optimizers
+    model.optimizers = {}
+    return model
+
+
 @pytest.mark.parametrize("make, kind, sentence", [
     (lambda few: Bare, TypeError, "an instance of a class derived from Model, got the class Bare"),
     (lambda few: 3, TypeError, "an instance of a class derived from Model, got int"),
     (lambda few: broken(few, generator=None), TypeError, "Bare has no generator; its __init__ mus"),
     (lambda few: broken(few, optimizers=None), TypeError, "Bare has no optimizers"),
+    (lambda few: unlisted(few), TypeError,
+     r"optimizers of Bare lacks the \w+ of generator\..*weight, so a run could not be resumed"),
     (lambda few: broken(few, preset="mine"), ValueError, "'mine' of this bare is not one of"),
     (lambda few: without(Bare, name="a/b")(shape=few.shape), ValueError, "the name of Made, 'a/b'"),
     (lambda few: without(Bare, name="")(shape=few.shape), ValueError, "the name of Made, ''"),
@@ -372,6 +382,13 @@ def test_what_cannot_be_trained_is_refused_before_there_is_a_folder(few, make, k
     with pytest.raises(kind, match=sentence):
         Trainer(make(few), few, 8)
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("capture", [False, True])
+def test_a_step_that_returns_nothing_is_told(few, capture):
+    silent = without(Bare, step=lambda self, x, labels=None: None)(shape=few.shape)
+    with pytest.raises(TypeError, match="step of Made must return its losses by name, .*got None"):
+        Trainer(silent, few, 8, capture=capture).fit(1)
 
 
 def math_nan():
