@@ -862,21 +862,25 @@ def test_an_idx_file_that_unpacks_to_more_than_it_declares(monkeypatch):
     import gzip
 
     from minigan.data import idx
+
+    def read(name):
+        return idx.parse_idx(idx.read_contents(Path(name)), 3, Path(name))
+
     header = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (10, 28, 28))
     Path("bomb.gz").write_bytes(gzip.compress(header + bytes(200 << 20), 1))
 
     def refused():
         with pytest.raises(ValueError, match="bomb.gz: too long, 7841 values"):
-            idx.parse_idx(idx.read_contents(Path("bomb.gz")), 3, Path("bomb.gz"))
+            read("bomb.gz")
 
     assert peak(refused) < 4 << 20
     Path("big").write_bytes(b"\0\0\x08\x03" + b"\xff" * 12 + bytes(10))
     with pytest.raises(ValueError, match="big: its header declares .* GB, more than half of this"):
-        idx.read_contents(Path("big"))
+        read("big")
     monkeypatch.setattr(idx, "memory", lambda: None)
     Path("words").write_bytes(b"no idx file at all")
     with pytest.raises(ValueError, match="words: not an idx file"):
-        idx.read_contents(Path("words"))
+        read("words")
 
 
 def test_a_batch_of_cifar_that_is_too_large(monkeypatch):
