@@ -28,13 +28,15 @@ def rebuild(config: Mapping[str, Any], model: Maker | None = None) -> Model:
 
     Raises:
         TypeError: `model` is neither a subclass of Model nor a function that returns a Model.
-        ValueError: the class cannot be found, or is not the one that was trained: its qualified
-            name differs (the module may differ for a class of your own, which may have moved), or
-            its `name`, or what it makes of preset, settings, shape and number of classes.
+        ValueError: the config's class is not a text or its settings are not a dict; the class
+            cannot be found, or is not the one that was trained: its qualified name differs (the
+            module may differ for a class of your own, which may have moved), or its `name`, or what
+            it makes of preset, settings, shape and number of classes.
     """
     if model is not None and not callable(model):
         raise TypeError(f"model must be a class derived from Model, or a function that makes one, "
                         f"got {model!r}")
+    _check_config(config)
     maker = _recall(config) if model is None else model
     if isinstance(maker, type):
         _check_class(config, maker)
@@ -43,6 +45,16 @@ def rebuild(config: Mapping[str, Any], model: Maker | None = None) -> Model:
     _check_class(config, type(made))
     _check_made(config, made)
     return made
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    """Raise if what a config says of its model has another type than a run writes."""
+    recorded = config.get("class")
+    settings = config["settings"]
+    if not isinstance(recorded, str | None):
+        raise ValueError(f"class must be a text such as 'module:Name', got {recorded!r}")
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"settings must be by name, got {settings!r}")
 
 
 def _recall(config: Mapping[str, Any]) -> type[Model]:

@@ -404,6 +404,20 @@ def test_names_of_earlier_versions_are_refused_when_a_class_is_made():
             type("Made", (mixin, Bare), {})
 
 
+@pytest.mark.parametrize("name, value, sentence", [
+    ("class", -1, "class must be a text such as 'module:Name', got -1"),
+    ("class", [], "class must be a text such as 'module:Name', got "),
+    ("settings", None, "settings must be by name, got None"),
+    ("settings", [], "settings must be by name, got "),
+])
+def test_a_config_whose_words_have_another_type_is_refused(name, value, sentence):
+    config = {"model": "gan", "preset": "seed", "shape": [28, 28, 1], "seed": 0, "n_classes": 10,
+              "settings": {}}
+    assert rebuild(config).name == "gan"
+    with pytest.raises(ValueError, match=sentence):
+        rebuild({**config, name: value})
+
+
 def test_a_model_without_latent_size_says_so(few):
     @dataclasses.dataclass(frozen=True)
     class Empty:
