@@ -1,4 +1,4 @@
-"""The `minigan` command: runs the command that was named, and turns errors into sentences.
+"""The `minigan` command: runs the given subcommand, and turns errors into sentences.
 
 A command is a file of `minigan.commands`, whose docstring says how to add one.
 """
@@ -27,9 +27,9 @@ EPILOG = ("exit status: 0: done; 1: done, but a check or test found something wr
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. An error is one sentence on standard error.
 
-    A signal that asks to end (Ctrl-C, SIGTERM, SIGHUP) ends it at any moment, with status 128 plus
-    the signal's number; a training first saves what was learned. argv: the words after `minigan`;
-    None for those of this process.
+    Ctrl-C, SIGTERM and SIGHUP end it at any moment, with status 128 plus the signal's number; a
+    training first saves what was learned. argv: the words after `minigan`; None for those of this
+    process.
     """
     with Signals(last=starting.PROGRAM) as signals:
         try:

@@ -6,11 +6,12 @@ the papers are written with softplus(s) = log(1 + e^s), which is finite for ever
     log D(x) = -softplus(-s)
     log(1 - D(x)) = -softplus(s)
 
-Every loss is to be minimised, so a game that maximises stands here with the other sign. `real`
-holds D's logits of real images, `fake` those of generated ones G(z). A critic f (of WGAN, say) has
-no sigmoid: its output is the score itself.
+Every loss is to be minimised, so what a paper maximises has the opposite sign here. `real` holds
+D's logits of real images, `fake` those of generated ones G(z). A critic f (of WGAN, say) has no
+sigmoid: its output is the score itself.
 
-All functions raise a TypeError for what is not a tensor; `tensor(...)` makes one of an array.
+All functions raise a TypeError for an argument that is not a tensor; `tensor(...)` makes one from
+an array.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ def generator(fake: Tensor) -> Tensor:
 
 @of_tensors
 def generator_minimax(fake: Tensor) -> Tensor:
-    """mean log(1 - D(G(z))): the loss of G as algorithm 1 has it.
+    """mean log(1 - D(G(z))): the loss of G in algorithm 1.
 
-    Source: Goodfellow et al. 2014, eq. 1. Its gradient vanishes where D rejects with certainty.
+    Source: Goodfellow et al. 2014, eq. 1. Its gradient vanishes if D is sure that images are fake.
     """
     return negative(mean(softplus(fake)))
 
@@ -56,7 +57,7 @@ def generator_minimax(fake: Tensor) -> Tensor:
 
 @of_tensors
 def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """mean (D(x) - 1)^2 / 2 + mean D(G(z))^2 / 2, D being the score itself, without a sigmoid.
+    """mean (D(x) - 1)^2 / 2 + mean D(G(z))^2 / 2, where D is the score itself, without a sigmoid.
 
     Source: LSGAN, Mao et al. 2017, "Least squares generative adversarial networks", eq. 9.
     """
@@ -74,7 +75,7 @@ def least_squares_generator(fake: Tensor) -> Tensor:
 
 @of_tensors
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))), D being the score itself.
+    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))), where D is the score itself.
 
     Source: Lim and Ye 2017, "Geometric GAN"; Miyato et al. 2018, "Spectral normalization for
     generative adversarial networks", eq. 16. Scores beyond the margin of 1 cost nothing.
@@ -95,8 +96,8 @@ def hinge_generator(fake: Tensor) -> Tensor:
 def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
     """mean f(G(z)) - mean f(x): its negative estimates the Wasserstein distance W.
 
-    Source: WGAN, Arjovsky et al. 2017, "Wasserstein GAN", eq. 3 and algorithm 1, line 5. It means
-    that only for a critic that is held 1-Lipschitz, by clipped weights or a gradient penalty.
+    Source: WGAN, Arjovsky et al. 2017, "Wasserstein GAN", eq. 3 and algorithm 1, line 5. It is an
+    estimate only if the critic is held 1-Lipschitz, by clipped weights or a gradient penalty.
     """
     return mean(fake) - mean(real)
 

@@ -26,7 +26,7 @@ from minigan.reading import reads
 
 ALIGNMENT = 64  # bytes; every parameter begins at a multiple of them
 
-# Who overrides one of these has another rule, which the parent's kernel does not compute.
+# A class that overrides one of these has another rule than its parent's kernel computes.
 RULE = frozenset({"kernel", "rule", "prepare", "slots"})
 
 
@@ -53,16 +53,16 @@ class Optimizer:
     changing: names of the settings that a schedule may change; `state_dict` saves them.
     rule: gets blocks of the buffers, in any order, so an element may depend only on those at the
     same place in the other buffers.
-    prepare: computes the numbers that a step needs once. `self.t`, which counts the steps, is 1 in
-    the first.
-    kernel: the CUDA kernel that computes the rule, for a device that has it. It counts for the
-    class that names it, see `device_kernel`. Without one the rule works on a GPU as well, but a
-    step with it cannot be captured there.
+    prepare: computes the numbers that are the same for all blocks of a step. `self.t`, which counts
+    the steps, is 1 in the first.
+    kernel: the name of the CUDA kernel that computes the rule, if there is one. A subclass does not
+    always inherit it, see `device_kernel`. Without one the rule works on a GPU as well, but a step
+    with it cannot be captured there.
 
-    A recorded step repeats what was asked of the backend, and runs no other Python. So everything
-    that a step writes must go through the backend's `assign`, `limit`, `update`, `follow` or
-    `advance`; a replay leaves out whatever Python writes past them, such as `self.t += 1`.
-    `step` keeps to that, and calls `rule` and `prepare` through `update`: these two may write.
+    A replay repeats the recorded calls of the backend and runs no other Python. So everything that
+    a step writes must go through the backend's `assign`, `limit`, `update`, `follow` or `advance`;
+    whatever Python writes otherwise, such as `self.t += 1`, is missing from a replay. `step` keeps
+    to that, and calls `rule` and `prepare` through `update`, so these two may write.
 
     Raises:
         TypeError: parameters holds something that is not a Parameter.
@@ -126,8 +126,8 @@ class Optimizer:
     def device_kernel(self) -> str | None:
         """The kernel that computes this rule on a device; None if only Python knows the rule.
 
-        It is that of the first class, from the optimizer's own upwards, which says anything about
-        the rule. So a subclass that changes the rule does not silently run its parent's kernel.
+        It is the kernel of the first class, from the optimizer's own upwards, that defines any name
+        in `RULE`. So a subclass that changes the rule does not silently run its parent's kernel.
         """
         if not RULE.isdisjoint(vars(self)):
             return None
@@ -141,14 +141,14 @@ class Optimizer:
         """One update of all parameters.
 
         grads: a gradient for each parameter, in their order, as `grad(loss, parameters)` returns
-        them; left out, each parameter's `.grad`, as `loss.backward()` leaves it.
+        them; by default each parameter's `.grad`, which `loss.backward()` sets.
 
         Raises:
             ValueError: a gradient is missing, or of another shape, dtype or device than its
                 parameter, or there are more or fewer gradients than parameters.
             RuntimeError: a parameter was moved out of the buffer, by `network.to` for instance.
         """
-        own = type(self).step is not Optimizer.step  # then Python that no replay runs
+        own = type(self).step is not Optimizer.step  # its Python is missing from replays
         reads(self, ("t", "lr") if own else self.xp.live_attributes)
         if grads is None:
             grads = [p.grad for p in self.parameters]
@@ -178,7 +178,7 @@ class Optimizer:
     # Saving and loading.
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """What a resumed run needs beside the parameters.
+        """Everything besides the parameters that a resumed run needs.
 
         The step count, int64 (); the settings in `changing`, float64, such as lr (), betas (2,);
         the running values, each flat and of the parameters' dtype.
@@ -191,7 +191,7 @@ class Optimizer:
         return state
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a state that `state_dict` returned; settings that it lacks stay as they are.
+        """Go back to a state that `state_dict` returned; settings that it lacks do not change.
 
         Raises:
             ValueError: entries are missing, unexpected, or of another shape or dtype.
@@ -214,7 +214,7 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
-        """The learning rate; a schedule sets it, and it is kept as Python's own float.
+        """The learning rate, a Python float; a schedule may set it.
 
         Raises:
             ValueError: it is set to something that is not a finite number of 0 or more.
@@ -335,8 +335,8 @@ class Adam(Optimizer):
     lr: above 0; the paper's alpha, 0.001. betas: two numbers in [0, 1), the paper's (0.9, 0.999);
     DCGAN takes (0.5, 0.999), WGAN-GP (0, 0.9). eps: 0 or more, added to the corrected root.
 
-    The factors 1 - beta are left out of the stored m and v, and are part of two numbers a step
-    instead, as the corrections are: two passes fewer, and the same update.
+    The stored m and v leave the factors 1 - beta out; these and the corrections 1 - beta^t are part
+    of two numbers that are computed once a step: two passes fewer, and the same update.
 
     Raises:
         ValueError: lr, betas or eps is out of range; see `Optimizer` for the parameters.
@@ -378,15 +378,15 @@ class Adam(Optimizer):
         p -= step
 
 
-# ---------------------------------------------------------------- beside the rules
+# ---------------------------------------------------------------- averages and clipping
 
 class EMA:
     """A copy of a network that follows it by exponential moving averages.
 
     average <- average + (1 - d) * (value - average),  d = min(decay, (1 + t) / (10 + t))
 
-    The warm-up of d, which is TensorFlow's, keeps the first averages away from the initial weights.
-    What averages do for GANs: Yazici et al. 2019, "The unusual effectiveness of averaging in GAN
+    The warm-up of d, which is TensorFlow's, lets the first averages leave the initial weights soon.
+    On averages in GANs see Yazici et al. 2019, "The unusual effectiveness of averaging in GAN
     training".
 
     network: the network to follow; its parameters and buffers are averaged. decay: in [0, 1); with
@@ -413,7 +413,7 @@ class EMA:
         self.xp = backend_of(averages[0].data)
 
     def update(self) -> None:
-        """Move the averages towards the network's present values."""
+        """Move the averages towards the network's current values."""
         reads(self, self.xp.live_attributes)
         for average, value in self._pairs:
             self.xp.follow(average.data, value.data, self)
@@ -430,7 +430,7 @@ class EMA:
         return {**numbers, **self.network.state_dict()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a state that `state_dict` returned; a decay that it lacks stays as it is.
+        """Go back to a state that `state_dict` returned; if it has no decay, that does not change.
 
         Raises:
             ValueError: averages are missing, unexpected, or of another shape or dtype.

@@ -1,17 +1,17 @@
 """Gradient penalties: terms of a critic's loss that contain the critic's own gradient.
 
 The inner gradient, with respect to the images, is recorded (`create_graph=True`). So the outer one,
-with respect to the weights, goes through it: double backpropagation, right for any critic. Only the
-path from the critic's output to the images is walked, so the inner pass computes no gradients of
-weights.
+with respect to the weights, goes through it: double backpropagation, correct for any critic. The
+inner pass follows only the path from the critic's output to the images, so it computes no gradients
+of weights.
 
-Each penalty comes without its weight (lambda or gamma), which the model multiplies it by:
+Each penalty is returned without its weight (lambda or gamma); the model multiplies by it:
 
     c_loss = losses.wasserstein_critic(C(x), C(fake)) + 10 * gradient_penalty(C, x, fake, rng)
 
 Images are (N, ...), of float32 or float64; the critic is a network or a function of such a tensor,
 and returns a number, or several, for each of the N images. "||.||" is the Euclidean norm over all
-axes but the first; where the gradient is 0 the norm has the gradient 0, so every penalty is finite.
+axes but the first; the gradient of the norm at 0 is 0, so every penalty has a finite gradient.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
     Source: WGAN-GP, Gulrajani et al. 2017, "Improved training of Wasserstein GANs", eq. 3 and
     algorithm 1, lines 4 to 7. real, fake: (N, ...) of one shape. rng: the stream that draws the
     epsilons. one_sided: punish only slopes above the target (section 4, "Two-sided penalty").
-    target: the slope, which the paper has at 1.
+    target: the slope to hold; 1 in the paper.
 
     Raises:
         TypeError: real or fake is not a tensor of floats, rng is not a stream, or the critic
@@ -64,11 +64,11 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: Stream,
 
 def dragan(critic: Critic, real: Tensor, rng: Stream, std: float = 0.5, target: float = 1.0
            ) -> Tensor:
-    """mean (||grad D(x + delta)|| - k)^2 with delta from N(0, std^2), one number a pixel.
+    """mean (||grad D(x + delta)|| - k)^2 with delta from N(0, std^2), drawn for each pixel.
 
     Source: DRAGAN, Kodali et al. 2017, "On convergence and stability of GANs", section 2.5: slopes
     are held near k around real samples only. real: (N, ...). rng: the stream that draws delta. std:
-    above 0, the square root of the paper's c, which it leaves to be tuned to the range of the data.
+    above 0, the square root of the paper's c, which the user is to fit to the range of the data.
     target: the paper's k.
 
     Raises:
@@ -135,12 +135,12 @@ def _slopes(critic: Critic, x: Tensor) -> Tensor:
 
 
 def _norms(critic: Critic, x: Tensor) -> Tensor:
-    """The length of that gradient at each image: (N,)."""
+    """The length of the critic's gradient at each image: (N,)."""
     return norm(_slopes(critic, x), axis=_all_but_first(x))
 
 
 def _squared_slopes(critic: Critic, x: Tensor) -> Tensor:
-    """Half the mean of its squared length: a scalar."""
+    """Half the mean squared length of the critic's gradient: a scalar."""
     squares = square(_slopes(critic, x))                          # (N, ...)
     return mean(sum(squares, axis=_all_but_first(x))) / 2
 

@@ -2,10 +2,10 @@
 
     HELP                     a line for `minigan --help`, lower case, without a full stop
     add_options(parser)      adds the command's options to an argparse parser of its own
-    run(options) -> int      does it; returns the exit status, 0 if it was done
+    run(options) -> int      runs the command; returns the exit status, 0 for success
 
-To add a command, write such a file and put its name into COMMANDS in `minigan.cli`, where it should
-be in the list. Then:
+To add a command, write such a file, and put its name into COMMANDS in `minigan.cli`, at its place
+in the list of `minigan --help`. Then:
 
 - `options` has what commands share: the types of values (`count`, `path`, ...), RUN, --backend,
   --json, --quiet, and `suggest`, which tells shell completion words.
@@ -14,8 +14,8 @@ be in the list. Then:
   was typed.
 - A result is printed with `print`. Words about it go through `minigan.system.console`: `remark` for
   progress, which --quiet silences, `say` for a file's name, `warn` for a warning.
-- A wrong option raises ValueError in a sentence that names the option, says what was given and what
-  is accepted. `cli` prints it in one line and returns 2; it does so for other errors, too.
+- For a wrong option, raise ValueError with a sentence that names the option, what was given and
+  what is accepted. `cli` prints it in one line and returns 2; it does so for other errors, too.
 - `minigan.runs.load(run_of(options))` is the trained model of RUN: a run folder, a checkpoint or an
   exported generator, whose discriminator has initial weights ("holds" is in its config).
 - Its tests go to `tests/commands`, its line for users into `examples/COMMANDS.md`; shell completion

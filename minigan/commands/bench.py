@@ -12,12 +12,12 @@ from minigan.system.console import plural, remark
 if TYPE_CHECKING:
     from minigan.bench.records import Row
 
-HELP = "measure training steps beside rivals"
+HELP = "measure training steps, compared with rivals"
 SIDES = "minigan,torch,torch-tuned,torch-compiled,jax,autograd,by-hand"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What to measure, beside whom, and how often."""
+    """What to measure, compared with what, and how often."""
     from minigan.bench.pairs import PATIENCE
     from minigan.bench.quiet import QUIET
     from minigan.bench.sides import RIVALS
@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
              "their name)")
     other.add_argument(
         "--overhead", action="store_true",
-        help="each side's critic update with the gradient penalty beside one without it")
+        help="each side's critic update with the gradient penalty compared with one without it")
     other.add_argument(
         "--start", action="store_true",
         help="from a new process to the end of its first step")
@@ -76,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print each row as it comes and then the table; returns the exit status.
+    """Measure, print each row when it is done and then the table; returns the exit status.
 
     Raises:
         ValueError: an option is wrong, or the file of --show is not one of results.
@@ -91,25 +91,25 @@ def run(options: argparse.Namespace) -> int:
     lines = out.with_name(f"{out.name}.jsonl")
     image = out.with_name(f"{out.name}.png")
 
-    found = []
+    measured = []
     if options.show:
-        found = rows.read(options.show)
+        measured = rows.read(options.show)
         image = options.show.with_suffix(".png")
     else:
         for row in measurements(options):
-            found.append(row)
+            measured.append(row)
             rows.append(row, lines)
-            if not (row.missing and row.rival):  # why a rival is missing, the table says
+            if not (row.missing and row.rival):  # the table says why a rival is missing
                 remark(progress(row))
 
     remark("")
-    print(table(found))
-    figure = picture(found)
+    print(table(measured))
+    figure = picture(measured)
     if figure is not None:
         print(f"\npicture: {plot.save(figure, image).as_posix()}")
     if not options.show:
         print(f"results: {lines.as_posix()}")
-    return 0 if any(not row.missing for row in found) else 1
+    return 0 if any(not row.missing for row in measured) else 1
 
 
 def measurements(options: argparse.Namespace) -> Iterator[Row]:
@@ -160,24 +160,24 @@ def measurements(options: argparse.Namespace) -> Iterator[Row]:
 
 
 def batch_sizes(text: str) -> list[int]:
-    """Batch sizes as 16,64,256; each of two images at least, which batch norm needs.
+    """Batch sizes from a text such as 16,64,256; each is at least 2, which batch norm needs.
 
     Raises:
         ValueError: one is not a whole number of 2 or more.
     """
     parts = text.split(",")
     if not all(part.isdecimal() and int(part) > 1 for part in parts):
-        raise ValueError(f"--batch-size must be whole numbers of 2 or more, as 64 or 16,256, "
+        raise ValueError(f"--batch-size must be whole numbers of 2 or more, such as 64 or 16,256, "
                          f"got {text!r}")
     return [int(part) for part in parts]
 
 
 def progress(row: Row) -> str:
     """A row as a line of text."""
-    whom = f"{row.workload}, batch {row.batch}, {row.side}"
+    name = f"{row.workload}, batch {row.batch}, {row.side}"
     if row.rival:
-        whom += f" / {row.rival}"
-    return f"{whom}: {_numbers(row)}"
+        name += f" / {row.rival}"
+    return f"{name}: {_numbers(row)}"
 
 
 def _numbers(row: Row) -> str:

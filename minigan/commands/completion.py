@@ -4,8 +4,8 @@ The script is made from the commands' own parsers, so it knows what they know. I
 what may follow a command ("train gan"), and what the value of an option ("train gan --preset") can
 be.
 
-Ours, because shtab 1.13 completes neither `--preset=NAME` nor `gan:seed` in bash, and no words that
-are suggestions, not choices (data sets, runs, run folders with a blank in their name).
+We write it ourselves because shtab 1.13 completes neither `--preset=NAME` nor `gan:seed` in bash,
+and no words that are suggestions rather than choices (data sets, runs, folders with a space).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import Any, Iterable, Iterator, NamedTuple
 from minigan.commands.options import path
 
 HELP = "print a script that completes commands, models and options in a shell"
-FILES = "files"  # words that are looked up when the shell asks: names of files,
-RUNS = "runs"    # or run folders in runs/, then files
+# What is looked up when the shell asks.
+FILES = "files"  # names of files
+RUNS = "runs"    # run folders in runs/, then names of files
 
 
 class Offer(NamedTuple):
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 def parsers(parser: argparse.ArgumentParser, command: str = ""
             ) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """A parser and those of its commands, each with the words that lead to it: " train gan"."""
+    """A parser and those of its commands, each with the words that select it: " train gan"."""
     yield command, parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -65,7 +66,7 @@ def parsers(parser: argparse.ArgumentParser, command: str = ""
 
 
 def arguments(parser: argparse.ArgumentParser) -> Offer:
-    """What can be typed where no option waits for its value: commands, options, arguments."""
+    """What can be typed unless an option waits for its value: commands, options, arguments."""
     words: list[str] = []
     lookup = ""
     for action in parser._actions:

@@ -13,11 +13,11 @@ HELP = "list data sets, or get one"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """list, get NAME, and where the files are."""
+    """list, get NAME, and the data folder."""
     from minigan.data.sets import SETS
     parser.set_defaults(what="list", data_dir=None, json=False)
     what = parser.add_subparsers(title="what to do", dest="what", metavar="{list,get}")
-    listed = what.add_parser("list", help="what data sets there are, and where (the default)")
+    listed = what.add_parser("list", help="list the data sets, and where they are (the default)")
     got = what.add_parser("get", help="download a set's files that are not here yet")
     name = got.add_argument("name", metavar="NAME", help="mnist, fashion-mnist or cifar-10")
     suggest(name, SETS)
@@ -35,13 +35,13 @@ def run(options: argparse.Namespace) -> int:
     """List or get; returns the exit status."""
     if options.what == "get":
         return _get(options.name, options.data_dir)
-    found = known(options.data_dir)
+    listed = known(options.data_dir)
     if options.json:
-        print_json(found)
+        print_json(listed)
         return 0
-    for one in found:
-        print(f"{one['name']:14} {one['about']}")
-        print(f"{'':14} {_where(one)}")
+    for data_set in listed:
+        print(f"{data_set['name']:14} {data_set['about']}")
+        print(f"{'':14} {_where(data_set)}")
     print(f"{'a path':14} any folder of pictures; its sub-folders are classes")
     print(f"{'':14} --data PATH --size 64")
     return 0
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 def known(data_dir: Path | None) -> list[dict[str, Any]]:
     """The sets that have a name, and whether their files are here."""
     from minigan.data import places, sets, sources
-    found: list[dict[str, Any]] = [{
+    listed: list[dict[str, Any]] = [{
         "name": "digits",
         "about": sets.DIGITS,
         "bytes": _size(sources.EMBEDDED),
@@ -62,38 +62,38 @@ def known(data_dir: Path | None) -> list[dict[str, Any]]:
             folder: str | None = str(places.find(source, "train", data_dir)[0].parent)
         except (FileNotFoundError, ValueError):
             folder = None
-        found.append({
+        listed.append({
             "name": name,
             "about": source.about,
             "bytes": sum(file.size for file in source.downloads),
             "here": folder is not None,
             "folder": folder,
         })
-    found.append({
+    listed.append({
         "name": "stacked-mnist",
         "about": sets.STACKED,
         "bytes": None,
         "here": True,
         "folder": None,
     })
-    return found
+    return listed
 
 
 def _size(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
 
 
-def _where(one: dict[str, Any]) -> str:
+def _where(data_set: dict[str, Any]) -> str:
     """Where a set of `known` is, for people."""
-    if one["bytes"] is None:
+    if data_set["bytes"] is None:
         return "made when it is used"
-    if one["name"] == "digits":
+    if data_set["name"] == "digits":
         where = "inside the package; the default"
-    elif one["here"]:
-        where = f"in {one['folder']}"
+    elif data_set["here"]:
+        where = f"in {data_set['folder']}"
     else:
-        where = f"not here: minigan data get {one['name']}"
-    return f"{one['bytes'] / 1e6:.0f} MB, {where}"
+        where = f"not here: minigan data get {data_set['name']}"
+    return f"{data_set['bytes'] / 1e6:.0f} MB, {where}"
 
 
 def _get(name: str, folder: Path | None) -> int:

@@ -1,7 +1,8 @@
 """`minigan evaluate RUN`: how good a run's samples are, in numbers that a bad set cannot pass.
 
-Digits are recognised. Of stacked digits it counts modes, and an interrupted count goes on when the
-command is given again. Other pictures are compared with the data: copies, variety, distances.
+Digits must be recognised. For stacked digits, modes are counted, and an interrupted count goes on
+when the command is given again. Other pictures are compared with the data: copies, variety,
+distances.
 """
 
 from __future__ import annotations
@@ -52,16 +53,16 @@ def run(options: argparse.Namespace) -> int:
     use_threads()
     if options.backend:
         minigan.use(options.backend)
-    found = evaluate(run_of(options), options.n, options.seed, options.raw,
-                     data_dir=options.data_dir)
+    result = evaluate(run_of(options), options.n, options.seed, options.raw,
+                      data_dir=options.data_dir)
 
     if options.json:
-        print(found.record.read_text(encoding="utf-8"))
+        print(result.record.read_text(encoding="utf-8"))
     else:
-        print("\n".join(found.lines))
-        print(f"see {found.picture.as_posix()} and {found.record.as_posix()}")
+        print("\n".join(result.lines))
+        print(f"see {result.picture.as_posix()} and {result.record.as_posix()}")
     if not options.check:
         return 0
-    if found.passed is None:
+    if result.passed is None:
         raise ValueError("--check: nothing that was measured has a bound")
-    return 0 if found.passed else 1
+    return 0 if result.passed else 1

@@ -1,4 +1,4 @@
-"""What `train` and `resume` share: a run from its first line to its last."""
+"""What `train` and `resume` share: training, and what is printed about it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def use_backend(options: argparse.Namespace, before: Mapping[str, Any] | None = None) -> None:
-    """Make --backend and --precision the default. before: the config of the run that goes on."""
+    """Make --backend and --precision the default. before: the config of a run to resume."""
     import minigan
     from minigan.backend import default
     before = before or {}
@@ -22,7 +22,9 @@ def use_backend(options: argparse.Namespace, before: Mapping[str, Any] | None = 
 
 
 def captures(options: argparse.Namespace, before: Mapping[str, Any] | None = None) -> bool:
-    """Whether to capture steps: as --capture says, else as in the run before, else on NumPy only.
+    """Whether to capture steps: as --capture says, else as `before`, else on NumPy only.
+
+    before: the config of a run to resume.
 
     Raises:
         ValueError: --capture is given, and the backend cannot do it.
@@ -37,7 +39,8 @@ def captures(options: argparse.Namespace, before: Mapping[str, Any] | None = Non
 
 
 def fit(trainer: Trainer, steps: int) -> int:
-    """Train `steps` further steps, say so before and after; returns the exit status."""
+    """Train `steps` further steps, print what is trained and the result; returns the exit status.
+    """
     from minigan.system.interrupt import exit_status
     say(str(trainer.folder) if is_quiet() else f"run folder: {trainer.folder}")
     _announce(trainer, steps)
@@ -54,7 +57,7 @@ def fit(trainer: Trainer, steps: int) -> int:
 
 
 def _announce(trainer: Trainer, steps: int) -> None:
-    """Say what will be trained, on what, and where to look."""
+    """Print what will be trained, on what, and where to look."""
     from minigan.runs.classes import described
     model = trainer.model
     images = trainer.data

@@ -1,4 +1,4 @@
-"""`minigan info`: what this machine computes with; bug reports start with it."""
+"""`minigan info`: what this machine computes with; every bug report should include it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a fact a line; returns the exit status: 1 if a backend fails --test."""
     from minigan.backend import Backend, available
-    found = facts()
+    shown = facts()
     tests: dict[str, Any] = {}
     for name, backend in available().items():
         usable = isinstance(backend, Backend)
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
             about = backend.describe()
         else:
             about = backend.removeprefix(f'backend "{name}": ')
-        found["backends"][name] = {"available": usable, "about": about}
+        shown["backends"][name] = {"available": usable, "about": about}
         if options.test and usable:
             error = _ten_ops(name)
             tests[name] = {
@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> int:
                 "error": error if math.isfinite(error) else None,
             }
     if options.test:
-        found["test"] = tests
+        shown["test"] = tests
     if options.json:
-        print_json(found)
+        print_json(shown)
     else:
-        print("\n".join(lines(found)))
+        print("\n".join(lines(shown)))
     return 0 if all(test["passed"] for test in tests.values()) else 1
 
 
@@ -61,7 +61,7 @@ def facts() -> dict[str, Any]:
     from minigan.system import machine, threads
     environment = machine.environment()
     cores = os.cpu_count()
-    busy = machine.busy_cores()  # measured roughly: now and then more than there are
+    busy = machine.busy_cores()  # a rough measure, which can exceed the number of cores
     return {
         "minigan": __version__,
         "python": environment["python"],
@@ -77,23 +77,23 @@ def facts() -> dict[str, Any]:
     }
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """The same for people."""
-    busy = found["busy_cores"]
+def lines(known: dict[str, Any]) -> list[str]:
+    """Facts as lines for people."""
+    busy = known["busy_cores"]
     others = "" if busy is None else f", {busy:.1f} of them used by others now"
-    libraries = [_library(library) for library in found["blas"]]
+    libraries = [_library(library) for library in known["blas"]]
     rows = {
-        "minigan": found["minigan"],
-        "Python": f"{found['python']} on {found['system']}",
-        "processor": f"{found['processor']}, {plural(found['cores'] or 1, 'core')}{others}",
-        "NumPy": found["numpy"],
+        "minigan": known["minigan"],
+        "Python": f"{known['python']} on {known['system']}",
+        "processor": f"{known['processor']}, {plural(known['cores'] or 1, 'core')}{others}",
+        "NumPy": known["numpy"],
         "BLAS": ", ".join(libraries) or "unknown",
-        "threads": f"{found['threads']} when minigan trains (--threads)",
-        "data folder": found["data_folder"],
+        "threads": f"{known['threads']} when minigan trains (--threads)",
+        "data folder": known["data_folder"],
     }
-    for name, backend in found["backends"].items():
+    for name, backend in known["backends"].items():
         rows[f"backend {name}"] = backend["about"]
-    for name, test in found.get("test", {}).items():
+    for name, test in known.get("test", {}).items():
         apart = "far" if test["error"] is None else f"{test['error']:.1e}"
         verdict = "agree with" if test["passed"] else "DIFFER from"
         rows[f"test {name}"] = (f"ten ops and their gradient, in float32, {verdict} plain Python's "
@@ -116,8 +116,8 @@ def _ten_ops(device: str) -> float:
         x = tensor(POINTS, requires_grad=True)
         product = ops.matmul(ops.exp(x) + 1, ops.transpose(x))
         y = ops.mean(ops.softplus(ops.tanh(product) / 2 - ops.sigmoid(product)))
-        found = [*grad(y, x).numpy().ravel(), y.item()]
-    apart = [abs(float(ours) - right) for ours, right in zip(found, _by_hand())]
+        results = [*grad(y, x).numpy().ravel(), y.item()]
+    apart = [abs(float(ours) - right) for ours, right in zip(results, _by_hand())]
     return math.inf if any(map(math.isnan, apart)) else max(apart)
 
 

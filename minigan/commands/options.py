@@ -12,7 +12,7 @@ from typing import Any
 
 from minigan.system.paths import user_path
 
-MOST_THREADS = max(1024, os.cpu_count() or 1)  # so that a typing error does not start a million
+MOST_THREADS = max(1024, os.cpu_count() or 1)  # so that a typo does not start a million threads
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -25,7 +25,7 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def path(text: str) -> Path:
-    """A file or folder; ~ is the user's home, which a shell leaves alone in --out=~/runs.
+    """A file or folder; ~ is the user's home: in --out=~/runs a shell does not replace it.
 
     Raises:
         argparse.ArgumentTypeError: it is empty, or ~ is not known.
@@ -136,7 +136,7 @@ def positive(text: str) -> float:
 
 
 def labels(text: str) -> list[str]:
-    """Labels as 2,0,2,6, or names of classes; a name with a comma goes in double quotes.
+    """Labels such as 2,0,2,6, or names of classes; a name with a comma goes in double quotes.
 
     Raises:
         argparse.ArgumentTypeError: a label is missing.
@@ -144,7 +144,7 @@ def labels(text: str) -> list[str]:
     line = next(csv.reader([text], skipinitialspace=True), [])
     parts = [part.strip() for part in line]
     if not all(parts) or not parts:
-        raise argparse.ArgumentTypeError(f"{text!r} lacks a label, expected labels as 2,0,2,6")
+        raise argparse.ArgumentTypeError(f"{text!r} lacks a label, expected labels like 2,0,2,6")
     return parts
 
 

@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=count, help="height and width of the images (default: those "
                         "that the preset is made for, 28 or 64)")
     parser.add_argument("--steps", type=count, default=10, help="steps to measure, after "
-                        f"{WARM_UP} that are not")
+                        f"{WARM_UP} that are not measured")
     add_backend(parser)
     parser.add_argument("--threads", type=threads, help="threads to compute with (default: all "
                         "cores, 4 at most)")
@@ -96,11 +96,11 @@ def measure(options: argparse.Namespace) -> tuple[Setting, Profile]:
     from minigan.system.allocator import keep_freed_memory
     if options.backend:
         minigan.use(options.backend)
-    find_model = find(options.model)
-    shape = find_model.natural_shape(options.preset)
+    model_class = find(options.model)
+    shape = model_class.natural_shape(options.preset)
     if options.size:
         shape = (options.size, options.size, shape[2])
-    model = find_model(options.preset, shape, 0)
+    model = model_class(options.preset, shape, 0)
     keep_freed_memory()
     n_threads = minigan.use_threads(options.threads)
 
@@ -166,7 +166,7 @@ def convolution_document(row: ConvolutionRow, steps: int) -> dict[str, Any]:
 
 @contextmanager
 def timed_optimizers(costs: Profile, model: Model) -> Iterator[None]:
-    """Give the optimizers' steps and the moving average rows of their own while this lasts."""
+    """Inside, give the optimizers' steps and the moving average rows of their own."""
     with ExitStack() as undo:
         for optimizer in model.optimizers.values():
             name = f"{type(optimizer).__name__}.step"

@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make them; returns the exit status."""
+    """Make the pictures and the report; returns the exit status."""
     from minigan.runs import make_report, open_run
     from minigan.runs.training_data import load_data
     folder = open_run(run_of(options))

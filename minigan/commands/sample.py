@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from minigan.runs import Loaded
 
 HELP = "draw images from a finished run"
-STEPS = 10      # of a walk, which is a row
-UNLABELLED = 8  # images in a row, where there are no classes
+STEPS = 10      # of a walk, which fills a row
+UNLABELLED = 8  # images in a row, if there are no classes
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,16 +28,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="in place of RUN: the small generator of digits that comes with minigan")
     parser.add_argument(
         "--n", type=count,
-        help="how many images, or walks (default: as many as --labels; else 64 or 8, and of "
-             "conditional models 8 or 1 of each class)")
+        help="how many images, or walks (default: as many as --labels; else 64 images or 8 walks, "
+             "and for conditional models 8 images or 1 walk of each class)")
     parser.add_argument(
         "--labels", type=labels,
-        help="which classes, for conditional models, as 2,0,2,6 or by name (default: all in turn)")
+        help="classes for conditional models, like 2,0,2,6, or by name (default: all in turn)")
     parser.add_argument("--seed", type=natural, default=0, help="seed of the latent vectors")
     parser.add_argument(
         "--interpolate", action="store_true",
-        help=f"draw walks between latent vectors: a row is {STEPS} steps with one label, and "
-             "begins where the row before ended")
+        help=f"draw walks between latent vectors: each row is {STEPS} steps with one label, and "
+             "begins where the row above ends")
     parser.add_argument(
         "--single", action="store_true", help="write a file for each image, to a folder")
     parser.add_argument(
@@ -56,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw; returns the exit status.
+    """Draw images and write them; returns the exit status.
 
     Raises:
         ValueError: RUN and --pretrained are both given, --labels is given for a model without
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _images(trained: Loaded, options: argparse.Namespace) -> tuple[np.ndarray, int]:
-    """Images u8 (n, H, W, C), and how many of them make a row."""
+    """Images uint8 (n, H, W, C), and how many of them make a row."""
     from minigan.runs.training_data import load_data
     columns = trained.model.n_classes if trained.model.conditional else UNLABELLED
     n = options.n or len(options.labels or ()) or 8 * columns
@@ -115,7 +115,7 @@ def _write(images: np.ndarray, columns: int, source: Path | None, options: argpa
         usual = Path(f"pretrained-{name}")
     elif source.is_dir():
         usual = source / "samples" / name
-    else:  # beside a file there may be others
+    else:  # there may be other files next to it
         usual = source.with_name(f"{source.stem}-{name}")
 
     if options.single:

@@ -46,12 +46,12 @@ def run(options: argparse.Namespace) -> int:
     seeds = range(options.seed, options.seed + options.seeds)
     use_threads(options.threads)
 
-    which = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    named = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     done = len(toy.scores(seeds))
     if done:
-        which += f", {done} of them done before"
+        named += f", {done} of them done before"
     remark(f"run folder: {toy.path.as_posix()}")
-    remark(f"{plan.describe()}; {which}")
+    remark(f"{plan.describe()}; {named}")
     try:
         toy.train(seeds)
     except KeyboardInterrupt as interruption:

@@ -32,19 +32,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run_options(run: argparse._ArgumentGroup, name: str, model: type[Model]) -> None:
-    """How long, on what data, where to, and how."""
+    """Options for how long to train, on what data, into which folder, and how."""
     from minigan.data.sets import names as sets
     run.add_argument(
         "--steps", type=natural, default=model.default_steps, help="training steps in all")
     run.add_argument(
         "--batch-size", type=count,
-        help=f"images a step (default: {model.default_batch_size}, or all where there are fewer)")
+        help=f"images a step (default: {model.default_batch_size}, or all if there are fewer)")
     run.add_argument(
         "--seed", type=natural, default=0, help="seed of everything that is random")
     data = run.add_argument(
         "--data", default="digits",
         help="data set: digits (5,000 MNIST digits, in the package), another that `minigan data` "
-             "lists, or the path of a folder of pictures, whose middle squares are taken")
+             "lists, or the path of a folder of pictures")
     suggest(data, sets())
     run.add_argument(
         "--size", type=count,
@@ -77,8 +77,8 @@ def _add_settings(group: argparse._ArgumentGroup, model: type[Model]) -> None:
     name, first = next(iter(model.presets.items()))
     group.add_argument(
         "--preset", default=name, choices=list(model.presets),
-        help="the settings to start from; the defaults below are those of the first, and "
-             "`minigan models --json` lists all")
+        help="the settings to start from; the defaults below are those of the first preset, and "
+             "`minigan models --json` lists those of all")
     for field in dataclasses.fields(model.Settings):
         _add_setting(group, field, getattr(first, field.name))
 

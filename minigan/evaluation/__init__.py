@@ -1,7 +1,8 @@
 """Judging what a run draws.
 
-`evaluating` says which test is a run's and writes down what it found: `by_digit_test`, `mode_count`
-of stacked digits, or `by_picture_test`. `judgement` has what they share.
+Read `judgement` first (what every test takes and returns), then the tests, `by_digit_test`,
+`mode_count` (of stacked digits) and `by_picture_test`, and `evaluating`, which chooses one of them
+for a run and writes down the result.
 """
 
 from minigan.evaluation.evaluating import Evaluation, evaluate

@@ -8,7 +8,7 @@ from minigan import data, plot
 from minigan.evaluation.judgement import PAIRS, Judgement, Request, beside_nearest
 from minigan.runs.trained import Loaded
 
-FLOORS_N = 5_000  # samples that the digit test's floors are of
+FLOORS_N = 5_000  # samples from which the digit test's floors were computed
 
 
 def judge_digits(trained: Loaded, request: Request) -> Judgement:
@@ -54,9 +54,10 @@ def judge_digits(trained: Loaded, request: Request) -> Judgement:
 
 
 def nearest_by_class(distances: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Indices of the nearest of each class, by class, then of the second of each, and so on.
+    """Indices (N,): the nearest of each class, in the order of the classes, then the second nearest
+    of each, and so on.
 
-    distances: (N,). classes: of the training images that they lead to, integers (N,).
+    distances: (N,), of samples to training images. classes: of these images, integers (N,).
     """
     order = np.lexsort((distances, classes))
     ordered = classes[order]

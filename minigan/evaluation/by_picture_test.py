@@ -1,4 +1,4 @@
-"""The picture test of a run: its samples beside its data."""
+"""The picture test of a run: its samples compared with its data."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ VERDICTS = {  # by the parts that fail
 
 
 def judge_pictures(trained: Loaded, known: Images, request: Request) -> Judgement:
-    """The picture test of n samples; of a model that starts from pictures, of what it makes of n.
+    """The picture test of n samples; for a model that starts from pictures, how far they are from
+    the truth.
 
-    known: what the run was trained on. Conditional models are asked for classes as often as they
-    come in it.
+    known: the images that the run was trained on. Conditional models are asked for each class as
+    often as it occurs among them.
 
     Raises:
         ValueError: too few samples; an unknown bound, or one for a model that starts from pictures.
     """
     if trained.model.starts_from_images():
         if request.bounds:
-            raise ValueError("bounds: those of tests of samples, and a model that starts from "
-                             "pictures has none")
+            raise ValueError("bounds: the test of a model that starts from pictures has none to "
+                             "set")
         return _judge_translation(trained, known, request)
     from minigan.metrics.pictures import FEW, picture_test
     labels = _requested(trained, known, request)
@@ -71,7 +72,7 @@ def _real(images: Images) -> Real:
 
 
 def _requested(trained: Loaded, known: Images, request: Request) -> np.ndarray | None:
-    """Classes to ask for, as often as they come in the data; None if the model takes none."""
+    """Classes to ask for, int64 (n,), as often as in the data; None if the model takes none."""
     if not trained.model.conditional or known.labels is None:
         return None
     order = Stream(request.seed, "requests").permutation(len(known))
@@ -81,7 +82,7 @@ def _requested(trained: Loaded, known: Images, request: Request) -> np.ndarray |
 
 
 def _unseen(known: Images) -> Images | None:
-    """The test part of a known set, where it is here."""
+    """The test part of a known set; None if it is not on the disk, or there is none."""
     source = known.source
     if not source or source["name"] not in SETS or source["split"] != "train":
         return None
@@ -111,7 +112,7 @@ def _picture(images: np.ndarray, known: Images, result: PictureTest, title: str)
 # Models that start from pictures.
 
 def _judge_translation(trained: Loaded, known: Images, request: Request) -> Judgement:
-    """How far what the model makes of pictures is from the truth."""
+    """How far the pictures that a model makes of others are from the truth."""
     from minigan.metrics.translation import translation_test
     unseen = _unseen(known)
     given = unseen or known

@@ -1,7 +1,7 @@
 """How good a trained model's samples are, as text, JSON and a picture.
 
-Of MNIST digits the digit test (`minigan.metrics.digits`), of stacked ones the modes
-(`minigan.metrics.stacked_modes`), of any other pictures the picture test
+MNIST digits are judged by the digit test (`minigan.metrics.digits`), stacked ones by their modes
+(`minigan.metrics.stacked_modes`), any other pictures by the picture test
 (`minigan.metrics.pictures`).
 
     print("\\n".join(evaluate("runs/gan-001").lines))
@@ -36,9 +36,9 @@ NAMES = ("digits", "mnist")  # sets that the digit test is for
 
 
 class Evaluation(NamedTuple):
-    """What `evaluate` found, and where it wrote it."""
+    """The result of `evaluate`, and where it wrote it."""
 
-    passed: bool | None  # None: nothing of it has a bound
+    passed: bool | None  # None: no number in it has a bound
     lines: list[str]  # the report, for people
     record: Path      # evaluation.json
     picture: Path     # evaluation.png
@@ -48,34 +48,34 @@ def evaluate(run: str | os.PathLike[str], n: int | None = None, seed: int = 0, r
              bounds: Mapping[str, float] | None = None, images: Images | None = None,
              data_dir: str | os.PathLike[str] | None = None, model: Maker | None = None
              ) -> Evaluation:
-    """Judge n samples of a run: by the digit test where it was trained on MNIST digits of 28x28, by
-    the modes that it finds (`minigan.metrics.stacked_modes`) on stacked ones of 28x28, else by the
-    picture test (`minigan.metrics.pictures`).
+    """Judge n samples of a run: by the digit test if it was trained on MNIST digits of 28x28, by
+    the modes that it finds (`minigan.metrics.stacked_modes`) if on stacked ones of 28x28, else by
+    the picture test (`minigan.metrics.pictures`).
 
-    Writes evaluation.json and evaluation.png, samples with their nearest training pictures or how
-    often each mode came, into the run folder, or beside the checkpoint file. What digits are
-    compared with is in the package; other pictures are compared with the run's own data, and with
-    the test part of a known set where that is here. A model that starts from pictures is judged by
-    how far what it makes of them is from the truth. If counting modes is interrupted, the next call
-    resumes it.
+    Writes evaluation.json and evaluation.png into the run folder, or next to the checkpoint file;
+    the picture shows samples with their nearest training pictures, or how often each mode came.
+    Digits are compared with statistics in the package, other pictures with the run's own data and,
+    for a known set, with its test part if that is on the disk. A model that starts from pictures is
+    judged by how far its results are from the truth. Conditional models are asked for all digits in
+    turn, or for each class as often as it occurs in the data. If counting modes is interrupted, the
+    next call resumes it.
 
     run: a run folder or a checkpoint file. n: by default 5,000 digits, 26,000 stacked ones, as in
-    papers, 2,000 of other pictures. seed: of the samples. raw: the generator's own weights,
-    where the model also keeps their moving average. bounds: by a row's name, in place of the
-    test's own. images: what the run was trained on, where `minigan.data.load` cannot find it again.
-    data_dir: where its files are now, if not where they were. model: as in `load`. Conditional
-    models are asked for all digits in turn, or for classes as often as they come in the data.
+    papers, or 2,000 other pictures. seed: of the samples. raw: use the generator's own weights
+    where the model also keeps their moving average. bounds: by a row's name, in place of the test's
+    own. images: the run's training images, if `minigan.data.load` cannot find them again. data_dir:
+    where their files are now, if not where they were. model: as in `load`.
 
     Raises:
-        FileNotFoundError, ValueError: as `load`; the data are not here, or not those of the run;
-            too few samples; an unknown bound.
+        FileNotFoundError, ValueError: as `load`; or the data are not here, or are not those of the
+            run; there are too few samples, or a bound is unknown.
     """
     run = user_path(run)
     folder = run if run.is_dir() else run.parent
     trained = load(run, model)
     test = _test_of(trained)
     if test == "stacked" and bounds:
-        raise ValueError("bounds: those of the digit test, and modes of stacked digits have none")
+        raise ValueError("bounds: counts of the modes of stacked digits have none to set")
 
     config = trained.config
     n = n or USUAL_N[test]
@@ -115,7 +115,7 @@ def evaluate(run: str | os.PathLike[str], n: int | None = None, seed: int = 0, r
 
 
 def _test_of(trained: Loaded) -> str:
-    """Which test is a run's: "digits", "stacked" or "pictures"."""
+    """The test for a run: "digits", "stacked" or "pictures"."""
     model = trained.model
     source = trained.config.source
     name = source["name"] if source else trained.config.data
@@ -130,7 +130,7 @@ def _test_of(trained: Loaded) -> str:
 
 def _training_images(trained: Loaded, images: Images | None,
                      data_dir: str | os.PathLike[str] | None) -> Images:
-    """What a run was trained on, again."""
+    """The images that a run was trained on: the given ones, or loaded again; checked."""
     config = trained.config
     if images is None and not config.source:
         raise ValueError(f"images: the run was trained on pictures that were made in Python, "

@@ -1,4 +1,4 @@
-"""What is asked of a test, what it answers, and the picture of samples that may be copies."""
+"""What every test takes and returns, and the picture of samples that may be copies."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ PAIRS = 20    # samples in each half
 
 
 class Request(NamedTuple):
-    """What to judge a run by."""
+    """Which samples of a run to judge, and against which bounds."""
 
     n: int       # samples
     seed: int    # of the samples
-    raw: bool    # the generator's own weights, where the model also keeps their moving average
+    raw: bool    # use the generator's own weights where the model also keeps their moving average
     bounds: Mapping[str, float] | None  # by a row's name, in place of the test's own
     title: str   # a line that says all of this
 
 
 class Judgement(NamedTuple):
-    """What a test found."""
+    """The result of a test."""
 
-    passed: bool | None      # None: nothing of it has a bound
+    passed: bool | None      # None: no number in it has a bound
     lines: list[str]         # for people
     figures: dict[str, Any]  # for evaluation.json
     picture: Figure
@@ -38,8 +38,9 @@ def beside_nearest(samples: np.ndarray, training: np.ndarray, nearest: np.ndarra
                    chosen: np.ndarray) -> np.ndarray:
     """One picture of the chosen samples, with the nearest training picture below each.
 
-    samples: u8 (N, H, W, C). training: u8 (M, H, W, C). nearest: indices into it, integers (N,).
-    chosen: which samples, integers; whole rows of COLUMNS, or one row of fewer.
+    samples: uint8 (N, H, W, C). training: uint8 (M, H, W, C). nearest: indices into it, integers
+    (N,). chosen: indices of samples, integers (n,); an incomplete last row of COLUMNS is left out.
+    Returns uint8 (height, width, C).
     """
     columns = min(COLUMNS, len(chosen))
     shown = chosen[:len(chosen) // columns * columns]

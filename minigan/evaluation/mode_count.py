@@ -1,7 +1,7 @@
 """How many modes of stacked digits a run finds: counted in blocks, as 78,000 digits take minutes.
 
-The counts so far are in the folder, in evaluation.part.json, after every block of samples. Judging
-the same samples of the same weights again goes on from there, however it was stopped.
+After every block of samples, the counts so far are written to evaluation.part.json in the folder.
+Judging the same samples of the same weights again goes on from there, however it was stopped.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def _key(trained: Loaded, n: int, seed: int, raw: bool) -> dict[str, Any]:
 
 
 def _counted(path: Path, key: dict[str, Any]) -> tuple[np.ndarray, int] | None:
-    """What an earlier call counted of the same samples, and of how many of them; None if nothing.
+    """The counts of an earlier call for the same samples, (3, 1000), and how many samples it
+    counted; None if there was no such call.
+
 
     A file for other samples, or an edited one, is ignored.
     """
@@ -95,7 +97,7 @@ def _counted(path: Path, key: dict[str, Any]) -> tuple[np.ndarray, int] | None:
 
 
 def forget(folder: Path) -> None:
-    """Remove the counts so far, if there are any in the folder that `count` wrote."""
+    """Remove the counts so far that `count` wrote to the folder, if there are any."""
     path = folder / PART
     with suppress(OSError, ValueError):
         if {"minigan", "weights", "done", "counts"} <= set(read_json(path)):
@@ -105,7 +107,7 @@ def forget(folder: Path) -> None:
 # What was counted, for people and for JSON.
 
 def report(counts: np.ndarray, floor: np.ndarray) -> tuple[list[str], dict[str, Any]]:
-    """Counts (3, 1000) and those of as many real pictures: lines for people, entries for JSON."""
+    """Lines for people and entries for JSON. counts: (3, 1000). floor: those of real pictures."""
     from minigan.metrics.stacked_modes import N_MODES, N_PAPERS, PUBLISHED, RULES, mode_count
     lines = [f"{'':48}{'samples':>8}{'modes':>7}{'KL':>8}{'floor: samples, modes, KL':>28}"]
     rows = []
@@ -129,7 +131,7 @@ def report(counts: np.ndarray, floor: np.ndarray) -> tuple[list[str], dict[str, 
 
 
 def picture_of_counts(images: np.ndarray, counts: np.ndarray, title: str) -> Figure:
-    """The first of samples u8 (n, 28, 28, 3), and how often the first judge saw each mode.
+    """The first of samples uint8 (n, 28, 28, 3), and how often the first judge saw each mode.
 
     counts: (3, 1000).
     """

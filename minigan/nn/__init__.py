@@ -1,7 +1,8 @@
 """Networks: modules, layers, initial weights.
 
-Read in this order: `module` (what a network is), `init` (first weights), `dense` and `convolution`
-(layers with weights), `plain` (layers without), `normalization`, `conditional` (labels).
+Read in this order: `module` (what a network is), `init` (initial weights), `dense` and
+`convolution` (layers with weights), `plain` (layers without weights), `normalization`,
+`conditional` (networks that are told a label).
 """
 
 from minigan.blocks import evaluation_mode

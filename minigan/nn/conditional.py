@@ -1,4 +1,4 @@
-"""Three ways to tell a network a label: beside its inputs, through a branch, or at its end.
+"""Three ways to tell a network a label: with its inputs, through a branch, or at its end.
 
 Each is a module of two arguments, network(x, labels), where labels are an integer tensor (N,) of
 0 to n_classes - 1.
@@ -37,10 +37,11 @@ def join(x: Tensor, y: Tensor) -> Tensor:
 
 
 class Joined(Module):
-    """Stages, each of which is given the one-hot label beside the output of the one before.
+    """Stages, each of which gets the one-hot label joined to the output of the one before.
 
-    x, labels: what the first stage takes, (N,). n_classes: how many labels there are. stages:
-    modules that expect n_classes more features, or channels, than the stage before gives.
+    x, labels: the first stage's input, (N, C) or (N, H, W, C), and (N,). n_classes: how many labels
+    there are. stages: modules that take n_classes more features, or channels, than the stage before
+    returns.
 
     Raises:
         TypeError, ValueError: in a call, labels are not integers of 0 to n_classes - 1.
@@ -60,8 +61,9 @@ class Joined(Module):
 class Branches(Module):
     """joint(of_x(x), of_y(y)): x and the one-hot label y go through layers of their own first.
 
-    x, labels: what of_x takes, (N,). n_classes: how many labels there are. of_x, of_y: modules of
-    the input and of (N, n_classes). joint: a module of both outputs side by side, see `join`.
+    x, labels: the input of of_x, (N, ...), and (N,). n_classes: how many labels there are. of_x:
+    a module of x. of_y: a module of y, (N, n_classes), that returns (N, K). joint: a module of both
+    outputs, joined by `join`.
 
     Raises:
         TypeError, ValueError: in a call, labels are not integers of 0 to n_classes - 1.

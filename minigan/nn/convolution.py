@@ -39,7 +39,7 @@ class _Conv(Module):
         raise NotImplementedError
 
     def _fans(self, taps: int, steps: int) -> tuple[float, float]:
-        """(fan_in, fan_out). taps: pixels of the kernel; steps: input pixels per stop of it."""
+        """(fan_in, fan_out). taps: pixels of the kernel. steps: the product of the two strides."""
         raise NotImplementedError
 
     def _convolve(self, x: Tensor) -> Tensor:
@@ -69,13 +69,13 @@ class Conv2d(_Conv):
     padding: zeros around the images, as an int, a pair for (height, width),
     ((top, bottom), (left, right)), or "same": then OH = ceil(H / stride), and an odd zero goes to
     the bottom and the right, as in Keras.
-    bias: whether a number a channel is added. weight_init, bias_init: initial values, see
+    bias: whether to add a number for each channel. weight_init, bias_init: initial values, see
     `nn.init`; by default Glorot's uniform, and zeros; fan_in is KH * KW * n_in, fan_out
     KH * KW * n_out / stride^2. rng: the stream that draws them; by default
     `minigan.stream("init")`.
 
     weight: (KH, KW, n_in, n_out). bias: (n_out,), or None. Both float32; `astype` converts.
-    As everywhere in deep learning the kernel is not flipped (cross-correlation), see `ops.conv2d`.
+    As is usual in deep learning, the kernel is not flipped (cross-correlation); see `ops.conv2d`.
 
     Raises:
         ValueError: a number is out of range; in a call, x is not (N, H, W, n_in), or smaller than
@@ -106,8 +106,8 @@ class ConvTranspose2d(_Conv):
     output_padding: an int, or a pair for (height, width), 0 or more and smaller than the stride or
     the dilation; it picks one of the sizes that the convolution maps to H.
 
-    weight: (KH, KW, n_out, n_in), as Keras has it: that of the convolution. bias: (n_out,), or
-    None.
+    weight: (KH, KW, n_out, n_in), the layout of Keras, which is that of the convolution's weight.
+    bias: (n_out,), or None. Both float32; `astype` converts.
 
     Raises:
         ValueError: a number is out of range; in a call, x is not (N, H, W, n_in), or the result

@@ -20,7 +20,7 @@ def activated(y: Tensor, bias: Tensor | None, slope: float) -> Tensor:
 
 
 def bias_note(layer: Any) -> str:
-    """What `repr` says of a layer without a bias."""
+    """The note in `repr` on a layer without a bias; else an empty text."""
     return ", no bias" if layer.bias is None else ""
 
 
@@ -93,7 +93,7 @@ class Embedding(Module):
 
     Raises:
         ValueError: count or size is not a whole number of 1 or more; in a call, an id is out of
-            range (on a GPU ids are not looked at, as that would wait for it).
+            range (on a GPU ids are not checked, as that would wait for the device).
         TypeError: rng is not a stream; in a call, ids are not integers.
     """
 

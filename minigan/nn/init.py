@@ -1,7 +1,7 @@
 """Initial weights: functions (shape, fan_in, fan_out, rng) -> float32 array, on the default device.
 
 fan_in: how many inputs feed one output. fan_out: how many outputs one input feeds. rng: the stream
-that random weights are drawn from. Each name below is such a function, or makes one of a setting:
+that random weights are drawn from. Each name below is such a function, or returns one:
 
     Dense(100, 128, weight_init=init.he_normal)
     Dense(100, 128, weight_init=init.normal(0.02))

@@ -37,7 +37,7 @@ class Mode:
 
     def __get__(self, module: Module | None, owner: type) -> bool:
         if module is None:
-            return True  # what modules begin with
+            return True  # the mode that modules begin with
         return bool(module.__dict__.get("training", True)) and not evaluating.get()
 
     def __set__(self, module: Module, mode: bool) -> None:
@@ -84,7 +84,7 @@ class Module:
     def __init_subclass__(cls) -> None:
         if "forward" not in vars(cls):
             return
-        for name in ("leak", "then_leaky_relu"):  # what the base says of its own forward
+        for name in ("leak", "then_leaky_relu"):  # the base's are true of its own forward only
             if name not in vars(cls):
                 setattr(cls, name, getattr(Module, name))
 
@@ -126,7 +126,7 @@ class Module:
                         yield f"{name}.{i}", child
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all parts, the parts' parts included."""
+        """This module and all its parts, and their parts."""
         yield prefix, self
         for name, child in self.children():
             yield from child.named_modules(_joined(prefix, name))
@@ -134,7 +134,7 @@ class Module:
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Parameters and buffers, by name, in the order in which they were made.
 
-        One that several modules share comes once, under its first name.
+        A tensor that several modules share is listed once, under its first name.
         """
         seen: set[int] = set()
         for prefix, module in self.named_modules():
@@ -144,13 +144,13 @@ class Module:
                     yield _joined(prefix, name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """What is trained, by name."""
+        """The parameters, by name."""
         for name, value in self.named_tensors():
             if isinstance(value, Parameter):
                 yield name, value
 
     def parameters(self) -> list[Parameter]:
-        """What is trained."""
+        """The parameters, in the order of `named_tensors`."""
         return [p for _, p in self.named_parameters()]
 
     def name_parameters(self, prefix: str) -> None:
@@ -249,16 +249,16 @@ def _joined(prefix: str, name: str) -> str:
 
 
 def count_parameters(module: Module) -> int:
-    """How many numbers are trained."""
+    """How many numbers the parameters hold."""
     return sum(p.size for p in module.parameters())
 
 
 class Sequential(Module):
     """Modules one after another: `Sequential(Dense(2, 8), ReLU(), Dense(8, 1))`.
 
-    layers: any number of modules of one argument; without any the input comes back. `len(network)`
-    and `network[i]` are those of the list `network.layers`. A layer's bias and the (leaky) ReLU
-    that follows it are one pass over the numbers.
+    layers: any number of modules of one argument; with none, the output is the input.
+    `len(network)` and `network[i]` are those of the list `network.layers`. A layer's bias and the
+    (leaky) ReLU that follows it are computed in one pass.
 
     Raises:
         TypeError: a layer is not a Module.

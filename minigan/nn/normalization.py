@@ -1,7 +1,7 @@
 """Normalising layers: batch, layer and instance norm.
 
-Each computes y = gamma * (x - mean) / sqrt(var + eps) + beta, with one gamma and one beta a channel
-(the last axis). They differ in what mean and variance are taken over:
+Each computes y = gamma * (x - mean) / sqrt(var + eps) + beta, with a gamma and a beta for each
+channel (the last axis). They differ in the values that mean and variance are taken over:
 
     BatchNorm       the batch and the pixels   (N, H, W)   for each channel
     LayerNorm       axes of one sample         (C), or (H, W, C)
@@ -37,7 +37,7 @@ class _Norm(Module):
 
 
 class BatchNorm(_Norm):
-    """Batch normalisation over all axes but the last: (N, ..., features), kept.
+    """Batch normalisation over all axes but the last; x and the result: (N, ..., features).
 
     Source: Ioffe and Szegedy 2015, "Batch normalization", algorithms 1 and 2.
 
@@ -46,7 +46,7 @@ class BatchNorm(_Norm):
     batch's unbiased variance, as in PyTorch. In evaluation mode the running statistics normalise.
 
     features: channels, 1 or more. momentum: in [0, 1], the weight of the batch's value, as in
-    PyTorch; Keras's momentum is that of the old one. eps: 0 or more, beside the variance.
+    PyTorch; Keras's momentum is the weight of the old value. eps: 0 or more, added to the variance.
 
     gamma, beta: (features,), trained. running_mean, running_var: (features,), buffers; zeros and
     ones at first. Samples of a batch affect each other, so gradient penalties refuse this layer.
@@ -94,13 +94,13 @@ class BatchNorm(_Norm):
 
 
 class LayerNorm(_Norm):
-    """Layer normalisation of each sample by itself: (N, ..., features), kept.
+    """Layer normalisation of each sample by itself; x and the result: (N, ..., features).
 
     Source: Ba et al. 2016, "Layer normalization", eq. 3.
 
-    features: size of the last axis, 1 or more. axes: what mean and variance are taken over, an int
-    or a tuple of ints; (-1,) by default; (1, 2, 3) for whole images; None for all axes, the batch
-    included. eps: 0 or more, beside the variance.
+    features: size of the last axis, 1 or more. axes: the axes that mean and variance are taken
+    over, an int or a tuple of ints; (-1,) by default; (1, 2, 3) for whole images; None for all
+    axes, the batch included. eps: 0 or more, added to the variance.
 
     gamma, beta: (features,), whatever `axes` is. Training and evaluation mode are the same.
 
@@ -122,10 +122,10 @@ class LayerNorm(_Norm):
 
 
 class InstanceNorm(_Norm):
-    """Instance normalisation over the pixels of each image and channel: (N, H, W, features), kept.
+    """Instance normalisation over the pixels of each image and channel.
 
-    Source: Ulyanov et al. 2016, "Instance normalization". features: channels, 1 or more. eps: 0 or
-    more, beside the variance.
+    x and the result: (N, H, W, features). Source: Ulyanov et al. 2016, "Instance normalization".
+    features: channels, 1 or more. eps: 0 or more, added to the variance.
 
     gamma, beta: (features,). Training and evaluation mode are the same: there are no running
     statistics.

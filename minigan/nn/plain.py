@@ -28,7 +28,7 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """x where x > 0, else slope * x; the derivative at 0 is the slope (Maas et al. 2013).
 
-    slope: from 0 to 1, 0.01 by default; DCGAN has 0.2.
+    slope: from 0 to 1, 0.01 by default; DCGAN uses 0.2.
 
     Raises:
         ValueError: slope is not between 0 and 1.
@@ -74,8 +74,8 @@ class ToImages(Module):
 class Dropout(Module):
     """Zero a random share of the elements while training (Srivastava et al. 2014).
 
-    In training mode each element of x, of any shape, is 0 with probability `rate`, and else
-    x / (1 - rate), so its mean is x. In evaluation mode the layer does nothing.
+    In training mode each element of x, of any shape, becomes 0 with probability `rate`, and
+    otherwise x / (1 - rate), so its mean is x. In evaluation mode the layer does nothing.
 
     rate: in [0, 1); 0 does nothing. rng: the stream that draws the masks, a new one in every call;
     by default `minigan.stream("dropout")`.
@@ -112,7 +112,7 @@ class Flatten(Module):
 class Reshape(Module):
     """Each sample in another shape: (N, ...) -> (N, *shape), as in Reshape(7, 7, 128).
 
-    shape: ints, one of which may be -1: it is then what the others leave.
+    shape: ints; one of them may be -1, for the size that the others leave.
 
     Raises:
         ValueError: a size is not an int; in a call, a sample has another number of elements.

@@ -1,12 +1,13 @@
 """What a run leaves on the disk, and how to use it.
 
 On the disk: `records` (a run's config, the numbers of a checkpoint), `checkpoint` (arrays and JSON
-in one file), `log` (the losses), `stamps` (whose picture it is), `contents` (a run folder, to be
-read), `folder` (the same while a trainer writes), `places` (a new folder, the newest), `saved` (the
+in one file), `log` (the losses), `stamps` (which run drew a picture), `contents` (reading a run
+folder), `folder` (writing one while training), `places` (making and finding folders), `saved` (the
 last good checkpoint).
 
-Used again: `training_data` (the images of a run), `classes` (names of labels), `preview` (what
-samples start from), `latent`, `exporting`, `trained` (a model that draws), `loading`.
+Used again: `training_data` (the images of a run), `classes` (names of labels), `preview` (the fixed
+inputs of sample grids), `latent` (walks between latents), `exporting` (a generator in a small
+file), `trained` (a model that draws), `loading` (from any of these files to it).
 
 Shown: `curves`, `animation`, `recipe` (the commands that make the run again), `report`, `pictures`
 (all of these, while training), `remaking` (all of them again).

@@ -1,4 +1,4 @@
-"""The sample grids of a run as one moving picture, by Pillow, which matplotlib brings along."""
+"""A GIF of a run's sample grids, made with Pillow, which matplotlib needs anyway."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ STRIP = 18  # pixels below the grid, for the step
 def animate(grids: Mapping[int, Path], path: Path, scale: int = 1) -> None:
     """Write a GIF that shows PNG files one after another, each with its step below, for ever.
 
-    grids: step -> file, in order; all files of one size. scale: by which the files were enlarged;
-    the GIF is not.
+    grids: step -> file, in order; all files of one size. scale: the factor by which the files were
+    enlarged, which is undone in the GIF.
     """
     frames = [_frame(step, file, scale) for step, file in grids.items()]
     durations = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]

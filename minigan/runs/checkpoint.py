@@ -1,7 +1,7 @@
 """Checkpoints and exported files: one npz of arrays and a config, no pickle, nothing half written.
 
-Whatever does not fit is damage: each entry is read to its end, where the zip's check sum of it is
-compared, and sizes that headers declare are looked at before memory is allocated for them.
+A file counts as damaged if anything in it does not fit: each entry is read to its end, where the
+zip's checksum is compared, and declared sizes are checked before memory is allocated for them.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ NEEDED = {"minigan", "layout", "model", "preset", "settings", "shape", "n_classe
 ENTRIES = 100_000       # in a file, at most
 SMALL = 64 << 20        # bytes that any file may unpack to;
 RATIO = 20              # beyond that, times its own size: weights compress to a half, not less
-SMALL_LAYER = 4096      # units, classes and pixels that any file may speak of
+SMALL_LAYER = 4096      # units, classes and pixels that the settings of any file may ask for
 SMALL_IMAGE = 1 << 20
 BLOCK = 1 << 20         # bytes that are read at once
-END = struct.Struct("<4s6xH10x")  # of a zip without a comment: how many entries there are
+END = struct.Struct("<4s6xH10x")  # a zip's end, if it has no comment: signature, number of entries
 
 
 class DamagedError(ValueError):
@@ -41,12 +41,16 @@ class DamagedError(ValueError):
 def save(path: Path, arrays: dict[str, np.ndarray], config: dict[str, Any],
          keep: Path | None = None, compress: bool = False, mark: str = "",
          exclusive: bool = False) -> None:
-    """Write arrays and a config to one npz, or leave what was there as it was.
+    """Write arrays and a config to one npz; if that fails, the file that was there stays.
 
-    keep: what the file that was there is called afterwards. mark, exclusive: see `replacing`.
+    keep: a path that the file that was there is moved to. mark, exclusive: see `replacing`.
     compress: smaller, but slow.
 
-    As numpy.savez does it, which in NumPy 2.0 leaves its zip file open when the disk is full.
+    It writes what numpy.savez writes; that function of NumPy 2.0 leaves its zip file open when the
+    disk is full.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     compression = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     text = json.dumps(config, indent=1).encode()
@@ -94,7 +98,7 @@ def _read(path: Path, only: str | None = None) -> dict[str, np.ndarray]:
             with no_warnings(), zipfile.ZipFile(file) as archive:
                 return _arrays(archive, file, only)
         except Exception as error:  # damage shows in whatever zipfile and NumPy stumble over
-            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a negative place
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a negative offset
                 raise
             reason = str(error) or type(error).__name__
             raise DamagedError(f"{path} is damaged or not a checkpoint of minigan "
@@ -117,7 +121,7 @@ def _check_sizes(entries: list[zipfile.ZipInfo], size: int) -> None:
     """Refuse entries that declare more than a file of `size` bytes of ours can hold."""
     names = {entry.filename for entry in entries}
     if len(entries) > ENTRIES or len(names) < len(entries):
-        raise ValueError("its entries are too many, or some come twice")
+        raise ValueError("it has too many entries, or two of the same name")
     for entry in entries:
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"entry {entry.filename!r} is compressed in an unknown way")
@@ -127,22 +131,22 @@ def _check_sizes(entries: list[zipfile.ZipInfo], size: int) -> None:
     if declared > most:
         raise ValueError(f"its entries declare {declared:,} bytes, more than the {most:,} that a "
                          f"file of {size:,} bytes can hold")
-    there = memory()
-    if there and declared > there / 2:
+    available = memory()
+    if available and declared > available / 2:
         raise ValueError(f"its entries declare {declared / 1e9:.1f} GB, more than half of this "
-                         f"machine's {there / 1e9:.1f} GB")
+                         f"machine's {available / 1e9:.1f} GB")
 
 
 def _check_count(entries: list[zipfile.ZipInfo], file: IO[bytes]) -> None:
-    """Refuse a directory that was read in part only, as a damaged length in it leads to."""
+    """Refuse a zip whose directory was read only in part, because a length in it is damaged."""
     file.seek(-END.size, 2)
-    word, counted = END.unpack(file.read(END.size))
-    if word != b"PK\5\6" or counted not in (len(entries), 0xFFFF):
+    signature, counted = END.unpack(file.read(END.size))
+    if signature != b"PK\5\6" or counted not in (len(entries), 0xFFFF):
         raise ValueError(f"its directory has {len(entries)} entries, not as many as its end says")
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
-    """The array of an entry, which has to be of exactly the size that both headers say."""
+    """The array of an entry, whose size must be exactly what both headers declare."""
     with archive.open(entry) as file:
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError(f"entry {entry.filename!r} has an unknown header")
@@ -155,17 +159,17 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         array = np.empty(shape, dtype, "F" if fortran else "C")
         if size:
             _fill(array.reshape(-1, order="A").view(np.uint8), file)
-        if file.read(1):  # at the end the check sum is compared
+        if file.read(1):  # reading to the end compares the checksum
             raise ValueError(f"entry {entry.filename!r} is too long")
         return array
 
 
-def _fill(room: np.ndarray, file: IO[bytes]) -> None:
-    """Read bytes until the room, uint8 (n,), is full."""
-    for start in range(0, len(room), BLOCK):
-        due = min(BLOCK, len(room) - start)
+def _fill(array: np.ndarray, file: IO[bytes]) -> None:
+    """Read bytes until an array, uint8 (n,), is full."""
+    for start in range(0, len(array), BLOCK):
+        due = min(BLOCK, len(array) - start)
         block = file.read(due)
-        room[start:start + len(block)] = np.frombuffer(block, np.uint8)
+        array[start:start + len(block)] = np.frombuffer(block, np.uint8)
         if len(block) < due:
             raise ValueError("it is truncated")
 
@@ -173,7 +177,7 @@ def _fill(room: np.ndarray, file: IO[bytes]) -> None:
 # The config.
 
 def _config(path: Path, text: np.ndarray | None) -> dict[str, Any]:
-    """The config from its bytes, after a look at what every one holds."""
+    """The config from its bytes, checked for the entries that every config has."""
     if text is None or text.dtype != np.uint8:
         raise DamagedError(f"{path} is not a checkpoint of minigan: it holds no config of a run")
     try:
@@ -190,7 +194,7 @@ def _config(path: Path, text: np.ndarray | None) -> dict[str, Any]:
 
 
 def _check_plausible(path: Path, config: dict[str, Any], numbers: int) -> None:
-    """Refuse a config that speaks of layers or images larger than all arrays of its file."""
+    """Refuse a config that asks for layers or images larger than all arrays of its file."""
     settings = config["settings"]
     sizes = [config["n_classes"]]
     if isinstance(settings, dict):
@@ -202,5 +206,5 @@ def _check_plausible(path: Path, config: dict[str, Any], numbers: int) -> None:
     pixels = math.prod(sides)
 
     if largest > max(numbers, SMALL_LAYER) or pixels > max(numbers, SMALL_IMAGE):
-        raise DamagedError(f"{path} is damaged or not a checkpoint of minigan (its settings speak "
-                           f"of {max(largest, pixels):,}, its arrays hold {numbers:,} numbers)")
+        raise DamagedError(f"{path} is damaged or not a checkpoint of minigan (its settings ask "
+                           f"for {max(largest, pixels):,}, its arrays hold {numbers:,} numbers)")

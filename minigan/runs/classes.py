@@ -1,4 +1,4 @@
-"""The names of a run's classes: which label is which, for people and for what they ask for."""
+"""The names of a run's classes: shown to people, and understood when they ask for labels."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LISTED = 100  # characters of a list of names that is shown
 
 
 def class_names(config: RunConfig) -> tuple[str, ...]:
-    """The names of a run's classes in the order of its labels, () where they are not known.
+    """The names of a run's classes in the order of its labels, () if they are not known.
 
-    Runs of earlier versions did not record them; those of known sets are known all the same.
+    Early versions did not record them; then only the names of known sets are known.
     """
     if config.class_names is not None:
         return tuple(config.class_names)
@@ -35,8 +35,8 @@ def label_numbers(labels: Any, names: Sequence[str], n_classes: int) -> Any:
     labels: a text, a sequence of texts and integers, or None. names: of the classes, in order.
 
     A text is a name first, then a number: where folders are called "1" to "9", label "1" is that of
-    folder "1", which is 0. Capitals do not matter where only one name fits. Labels without a text
-    are returned as they are.
+    folder "1", which is 0. Case does not matter if only one name fits. Labels without a text are
+    returned as they are.
 
     Raises:
         ValueError: a text is neither a class's name nor a number from 0 to n_classes - 1.
@@ -68,9 +68,9 @@ def _label_number(text: str, names: Sequence[str], n_classes: int) -> int:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names separated by commas, cut short where they would fill more than a line.
+    """Names separated by commas, cut short if they would fill more than a line.
 
-    One that holds a comma stands in double quotes, as --labels takes it.
+    A name with a comma in it stands in double quotes, as --labels takes it.
     """
     text = ", ".join(_quoted(name) for name in names)
     if len(text) <= LISTED:
@@ -88,7 +88,7 @@ def _quoted(name: str) -> str:
 
 
 def columns(names: Sequence[str], n_classes: int) -> str:
-    """What the columns of a conditional model's sample grids are."""
+    """What the columns of a conditional model's sample grids show, in words."""
     shown = min(n_classes, COLUMNS)
     unnamed = map(str, range(len(names), shown))
     labels = listed([*names, *unnamed][:shown])

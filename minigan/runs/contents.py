@@ -1,4 +1,4 @@
-"""What a run folder holds, to be read; `folder` writes there.
+"""Reading what a run folder holds; `folder` writes it.
 
     config.json      what was run: model, settings, data, seed, machine, versions, and the run's id
     metrics.jsonl    one JSON object a line: step, losses, seconds
@@ -27,7 +27,7 @@ from minigan.system.json_files import read_json
 
 
 class RunContents:
-    """Paths of one run, and what is there."""
+    """The paths of a run's files, and what these hold."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,7 +44,7 @@ class RunContents:
         return self.path.as_posix()
 
     def read_config(self) -> RunConfig:
-        """What config.json holds; where it is damaged or gone, what the checkpoint says of it.
+        """What config.json holds; if it is damaged or gone, the copy of it in the checkpoint.
 
         Raises:
             ValueError: there is no config in either.
@@ -52,10 +52,10 @@ class RunContents:
         try:
             return self.recorded_config()
         except (FileNotFoundError, ValueError) as error:
-            found = self._saved_config()
-            if found is None:
+            saved = self._saved_config()
+            if saved is None:
                 raise ValueError(f"{error}, and no checkpoint says what it was") from None
-            return found
+            return saved
 
     def recorded_config(self) -> RunConfig:
         """What config.json holds.
@@ -79,7 +79,7 @@ class RunContents:
         return None
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All lines of metrics.jsonl; one that is cut short or damaged is left out."""
+        """All whole lines of metrics.jsonl; damaged ones, or one cut short, are left out."""
         return log.read(self.metrics)[0]
 
     def grid(self, step: int) -> Path:
@@ -87,7 +87,7 @@ class RunContents:
         return self.samples / f"{step:06d}.png"
 
     def grids(self) -> dict[int, Path]:
-        """The pictures in samples/ by step, in order; what is not a whole PNG is left out."""
+        """The whole PNG files in samples/ named after a step, by that step, in order."""
         steps = sorted(int(path.stem) for path in self.samples.glob("*.png")
                        if path.stem.isascii() and path.stem.isdecimal())
         paths = {step: self.grid(step) for step in steps}
@@ -95,7 +95,7 @@ class RunContents:
 
 
 def content_of(path: Path) -> bytes:
-    """A file's bytes; none if it cannot be read."""
+    """A file's bytes; b"" if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -105,7 +105,7 @@ def content_of(path: Path) -> bytes:
 # Run folders side by side.
 
 def is_run(path: Path) -> bool:
-    """Whether a folder has a config.json of minigan or, where that is damaged, a checkpoint."""
+    """Whether a folder has a config.json of minigan or, if that is damaged, a checkpoint."""
     return run_id_of(path) is not None
 
 
@@ -120,8 +120,8 @@ def run_id_of(path: Path) -> str | None:
 def folders_in(root: Path) -> list[Path]:
     """The folders in a folder, by name; none where it cannot be read."""
     try:
-        with os.scandir(root) as found:
-            return sorted(Path(entry.path) for entry in found if entry.is_dir())
+        with os.scandir(root) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir())
     except OSError:
         return []
 

@@ -1,4 +1,4 @@
-"""The loss curves of a run: one picture, with a panel for each thing that matters for its model."""
+"""The loss curves of a run: one picture, with the panels that its model defines."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Series = dict[str, tuple[list[int], list[float]]]  # by loss: the steps, and its
 
 
 def curves(model: Model, readings: Sequence[Reading]) -> Figure | None:
-    """The losses as they were read, over what a normal curve looks like; None if there are none."""
+    """The losses as they were read, and what normal curves look like; None if there are none."""
     series = _series(readings)
     if not series:
         return None
 
     title = f"{model.name} {model.preset}"
     panels = [panel for panel in model.panels if series.keys() & set(panel.names)]
-    if not panels:  # a model that names its losses otherwise: all in one plot
+    if not panels:  # the model's losses have other names: all in one plot
         return plot.loss_curves(_chosen(series, sorted(series)), model.normal_curve, title)
     if len(panels) == 1:
         (panel,) = panels
@@ -37,7 +37,7 @@ def curves(model: Model, readings: Sequence[Reading]) -> Figure | None:
 
 
 def _series(readings: Sequence[Reading]) -> Series:
-    """A curve a loss; not every step updates G, so they have different steps."""
+    """One curve for each loss; not every step updates G, so curves can have different steps."""
     series: Series = {}
     for reading in readings:
         for name in sorted(reading.losses):

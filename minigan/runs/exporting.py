@@ -22,15 +22,15 @@ DROPPED = {"streams", "losses", "steps", "run", "generation", "owner"}  # of no 
 def export(model: Model, config: RunConfig, path: Path) -> None:
     """Write what `minigan.load` needs to draw, and nothing else.
 
-    Weights are those that draw a run's samples: the moving average, where the model keeps one. They
-    are `rounded`, which cannot be seen, and compressed. A folder of pictures is named by the last
-    part of its path.
+    The weights are those that draw a run's samples: the moving average, if the model keeps one.
+    They are `rounded`, which no picture shows, and compressed. A folder of pictures is named by the
+    last part of its path.
     """
     network = model.generator if model.ema is None else model.ema.network
     arrays = {f"generator/{name}": rounded(value) for name, value in network.state_dict().items()}
 
     kept = {key: value for key, value in config.items() if key not in DROPPED}
-    kept["data"] = last_part(config.data)  # where its folder lies is of this machine
+    kept["data"] = last_part(config.data)  # the rest of the path means nothing on other machines
     if config.source:
         name = config.source["name"]
         if is_folder(name):
@@ -43,7 +43,7 @@ def export(model: Model, config: RunConfig, path: Path) -> None:
 
 
 def restore(model: Model, arrays: dict[str, np.ndarray]) -> None:
-    """Set a fresh model's generator to what `export` wrote."""
+    """Set a fresh model's generator to the weights that `export` wrote."""
     weights = {}
     for name, value in arrays.items():
         if value.dtype == np.float16:
@@ -54,9 +54,10 @@ def restore(model: Model, arrays: dict[str, np.ndarray]) -> None:
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
-    """float16 with 8 significant bits, which compress better than all 11: to the nearest, or even.
+    """An array as float16 with 8 significant bits, which compress better than all 11.
 
-    An array that is not float32, or that float16 cannot hold, stays as it is.
+    Values are rounded to the nearest, ties to even. An array that is not float32, or whose values
+    float16 cannot hold, stays as it is.
     """
     if array.dtype != np.float32 or not np.abs(array).max(initial=0) < 60_000:
         return array

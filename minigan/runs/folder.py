@@ -1,7 +1,7 @@
 """The run folder while a trainer writes there: whole files, one trainer at a time.
 
-What a person puts into the folder stays: a trainer removes or replaces its own files only, which it
-knows by their names, and grids by their stamps. `contents` says which file is what.
+What a person puts into the folder stays: a trainer removes or replaces only its own files, which it
+recognises by their names, and grids by their stamps. `contents` says which file is what.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RunFolder(RunContents):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.run = ""       # the run's id; known when the config was written or read
+        self.run = ""       # the run's id, once the config has been written or read
         self.settings = ""  # the id of its settings, likewise
         self._held: os.stat_result | None = None  # config.json, while it is locked
 
@@ -40,7 +40,7 @@ class RunFolder(RunContents):
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.json."""
         config = RunConfig.from_json(config)
-        self._know(config)
+        self._set_ids(config)
         text = json.dumps(config.to_json(), indent=1)
         files.write(self.config, text.encode(), self.run)
         self._be_newest(self.config)
@@ -48,13 +48,13 @@ class RunFolder(RunContents):
     def replacing(self, path: Path) -> ContextManager[IO[bytes]]:
         """A file of this folder to write to, as `files.replacing`.
 
-        What a kill leaves of it, this run removes when it goes on.
+        If a kill leaves part of it, this run removes that part when it goes on.
         """
         self.check_place()
         return files.replacing(path, self.run)
 
     def save(self, arrays: dict[str, np.ndarray], content: dict[str, Any]) -> None:
-        """Write the checkpoint; the one before is previous.npz from then on.
+        """Write the checkpoint; the one before becomes previous.npz.
 
         content: the run's config with the numbers and the version of the checkpoint.
         """
@@ -70,7 +70,7 @@ class RunFolder(RunContents):
     def write_grid(self, step: int, png: bytes, keep: bool) -> None:
         """Write samples/latest.png and, to keep, samples/STEP.png, from a PNG file's bytes.
 
-        A picture of that name that this run has not drawn is kept as kept-STEP.png.
+        A picture there that this run has not drawn is kept as kept-STEP.png.
         """
         content = stamped(png, self.settings, step)
         if keep:
@@ -88,9 +88,9 @@ class RunFolder(RunContents):
         return is_stamped(content_of(self.grid(step)), self.settings, step)
 
     def _be_newest(self, path: Path) -> None:
-        """Give a file that was written just now a time after that of every other run beside it.
+        """Give a file that was just written a later time than that of every other run beside it.
 
-        So the order of runs is that of their writing also where the clock went back.
+        So runs are in the order of their writing even if the clock was set back.
         """
         with suppress(OSError):
             own = path.stat().st_mtime_ns
@@ -110,16 +110,16 @@ class RunFolder(RunContents):
     # The config.
 
     def read_config(self) -> RunConfig:
-        """What config.json holds; where it is damaged or gone, what the checkpoint says of it.
+        """What config.json holds; if it is damaged or gone, the copy of it in the checkpoint.
 
         Raises:
             ValueError: there is no config in either.
         """
         config = super().read_config()
-        self._know(config)
+        self._set_ids(config)
         return config
 
-    def _know(self, config: RunConfig) -> None:
+    def _set_ids(self, config: RunConfig) -> None:
         self.run = config.run_id
         self.settings = config.settings_id
 
@@ -149,7 +149,7 @@ class RunFolder(RunContents):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """While it is held no other trainer can write here.
+        """Hold the lock, so that no other trainer writes here.
 
         Raises:
             RuntimeError: another process holds it, or the folder holds another run now.
@@ -178,7 +178,8 @@ class RunFolder(RunContents):
     def is_shared(self) -> bool:
         """Whether another trainer may write here although this one holds the lock.
 
-        The lock is that of config.json as it was; an editor that saves it puts another file there.
+        What is locked is the file that was config.json; an editor that saves config.json may have
+        put another file in its place.
         """
         if self._held is None:
             return False
@@ -188,7 +189,7 @@ class RunFolder(RunContents):
             return True
 
     def check_place(self) -> None:
-        """While it is locked: raise unless the run is still here, where writing would go on.
+        """Make sure, while the lock is held, that the run is still in this folder.
 
         Raises:
             FileNotFoundError: the folder was moved or deleted; says where it is, if it is near.
@@ -198,14 +199,14 @@ class RunFolder(RunContents):
             raise self._gone()
 
     def _gone(self) -> OSError | RuntimeError:
-        """What became of a folder that does not hold this run any more."""
+        """The error for a folder that no longer holds this run; says where the run is."""
         moved_to = self._found_beside()
         if moved_to:
-            where = (f"it is {moved_to} now, where `minigan resume {moved_to}` (Trainer.resume) "
-                     f"goes on")
+            where = (f"it is {moved_to} now, and `minigan resume {moved_to}` (Trainer.resume) goes "
+                     f"on with it")
         else:
-            where = ("where it is now, `minigan resume FOLDER` (Trainer.resume) goes on with its "
-                     "last checkpoint")
+            where = ("`minigan resume FOLDER` (Trainer.resume) goes on from its last checkpoint, "
+                     "wherever it is now")
         if is_run(self.path):
             return RuntimeError(f"{self} holds another run now: that of this trainer was moved, "
                                 f"renamed or deleted; {where}")
@@ -225,9 +226,9 @@ class RunFolder(RunContents):
         """Before a trainer writes, with the lock held: make sure that its state is the newest.
 
         owner: the trainer's name for itself. known: the version that it read or wrote last, None
-        for a trainer that knows none. step: where it is. An older version than that one was put
-        back by a person, and may be replaced. A damaged checkpoint is put aside, as the next one
-        would take the good one's place.
+        if there is none. step: the step that it is at. If the folder holds an older version than
+        `known`, a person has put that back, and it may be replaced. A damaged checkpoint is put
+        aside, because the next save would make it previous.npz, in the good one's place.
 
         Raises:
             RuntimeError: another trainer has saved since then; going on would lose its work.
@@ -260,7 +261,7 @@ class RunFolder(RunContents):
         return None
 
     def put_aside(self) -> str:
-        """Rename a damaged checkpoint.npz, so that nothing overwrites it; its new name."""
+        """Rename a damaged checkpoint.npz, so that nothing overwrites it; returns its new name."""
         return files.move_aside(self.checkpoint, _damaged("", ".npz")).name
 
     # Going back to a checkpoint.
@@ -268,12 +269,12 @@ class RunFolder(RunContents):
     def go_back(self, step: int, regular: Callable[[dict[str, Any]], bool]) -> None:
         """Forget what a run wrote after `step`, and the lines of its log that are not regular.
 
-        A checkpoint of that step is where training goes on: it will write all that again. An
-        irregular line is that of a last step which is not the last any more. Damaged lines are left
-        out, with a warning, and the file as it was is kept.
+        Training goes on from a checkpoint of that step, and will write all that again. A line is
+        irregular if it was written only because its step was the last, which it no longer is.
+        Damaged lines are left out, with a warning, and the file as it was is kept.
 
-        Removed are grids with this run's stamp and what a kill left of this run's files; not what
-        a person has put there.
+        Grids with this run's stamp are removed, and what a kill left of this run's files, but
+        nothing that a person has put there.
         """
         if is_file(self.metrics):
             self._shorten_log(step, regular)
@@ -297,7 +298,7 @@ class RunFolder(RunContents):
                  f"was is {aside.name}", stacklevel=5)
 
     def _copy_for(self, path: Path) -> Path:
-        """A free name for a damaged file; it is taken, so that no other process takes it."""
+        """A free name for a damaged file, claimed so that no other process takes it."""
         for name in _damaged(path.stem, path.suffix):
             aside = path.with_name(name)
             if files.claim(aside):

@@ -19,8 +19,8 @@ from minigan.system.paths import user_path
 def load(path: str | os.PathLike[str] | None = None, model: Maker | None = None) -> Loaded:
     """The model of a run folder, of a checkpoint or of an exported file, on the default backend.
 
-    path: by default the small generator of digits on request that comes with the package. model:
-    your own model's class, if it is not found otherwise; see `minigan.models.rebuilding.rebuild`.
+    path: by default the package's own small generator, of digits on request. model: the class of
+    your own model, if it is not found otherwise; see `minigan.models.rebuilding.rebuild`.
 
     Raises:
         FileNotFoundError: there is nothing at that path, or the run has saved nothing yet.
@@ -50,7 +50,7 @@ def load(path: str | os.PathLike[str] | None = None, model: Maker | None = None)
 
 
 def _read(file: Path, previous: Path | None = None) -> Saved:
-    """What a file holds. previous: the checkpoint before, which an error names if it is there."""
+    """What a file holds. previous: the checkpoint before it, which an error names if it exists."""
     try:
         return Saved.from_file(*checkpoint.load(file))
     except (checkpoint.DamagedError, FileNotFoundError) as error:
@@ -77,5 +77,5 @@ def build(config: RunConfig, file: Path, model: Maker | None = None) -> Model:
 
 
 def _misfit(file: Path, config: RunConfig, error: Exception) -> ValueError:
-    what = f"the class {config.model_class}" if is_own(config) else "this version of minigan"
-    return ValueError(f"{file} does not fit {what} ({error})")
+    reader = f"the class {config.model_class}" if is_own(config) else "this version of minigan"
+    return ValueError(f"{file} does not fit {reader} ({error})")

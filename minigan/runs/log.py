@@ -1,7 +1,7 @@
 """metrics.jsonl: one JSON object a line, each with its step; written a line at a time.
 
-The disk may be full and the power may fail, so lines may be cut or damaged. A reader takes those
-that are whole.
+If the disk was full or the power failed, lines are cut short or damaged. A reader takes those that
+are whole.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Reading(NamedTuple):
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Reading:
-        """What a line holds; a warning's line has no losses."""
+        """The record of a line; a warning's line has no losses."""
         losses = {name: value for name, value in record.items()
                   if name not in ("step", "seconds", "warning")}
         return cls(record["step"], losses, record.get("seconds", 0.0))
 
     def to_json(self) -> dict[str, Any]:
-        """As a line has it."""
+        """The record as a line holds it."""
         return {"step": self.step, **self.losses, "seconds": round(self.seconds, 3)}
 
 

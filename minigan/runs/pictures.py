@@ -29,10 +29,10 @@ SCALE = 2  # pixels of a sample grid to a pixel of an image
 
 
 class Pictures:
-    """Draws into a run folder how far training has come.
+    """Draws the progress of a training into its run folder.
 
-    data: the images of the training; None will do for models that start from latents.
-    tell: called with a sentence about what could not be drawn.
+    data: the images of the training; may be None for models that start from latents.
+    tell: called with a sentence about each thing that could not be drawn.
     """
 
     def __init__(self, folder: RunFolder, model: Model, data: Images | None, config: RunConfig
@@ -42,13 +42,13 @@ class Pictures:
         self.config = config
         self.preview = Preview(model, data)
         self.tell: Callable[[str], None] = warn
-        self.failed: set[str] = set()  # for these a warning was given
+        self.failed: set[str] = set()  # names that a warning was given for
 
     @contextmanager
     def extra(self, name: str) -> Iterator[None]:
-        """Nothing that fails in here ends a training: for each `name` there is one warning.
+        """Turn a failure in here into a warning, one for each `name`: it must not end a training.
 
-        The exception are samples that are not finite: that is a failure of the training itself.
+        Samples that are not finite raise all the same, as the training itself has failed then.
         """
         try:
             yield
@@ -76,7 +76,7 @@ class Pictures:
         return curves(self.model, readings)
 
     def draw_summary(self, numbers: Numbers) -> None:
-        """Write losses.png, samples.gif and report.html. numbers: how far the training is."""
+        """Write losses.png, samples.gif and report.html. numbers: how far training has come."""
         grids: dict[int, Path] = {}
         with self.extra("losses.png"):
             figure = self.curves(numbers.step)

@@ -1,4 +1,4 @@
-"""Run folders side by side: a place for a new run, and the one that was written to last."""
+"""Run folders side by side: making a new one, and finding the one that was written to last."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ def discard(folder: RunFolder) -> None:
 
 
 def _make_way(path: Path, overwrite: bool) -> None:
+    """Rename what is at `path`, if it is a run folder that may be overwritten."""
     if not overwrite:
         raise FileExistsError(f"--out: {path} exists; choose another name, or add --overwrite (in "
                               f"Python overwrite=True) to replace a run folder (the old one is "
@@ -102,7 +103,7 @@ def _rename_to_old(path: Path) -> None:
         with suppress(FileExistsError):
             old.mkdir()
             break
-    if os.name != "posix" or path.is_symlink():  # a link takes no folder's place
+    if os.name != "posix" or path.is_symlink():  # there, or for a link, a rename replaces no folder
         old.rmdir()
     try:
         path.rename(old)

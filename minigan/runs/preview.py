@@ -1,4 +1,4 @@
-"""What samples start from and how they are shown, the same in training and afterwards."""
+"""The fixed inputs of sample grids, and how samples are shown, in training and afterwards."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from minigan.errors import check_finite
 from minigan.models.model import Model
 from minigan.streams import Stream
 
-ROWS = 8       # of a sample grid; as many columns, or one for each label,
-COLUMNS = 20   # of the first labels where there are more
+ROWS = 8       # of a sample grid, and columns, unless there is a column for each label
+COLUMNS = 20   # for labels, at most; there are none for the labels after these
 
 PAIRED = "input, sample and truth side by side, the inputs made from training pictures"
 
@@ -23,8 +23,9 @@ PAIRED = "input, sample and truth side by side, the inputs made from training pi
 class Preview:
     """The fixed inputs of a run, and what the model makes of them now.
 
-    They come from a random stream of their own: looking does not change what is learned.
-    labels: a column each, if the model is conditional, else None. truth: see `Model.inputs_from`.
+    They come from a random stream of their own, so drawing samples does not change the training.
+    labels: one for each column if the model is conditional, int64 (ROWS * columns,), else None.
+    truth: see `Model.inputs_from`.
     """
 
     def __init__(self, model: Model, data: Images | None) -> None:
@@ -37,7 +38,7 @@ class Preview:
         self.inputs, self.truth = model.inputs_from(stream, ROWS * self.columns, draw)
 
     def images(self) -> np.ndarray:
-        """Images u8 (ROWS * columns, H, W, C).
+        """Images uint8 (ROWS * columns, H, W, C).
 
         Raises:
             NotFinite: a pixel is infinite or NaN.
@@ -47,7 +48,7 @@ class Preview:
         return to_bytes(values)
 
     def grid(self, images: np.ndarray) -> np.ndarray:
-        """Such images as one picture, with input and truth beside them where there is a truth."""
+        """Such images as one picture, each between its input and the truth, if there is a truth."""
         return plot.tile(side_by_side(self.inputs, images, self.truth), self.columns)
 
 
@@ -67,7 +68,9 @@ def draw_images(data: Images | None, stream: Stream, n: int) -> Tensor:
 
 
 def side_by_side(inputs: Tensor, samples: np.ndarray, truth: Tensor | None) -> np.ndarray:
-    """Samples u8 (n, H, W, C) as they are, or as u8 (n, H, 3 W, C): input, sample, truth."""
+    """Samples uint8 (n, H, W, C) as they are; with a truth, input, sample and truth side by side,
+    uint8 (n, H, 3 W, C). inputs, truth: (n, H, W, C) in [-1, 1].
+    """
     if truth is None:
         return samples
     return np.concatenate([to_bytes(inputs.numpy()), samples, to_bytes(truth.numpy())], axis=2)

@@ -1,7 +1,7 @@
-"""How to make a run again: the command, or where no command can, lines of Python.
+"""How to make a run again: the command or, if no command can, lines of Python.
 
-What stands here is sent away with a report, so folders of pictures and of data are given by the
-last part of their path only, and a remark says so.
+These lines are part of reports, which people send to others, so folders of pictures and of data
+sets are given by the last part of their path only, and a remark says so.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from minigan.runs.records import RunConfig
 def recipe(config: RunConfig, steps: int, place: str, model: type[Model]) -> list[str]:
     """Lines that train such a run, draw from it, and go on with it; remarks begin with #.
 
-    config: the run's. steps: done so far. place: its folder, as it is to be called. model: its
-    class.
+    config: the run's. steps: done so far. place: the name to use for its folder. model: its class.
     """
     source = config.source
     if source is None or not _has_command(config, model):
@@ -48,13 +47,13 @@ def _has_command(config: RunConfig, model: type[Model]) -> bool:
         return False
     if not model.conditional or config.class_names is None:
         return True
-    return config.n_classes == len(config.class_names)  # as the command has it
+    return config.n_classes == len(config.class_names)  # the command always sets this
 
 
 # The command.
 
 def command(config: RunConfig, steps: int) -> str:
-    """The command that trains such a run, with those options that are not the default."""
+    """The command that trains such a run, with the options that differ from their defaults."""
     model = find(config.model)
     defaults = {
         "preset": next(iter(model.presets)),
@@ -69,7 +68,7 @@ def command(config: RunConfig, steps: int) -> str:
         if value != default:
             options[name] = value
     options.update(_data_options(config.source or {}))
-    if config.preset in model.shapes:  # it would bring images to its own size
+    if config.preset in model.shapes:  # else the preset would choose the size
         options.setdefault("size", config.shape[0])
     options.update(_changed_settings(config, model))
 
@@ -93,7 +92,7 @@ def _data_options(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _changed_settings(config: RunConfig, model: type[Model]) -> dict[str, Any]:
-    """The settings that are not those of the preset."""
+    """The settings that differ from the preset's."""
     preset = dataclasses.asdict(model.presets[config.preset])
     changed = {}
     for name, value in config.settings.items():
@@ -105,7 +104,7 @@ def _changed_settings(config: RunConfig, model: type[Model]) -> dict[str, Any]:
 
 
 def _near(path: str) -> str:
-    """A folder as it is called from where it lies: ./NAME is a path, also where NAME is a set."""
+    """A folder as a path from its parent: ./NAME, which is never taken for the name of a set."""
     return f"./{last_part(path)}"
 
 
@@ -125,7 +124,7 @@ def _word(value: Any) -> str:
 # Lines of Python.
 
 def _python(config: RunConfig, steps: int, place: str, model: type[Model]) -> list[str]:
-    """The same where there is no such command: a class of your own, pictures made in Python."""
+    """The same for a run that no command can make: a user's class, or images made in Python."""
     source = config.source
     name = model.__qualname__
     own = is_own(config)

@@ -27,9 +27,9 @@ NUMBERS = ("step", "steps", "seconds", "losses", "streams", "generation", "owner
 class RunConfig(Mapping[str, Any]):
     """What a person, `minigan.load` or `resume` needs to make a run again: config.json.
 
-    Entries are attributes, `config.seed`, and are found under their keys in config.json as well,
-    `config["seed"]`. One that the file of another version lacks has its default as attribute, and
-    no key; one that this version does not know is kept in `more`, and so are the numbers of a
+    Entries are attributes, `config.seed`, and also have their keys of config.json,
+    `config["seed"]`. An entry that the file of another version lacks has its default as attribute,
+    and no key; one that this version does not know is kept in `more`, and so are the numbers of a
     checkpoint.
     """
 
@@ -53,7 +53,7 @@ class RunConfig(Mapping[str, Any]):
     precision: str = "fp32"
     capture: bool = False
     environment: dict[str, Any] = field(default_factory=dict)  # see `system.machine.environment`
-    class_names: list[str] | None = None  # in the order of labels; None: the version kept none
+    class_names: list[str] | None = None  # in the order of labels; None: an early version's run
     more: dict[str, Any] = field(default_factory=dict)
     entries: tuple[str, ...] = ()       # the keys in JSON, in order; left out, all of the above
 
@@ -87,7 +87,7 @@ class RunConfig(Mapping[str, Any]):
 
     @property
     def run_id(self) -> str:
-        """The run's id: random, or made of the settings where the run was begun without one."""
+        """The run's id: random, or `settings_id` for a run that was begun without one."""
         return str(self.run or self.settings_id)
 
     @property
@@ -131,7 +131,7 @@ class Numbers:
 class Version(NamedTuple):
     """Which of a run's checkpoints one is: its number, and the trainer that wrote it.
 
-    Checkpoints that were written before there were versions have version (0, "").
+    Checkpoints of early versions of minigan have version (0, "").
     """
 
     generation: int

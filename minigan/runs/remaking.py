@@ -1,7 +1,7 @@
-"""The pictures and the report of a run once more, from what is in its folder.
+"""Making the pictures and the report of a run again, from what is in its folder.
 
-A kill between the last checkpoint and the last pictures leaves a finished run without them, and
-what a full disk could not take is missing too; `minigan report RUN` makes up for it.
+A kill between the last checkpoint and the last pictures leaves a finished run without them, and so
+does a full disk; `minigan report RUN` makes them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def make_report(run: str | os.PathLike[str] | None = None, data: Images | None =
     Raises:
         FileNotFoundError: there is no such run, or it has saved nothing.
         ValueError: its checkpoints are damaged or foreign, or its data are not here.
-        RuntimeError: another process trains there; or something could not be made, which is said
-            after all else was made.
+        RuntimeError: another process trains there; or something could not be made, which is
+            reported after everything else is made.
     """
     folder, saved = checkpoints.find(run)
     made = build(saved.config, folder.checkpoint, model)

@@ -66,7 +66,7 @@ def write_report(folder: RunFolder, model: Model, config: RunConfig, numbers: Nu
     """
     step = numbers.step
     title = f"{config.model} {config.preset} on {last_part(config.data)}"
-    told = _told_of_samples(model, config, paired)
+    layout = _layout_of_samples(model, config, paired)
     place = folder.path.name if folder.path.is_absolute() else str(folder)  # it may be sent away
     commands = recipe(config, step, place, type(model))
     settings = {**config.settings, "seed": config.seed,
@@ -78,7 +78,7 @@ def write_report(folder: RunFolder, model: Model, config: RunConfig, numbers: Nu
         title=_escaped(title),
         summary=_escaped(_summary(model, config, numbers)),
         warnings=_warnings(folder, step),
-        latest=_figure(folder.samples / "latest.png", f"step {step:,}{told}"),
+        latest=_figure(folder.samples / "latest.png", f"step {step:,}{layout}"),
         animation=_figure(folder.animation, "while it learned"),
         inputs="inputs" if paired else "latents",
         curves=_image(folder.losses, "loss curves"),
@@ -101,8 +101,8 @@ def _summary(model: Model, config: RunConfig, numbers: Numbers) -> str:
             f"{f'; {losses}' if losses else ''}.")
 
 
-def _told_of_samples(model: Model, config: RunConfig, paired: bool) -> str:
-    """What the columns of the samples are."""
+def _layout_of_samples(model: Model, config: RunConfig, paired: bool) -> str:
+    """What the columns of the sample grid show, in words."""
     if model.conditional:
         return f"; columns: {columns(class_names(config), model.n_classes)}"
     return f"; {PAIRED}" if paired else ""
@@ -117,7 +117,7 @@ def _over_time(grids: Mapping[int, Path]) -> str:
 
 
 def _warnings(folder: RunFolder, last: int) -> str:
-    """What was warned of while it trained, up to a step."""
+    """The warnings of the training, up to a step."""
     paragraphs = []
     for record in folder.read_metrics():
         if "warning" in record and record["step"] <= last:
@@ -127,7 +127,7 @@ def _warnings(folder: RunFolder, last: int) -> str:
 
 
 def _evaluation(folder: RunFolder) -> str:
-    """What `evaluate` has found and drawn; nothing if it has not been called."""
+    """The result and picture of `evaluate`; nothing if it has not been called."""
     try:
         record = read_json(folder.path / "evaluation.json")
         lines = [str(line) for line in record["lines"]]
@@ -154,7 +154,7 @@ def _figure(path: Path, caption: str) -> str:
 
 
 def _image(path: Path, alternative: str) -> str:
-    """The picture itself, not a link to it; nothing where there is none."""
+    """The picture itself, not a link to it; nothing if there is no picture."""
     if not path.is_file():
         return ""
     import base64

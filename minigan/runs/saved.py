@@ -1,4 +1,4 @@
-"""What a run has saved last: which checkpoint is good, and whether it belongs to the run."""
+"""What a run saved last: which of its checkpoints is good, and whether it belongs to the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from minigan.system.console import warn
 from minigan.system.paths import exists
 
 NEEDED = {*SETTINGS, *NUMBERS, "data", "source", "minigan", "backend", "threads", "environment"}
-NEEDED -= {"generation", "owner"}  # checkpoints had none before they had versions
+NEEDED -= {"generation", "owner"}  # checkpoints of early versions of minigan have none
 
 
 def find(run: str | os.PathLike[str] | None = None) -> tuple[RunFolder, Saved]:

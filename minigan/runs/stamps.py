@@ -1,8 +1,8 @@
-"""Sample grids that say whose they are, so that a run removes its own pictures and no other's.
+"""Sample grids that say which run drew them, so that a run removes no pictures but its own.
 
-A PNG gets one more chunk, which viewers pass over: the run that drew it, the step, and a check sum
-of all other bytes. A picture that a person drew, copied under another name or changed has no stamp
-or a wrong one. Two runs of the same settings make the same stamps, as they make the same pictures.
+A PNG gets one more chunk, which viewers ignore: the run that drew it, the step, and a checksum of
+all other bytes. A picture that a person drew, copied under another name or changed has no stamp or
+a wrong one. Two runs of the same settings make the same stamps, as they make the same pictures.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FIRST = len(SIGNATURE) + 25  # where the chunk after IHDR begins
-AROUND = 12                  # bytes of a chunk beside its body: size, type, check sum
+AROUND = 12                  # bytes of a chunk besides its body: size, type, checksum
 TEXT = b"tEXt"               # the type of chunk that holds a text
-WORD = b"minigan\0"          # how ours begins
+WORD = b"minigan\0"          # the beginning of our text
 
 
 def stamped(png: bytes, run: str, step: int) -> bytes:
@@ -36,7 +36,7 @@ def is_stamped(content: bytes, run: str, step: int) -> bool:
 
 
 def is_whole(content: bytes) -> bool:
-    """Whether bytes are a PNG file with every chunk from first to last, each with its check sum."""
+    """Whether bytes are a PNG file with every chunk from first to last, each with its checksum."""
     if not content.startswith(SIGNATURE):
         return False
     types = list(_chunk_types(content))

@@ -32,8 +32,8 @@ Labels = Sequence[int | str] | np.ndarray | Tensor | str | None
 class Loaded:
     """A trained model with the config of its run.
 
-    model: the model with its weights. config: what the file says of the run, which for a
-    checkpoint has its numbers, too: `config["step"]`.
+    model: the model with its weights. config: the run's config from the file; a checkpoint's also
+    has its numbers, such as `config["step"]`.
     """
 
     def __init__(self, model: Model, config: RunConfig) -> None:
@@ -53,13 +53,13 @@ class Loaded:
 
     def sample(self, n: int = 64, labels: Labels = None, seed: int = 0, raw: bool = False,
                images: Images | None = None) -> np.ndarray:
-        """n generated images, u8 (n, H, W, C); the same seed gives the same images.
+        """n generated images, uint8 (n, H, W, C); the same seed gives the same images.
 
         labels: for conditional models, n integers or names of `class_names`, see `label_numbers`;
-        left out, they go through all labels in turn.
-        raw: the generator's own weights, where the model also keeps their moving average.
-        images: for models that start from images, where to draw them from; left out, the data set
-        of the training is loaded again.
+        by default all labels in turn.
+        raw: use the generator's own weights where the model also keeps their moving average.
+        images: for models that start from images, the set to draw them from; by default the data
+        set of the training, which is loaded again.
 
         Raises:
             ValueError: that data set is not here, or its images have another shape; a label is not
@@ -70,9 +70,9 @@ class Loaded:
 
     def blocks(self, n: int, labels: Labels = None, seed: int = 0, raw: bool = False,
                start: int = 0) -> Iterator[np.ndarray]:
-        """What `sample` gives, BLOCK images at a time; start: how many of them to leave out.
+        """What `sample` gives, BLOCK images at a time, for models that start from latents.
 
-        For models that start from latents; start is a multiple of BLOCK.
+        start: how many images to leave out, a multiple of BLOCK. The rest: as in `sample`.
 
         Raises:
             ValueError: as `sample`; or the model starts from images.
@@ -95,7 +95,7 @@ class Loaded:
                    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What a model that starts from images makes of n of them: inputs, samples and truths.
 
-        u8 (n, H, W, C) each; the samples are those of `sample`.
+        uint8 (n, H, W, C) each; the samples are those of `sample`.
 
         Raises:
             ValueError: as `sample`; or the model starts from latents.
@@ -107,10 +107,10 @@ class Loaded:
 
     def interpolate(self, rows: int = 8, columns: int = 10, labels: Labels = None, seed: int = 0,
                     raw: bool = False) -> np.ndarray:
-        """Walks by `slerp`, u8 (rows, columns, H, W, C): row i from latent i to latent i + 1.
+        """Walks by `slerp`, uint8 (rows, columns, H, W, C): row i from latent i to latent i + 1.
 
-        The last row walks back to the first latent. labels: for conditional models, one a row,
-        kept on the way; left out, they go through all labels in turn. raw: as in `sample`.
+        The last row walks back to the first latent. labels: for conditional models, one for each
+        row; by default all labels in turn. raw: as in `sample`.
 
         Raises:
             ValueError: the model starts from images and has no latents.
@@ -158,7 +158,7 @@ class Loaded:
 
     def _draw(self, n: int, labels: Labels = None, seed: int = 0, raw: bool = False,
               images: Images | None = None) -> tuple[Tensor, np.ndarray, Tensor | None]:
-        """G's inputs, the samples, and the images that inputs were made from, if they were."""
+        """G's inputs, the samples, and the images that the inputs were made from, if any."""
         self._check_n("n", n)
         self._check_raw(raw)
         numbers = self._label_numbers(labels, n)
@@ -170,18 +170,18 @@ class Loaded:
         return inputs, self._generate(inputs, numbers, raw), truth
 
     def _label_numbers(self, labels: Labels, n: int) -> Any:
-        """The labels as numbers; all in turn where none are given."""
+        """The labels as numbers; by default all in turn."""
         if labels is None and self.model.conditional:
             return np.arange(n) % self.model.n_classes
         return label_numbers(labels, self.class_names, self.model.n_classes)
 
     def _generate(self, inputs: Tensor, labels: Any, raw: bool) -> np.ndarray:
-        """Images u8 (n, H, W, C) of G's inputs."""
+        """G's images of these inputs, uint8 (n, H, W, C)."""
         return np.concatenate(list(self._blocks(inputs, labels, raw)))
 
     def _blocks(self, inputs: Tensor, labels: Any, raw: bool, start: int = 0
                 ) -> Iterator[np.ndarray]:
-        """Images of G's inputs, a block at a time: 5,000 at once need gigabytes."""
+        """G's images of these inputs, a block at a time: 5,000 at once need gigabytes."""
         if self.model.conditional:
             labels = self.model.checked_labels(labels, len(inputs)).numpy()
         for first in range(start, len(inputs), BLOCK):
@@ -197,10 +197,10 @@ class Loaded:
         _check_count(name, n)
         latent = 4 * getattr(self.model.settings, "latent_size", 0)  # bytes
         needed = int(n) * max(latent, math.prod(self.model.shape))
-        there = memory()
-        if there and needed > there / 2:
+        available = memory()
+        if available and needed > available / 2:
             raise ValueError(f"{name}: {n:,} images need {needed / 1e9:.1f} GB, more than half of "
-                             f"this machine's {there / 1e9:.1f} GB")
+                             f"this machine's {available / 1e9:.1f} GB")
 
     def _check_raw(self, raw: bool) -> None:
         if raw and self.config.get("holds") == "average":
@@ -208,7 +208,7 @@ class Loaded:
                              "only")
 
     def _fitting(self, images: Images | None) -> Images:
-        """The given images, or the data set of the training, after a look at their shape."""
+        """The given images, or the data set of the training; their shape is checked."""
         if images is None:
             try:
                 images = load_data(self.config)

@@ -1,4 +1,4 @@
-"""The images that a run was trained on: found again, and known by a check sum."""
+"""The images that a run was trained on: found again, and recognised by a checksum."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from minigan.runs.records import RunConfig
 
 
 def load_data(config: RunConfig, folder: str | os.PathLike[str] | None = None) -> Images:
-    """The data set of a run again.
+    """Load the data set of a run again.
 
     folder: where its files are now, if not where they were.
 
     Raises:
-        ValueError: it did not come from a set that has a name.
+        ValueError: the images were made in Python.
         FileNotFoundError: its files are not here.
     """
     source = config.source
     if not source:
         raise ValueError(f"data: the run was trained on images that were made in Python, "
-                         f"{config.data!r}; only Python can give them again")
+                         f"{config.data!r}; only Python can make them again")
     if folder is not None:
         moved = source.copy()
         if source["name"].startswith("./"):  # an exported file calls a folder of pictures ./NAME
@@ -46,7 +46,7 @@ def load_data(config: RunConfig, folder: str | os.PathLike[str] | None = None) -
 
 def load_data_of(folder: RunContents, config: RunConfig,
                  data_dir: str | os.PathLike[str] | None = None) -> Images:
-    """The data set of a run again: where it was last, or where it was when the run began.
+    """Load the data set of a run again, from where it was last or when the run began.
 
     config: that of the last checkpoint. data_dir: where its files are now.
 
@@ -67,8 +67,8 @@ def load_data_of(folder: RunContents, config: RunConfig,
 def as_trained(images: Images, config: RunConfig) -> Images:
     """Images of a folder with the labels that their classes had in the run.
 
-    Versions that recorded no names numbered folders as words, 10 before 2. Images of other classes
-    are returned as they are.
+    Early versions, which recorded no names, sorted the folders as words, 10 before 2. Images of
+    other classes are returned as they are.
     """
     if images.labels is None or not images.source or not is_folder(images.source["name"]):
         return images
@@ -81,7 +81,7 @@ def as_trained(images: Images, config: RunConfig) -> Images:
 
 
 def fingerprint(images: Images) -> int:
-    """A check sum of all images, or of what they are made from, and labels."""
+    """A checksum of all images, or of what they are made from, and of the labels."""
     pixels = images.images.sources if isinstance(images.images, Lazy) else (images.images,)
     labels = () if images.labels is None else (images.labels,)
     crc = 0
@@ -94,7 +94,7 @@ def check_data(images: Images, config: RunConfig) -> None:
     """Make sure that these are the images that the run was trained on.
 
     Raises:
-        ValueError: they are others.
+        ValueError: they are not.
     """
     if fingerprint(images) != config.data_crc32:
         raise ValueError(f"data: {images!r} holds other images or labels than those that the run "

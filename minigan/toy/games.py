@@ -1,4 +1,4 @@
-"""The games: what D and what G minimise, and what holds D back; each paper is one entry.
+"""The games: what D and G minimise, and what limits D; each paper is one entry.
 
 The step itself (`minigan.toy.player`) is the same for all of them.
 """
@@ -19,11 +19,12 @@ Penalty = Callable[[Critic, Tensor, Tensor, Stream], Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Game:
-    """A loss for each side, from D's logits; penalty, clipping and packing are D's limits.
+    """A loss for each side, from D's logits; penalty, clipping and packing limit D.
 
-    generator: of the logits of generated points, or, where `paired`, of real and of generated ones.
-    weight: of the penalty. packing: how many points D judges at once. critic_steps: updates of D
-    for each of G, unless the protocol has fewer. rate: RMSprop's, in place of the protocol's Adam.
+    discriminator: takes the logits of real and of generated points. generator: takes those of
+    generated points or, if `paired`, both. weight: of the penalty. packing: how many points D
+    judges at once. critic_steps: updates of D for each of G, unless the protocol has fewer. clip:
+    the bound of D's weights; 0 for none. rate: of RMSprop, in place of the protocol's Adam.
     """
 
     paper: str

@@ -32,7 +32,7 @@ class Levels(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What there is to see of a GAN after some step."""
+    """What is shown of a GAN after some step."""
 
     step: int
     points: np.ndarray  # samples (N, 2)
@@ -43,8 +43,8 @@ class Moment(NamedTuple):
 def levels(critic: Callable[[np.ndarray, np.ndarray], np.ndarray], limit: float) -> Levels:
     """The critic's logits on a square from -limit to limit.
 
-    They are clipped where they are farther from their median than nine tenths of them: the
-    square's corners, where no points are, would take all the colours.
+    The tenth that is farthest from the median is clipped: otherwise the square's corners, where no
+    points are, would take up all the colours.
     """
     line = np.linspace(-limit, limit, CELLS, dtype=np.float32)
     x, y = np.meshgrid(line, line)
@@ -60,7 +60,7 @@ def limit_of(data: Points) -> float:
 
 
 def picture(title: str, data: Points, moments: Sequence[Moment]) -> Figure:
-    """A panel a moment, and real points for comparison."""
+    """One panel for each moment, and real points for comparison."""
     counted = "mode" if len(data.centres) else "part"
     of_what = "of a mode" if len(data.centres) else "of the roll"
     caption = (f"Colours: the critic's level sets, blue where it is high. Dots: generated points; "

@@ -12,10 +12,10 @@ from minigan.toy.protocols import PROTOCOLS, SETS, Points, Protocol
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is trained.
+    """What a toy run trains.
 
-    points, loss, protocol: names of `SETS`, `GAMES` and `PROTOCOLS`. steps: updates of D; None for
-    the protocol's.
+    points, loss, protocol: names in `SETS`, `GAMES` and `PROTOCOLS`. steps: updates of D; None for
+    as many as the protocol has.
 
     Raises:
         ValueError: a name is not known, or steps is not a whole number of 1 or more.
@@ -49,12 +49,12 @@ class Plan:
 
     @property
     def parts(self) -> str:
-        """What is counted."""
+        """What is counted, in words."""
         return "modes" if len(self.data.centres) else "parts of the roll"
 
     @property
     def name(self) -> str:
-        """A short name, which is that of the folder too; the usual protocol is left out."""
+        """A short name, which the folder gets, too; the usual protocol is left out."""
         name = f"{self.points}-{self.loss}"
         return name if self.protocol == "minigan" else f"{self.protocol}-{name}"
 

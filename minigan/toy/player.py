@@ -18,9 +18,9 @@ from minigan.toy.protocols import Protocol
 class Player:
     """G and D of a protocol, trained with a game.
 
-    steps: in all, for a rate that falls; a step is an update of D, and G's follows every
-    `critic_steps`-th. seed: of all random streams. Points go in and come out as they are; networks
-    see them scaled.
+    steps: how many there will be, which a falling rate depends on; a step is an update of D, and
+    G's follows every `critic_steps`-th. seed: of all random streams. Points go in and come out
+    unscaled; networks see them scaled.
     """
 
     def __init__(self, protocol: Protocol, game: Game, steps: int, seed: int) -> None:
@@ -74,7 +74,7 @@ class Player:
         return self.critic(pack(x, self.game.packing))
 
     def _penalty(self, x: Tensor, fake: Tensor) -> Tensor:
-        """Of packs, as a point of a pack alone has no slope."""
+        """The game's penalty, on packs: D has no slope at a single point of a pack."""
         assert self.game.penalty
         real_packs = pack(x, self.game.packing)
         fake_packs = pack(fake, self.game.packing)
@@ -94,14 +94,14 @@ class Player:
         return Tensor(stream.normal((n, self.protocol.latent_size)))
 
     def sample(self, z: Tensor) -> np.ndarray:
-        """What G, or its moving average, makes of z: (N, 2) on the host."""
+        """The points that G, or its moving average, makes of z: float32 (N, 2), on the host."""
         network = self.ema.network if self.ema else self.generator
         with no_grad(), evaluation_mode():
             points: np.ndarray = network(z).numpy() * self.scale
         return points
 
     def levels(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """D's logits on a grid (H, W); a pack is of one point, again and again."""
+        """D's logits on a grid (H, W); each pack holds the same point several times."""
         points = np.stack([x, y], axis=-1).reshape(-1, 2).astype(np.float32)
         every = np.repeat(points / self.scale, self.game.packing, axis=0)
         with no_grad():

@@ -1,20 +1,20 @@
 """The protocols of the papers, by name: points, networks, optimizer, budget and counting.
 
-A number of modes means little without them: the GAN row of VEEGAN's table finds 1 mode of 8, that
-of PacGAN's 6.3, of the same points. In all of them 2,500 samples are counted as in
+A number of modes means little without its protocol: on the same points, the GAN of VEEGAN's table
+finds 1 mode of 8, and that of PacGAN's table 6.3. In all protocols 2,500 samples are counted as in
 `minigan.metrics.modes`, and the ring has 8 modes (linspace over a full turn gives 7, one twice).
 
-- `minigan`: the points of the two papers, at unit variance while networks see them; small networks
-  and a budget for minutes on a processor: two hidden layers of 128 for the ring, three for the
-  grid, whose modes are more and closer; two updates of D for one of G where papers take five. The
-  rate falls to 0 and a moving average of G is judged, as points within 1 % of the ring's radius
-  cannot be hit while steps are large.
+- `minigan`: the points of the next two papers, scaled to unit variance for the networks; small
+  networks and a budget of minutes on a processor: two hidden layers of 128 for the ring, three for
+  the grid, which has more modes that are closer together; two updates of D for one of G where the
+  papers take five. The rate falls to 0 and a moving average of G is judged, because large steps
+  cannot hit points within 1 % of the ring's radius.
 - `veegan`: Srivastava et al. 2017 and their notebook for the ring: 254 numbers in a latent vector,
   two hidden layers of 128, batches of 500, 20,000 steps. (VEEGAN itself, with its third network,
   is not here: this is what its baselines are trained with.)
 - `pacgan`: Lin et al. 2018 and their code: batch norm in G, no biases before it, maxout in D,
   batches of 100 packs of m points, 400 epochs over 100,000 points drawn once (here: drawn for each
-  batch). 400,000 steps take hours on a processor; --steps says how many you have time for.
+  batch). 400,000 steps take hours on a processor; --steps takes fewer.
 - `wgan-gp`: Gulrajani et al. 2017 and their code `gan_toy`: their scaled points, three hidden
   layers of 512, batches of 256, 100,000 updates of G. The critic's level sets are their figure 2.
 """
@@ -39,8 +39,8 @@ SETS = ("ring", "grid", "swissroll")
 class Protocol:
     """Everything but the game that G and D play, on one set.
 
-    networks: called with the number of latent numbers, of points in a pack, and the streams.
-    points: the name in `minigan.data.POINTS`.
+    networks: called with the size of a latent vector, the number of points in a pack, and the
+    streams; returns G and D. points: a name in `minigan.data.POINTS`.
     """
 
     networks: Networks
@@ -101,7 +101,9 @@ def maxout(latent_size: int, packing: int, streams: Streams) -> tuple[Module, Mo
 
 def _on(names: tuple[str, str, str], protocol: Protocol, **own: dict[str, Any]
         ) -> dict[str, Protocol]:
-    """A protocol by set. names: of the three sets' points; own: what is different on one set."""
+    """A protocol for each set, by its name. names: of the three sets' points in
+    `minigan.data.POINTS`. own: by set, the fields that are different on it.
+    """
     by_set = {}
     for points, name in zip(SETS, names):
         by_set[points] = dataclasses.replace(protocol, points=name, **own.get(points, {}))

@@ -1,4 +1,4 @@
-"""What the seeds of a toy run scored, in lines for people: mean and range, real points, bounds."""
+"""The scores of a toy run's seeds in lines for people: mean and range, real points, bounds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Row(NamedTuple):
     """How a field of ModeScores is shown."""
 
-    words: str   # what it is called
+    words: str   # its name in the report
     format: str  # of its numbers
-    bound: str   # what is asked of it, by names in `minigan.metrics.modes`
+    bound: str   # in words, with names of `minigan.metrics.modes` in braces
 
 
 ROWS = {
@@ -49,7 +49,7 @@ def summary(scores: Sequence[ModeScores]) -> dict[str, Any]:
 
 
 def cell(name: str, numbers: Mapping[str, float]) -> str:
-    """A field of `summary` as `mean (least to most)`, as one number where all seeds agree."""
+    """A field of `summary` as `mean (least to most)`, or as one number if all seeds agree."""
     as_text = ROWS[name].format.format
     mean = as_text(numbers["mean"])
     least = as_text(numbers["least"])
@@ -58,21 +58,21 @@ def cell(name: str, numbers: Mapping[str, float]) -> str:
 
 
 def lines(scores: Sequence[ModeScores], real: ModeScores, parts: str = "modes") -> list[str]:
-    """The report, a row a field.
+    """The report, one line for each field.
 
-    real: what as many real points score, printed as the floor. parts: what the modes are called.
+    real: the scores of as many real points, printed for comparison. parts: a word for the modes.
     """
     from minigan.metrics import modes
-    found = summary(scores)
+    ours = summary(scores)
     floor = summary([real])
     head = "mean (range)" if len(scores) > 1 else ""
     table = [("", head, "real points", "bound")]
     for name, row in ROWS.items():
         words = row.words.format(parts=parts, modes=real.modes)
         bound = row.bound.format(**vars(modes))
-        table.append((words, cell(name, found[name]), cell(name, floor[name]), bound))
+        table.append((words, cell(name, ours[name]), cell(name, floor[name]), bound))
     return [*_aligned(table),
-            f"within all bounds: {found['within_bounds']} of {plural(len(scores), 'seed')}"]
+            f"within all bounds: {ours['within_bounds']} of {plural(len(scores), 'seed')}"]
 
 
 def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:

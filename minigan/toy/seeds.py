@@ -1,11 +1,11 @@
-"""One seed of a toy run after another, each kept as soon as it is done, so that a run can go on.
+"""One seed of a toy run after another, each saved as soon as it is done, so that a run can go on.
 
     toy.json       what was run: points, loss, protocol, steps, machine
     seed-0.json    the scores of the seed at the end and on the way, and how long it took
     seed-0.png     samples over time, and the critic's level sets
     report.json    mean and range over the seeds
 
-A seed is done when its json is there. The same command again goes on after the last one.
+A seed is done when its json exists. Given again, the same command goes on after the last one.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class ToyRun:
                              f"another name, or delete it")
 
     def train(self, seeds: Sequence[int]) -> None:
-        """Train those seeds that are not there yet, one after another; writes report.json.
+        """Train the seeds that are not done yet, one after another, and write report.json.
 
         Raises:
             ValueError: no seeds are given.
@@ -85,7 +85,7 @@ class ToyRun:
         self._write("report.json", {**summary(list(scores.values())), "by_seed": by_seed})
 
     def begin(self) -> None:
-        """Make the folder, unless it is there; before several processes train seeds of it."""
+        """Make the folder, unless it exists. Call it before several processes train seeds in it."""
         self.path.mkdir(parents=True, exist_ok=True)
         if not exists(self.path / "toy.json"):
             self._write("toy.json", {
@@ -95,7 +95,7 @@ class ToyRun:
             })
 
     def scores(self, seeds: Sequence[int]) -> dict[int, ModeScores]:
-        """The scores by seed, of those that are done.
+        """The scores of the seeds that are done, by seed.
 
         Raises:
             ValueError: a seed's json is damaged, or not a record of a seed.
@@ -111,7 +111,7 @@ class ToyRun:
                 yield seed, record
 
     def train_seed(self, seed: int) -> None:
-        """Train one seed, if it is not there yet, in a folder that `begin` made."""
+        """Train one seed, if it is not done yet, in a folder that `begin` made."""
         if self._record(seed) is not None:
             return
         began = time.monotonic()
@@ -131,7 +131,7 @@ class ToyRun:
         })
 
     def _draw(self, seed: int, moments: Sequence[Moment]) -> None:
-        """Write the picture of a seed, or warn: the scores are worth more."""
+        """Write the picture of a seed; if that fails, warn, so that the scores are not lost."""
         path = self.path / f"seed-{seed}.png"
         try:
             plot.save(picture(f"{self.plan.name}, seed {seed}", self.plan.data, moments), path)
@@ -139,7 +139,7 @@ class ToyRun:
             warn(f"{path} could not be written ({reason(error)})")
 
     def _record(self, seed: int) -> dict[str, Any] | None:
-        """What a seed's json holds, None if it is not there.
+        """What a seed's json holds; None if it does not exist.
 
         Raises:
             ValueError: it is damaged, or not a record of a seed.

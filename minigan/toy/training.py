@@ -1,4 +1,4 @@
-"""Training one seed of a plan, with a look now and then, and counting what is seen."""
+"""Training one seed of a plan, and counting its samples at some of its steps."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ALONG = 1_000                  # points of the swiss roll's curve that samples a
 
 
 def watch(plan: Plan, seed: int) -> Iterator[Moment]:
-    """Train one seed; what there is to see at each of `LOOKS`, up to the end.
+    """Train one seed; yields what is to be shown at each of `LOOKS`, the last at the end.
 
     Raises:
-        FloatingPointError: a loss is not finite any more.
+        FloatingPointError: a loss is no longer finite.
     """
     protocol, game = plan.terms
     steps = plan.steps or protocol.steps
@@ -52,15 +52,15 @@ def watch(plan: Plan, seed: int) -> Iterator[Moment]:
 
 
 def _checked(losses: Mapping[str, Tensor], where: str) -> dict[str, float]:
-    """The losses as numbers; raises a FloatingPointError where one is not finite."""
+    """The losses as numbers; raises a FloatingPointError if one is not finite."""
     numbers = {name: loss.item() for name, loss in losses.items()}
     if not all(map(math.isfinite, numbers.values())):
-        raise FloatingPointError(f"{where} the losses are {numbers}; nothing comes after that")
+        raise FloatingPointError(f"{where} the losses are {numbers}; training cannot go on")
     return numbers
 
 
 def score(points: np.ndarray, data: Points) -> ModeScores:
-    """Count samples of one of the sets; the swiss roll by parts of it."""
+    """The scores of samples (N, 2) of one of the sets; the swiss roll is counted in parts."""
     from minigan.metrics.modes import curve_scores, mode_scores
     if isinstance(data, SwissRoll):
         middles = np.arange(ALONG, dtype=np.float32) + np.float32(0.5)
@@ -70,7 +70,7 @@ def score(points: np.ndarray, data: Points) -> ModeScores:
 
 
 def floor(plan: Plan) -> ModeScores:
-    """What as many real points score."""
+    """The scores of as many real points."""
     protocol, _ = plan.terms
     points = plan.data.sample(Stream(0, "floor"), protocol.samples)
     return score(points, plan.data)

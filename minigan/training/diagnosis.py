@@ -1,7 +1,7 @@
-"""When a number is infinite or NaN: back to the last checkpoint, and the steps again, watched.
+"""When a number is infinite or NaN: repeat the steps since the last checkpoint, and check every op.
 
-The repetition is exact, so it fails at the same place, now with a look at what every op makes.
-While training itself goes on, only the losses are looked at, which costs nothing.
+The repetition is exact, so it fails at the same place. While training goes on, only the losses are
+checked, which costs nothing.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from minigan.training.state import TrainingState
 
 
 def explain(state: TrainingState, path: Path, symptom: NotFinite) -> str:
-    """A sentence: what was found, in which step, and which op made the first such number.
+    """A sentence that says what was found, in which step, and which op made the first such number.
 
     state: the training; it is back at its last checkpoint afterwards. path: that checkpoint.
-    symptom: the number that was found.
+    symptom: the error that was raised.
     """
     failed = state.step
-    found = f"{symptom} at step {failed}; training stopped"
+    end = f"{symptom} at step {failed}; training stopped"
     try:
         saved = Saved.from_file(*checkpoint.load(path))
     except (OSError, ValueError) as error:
-        return f"{found}, and there is no checkpoint to go back to ({error})"
+        return f"{end}, and there is no checkpoint to go back to ({error})"
 
     state.restore(saved)
     state.stepper.captured = False  # a replay has no ops to look at; the bits are the same
     cause = _first_cause(state, failed)
     state.restore(saved)
-    return (f"{found}: {cause}; {path.as_posix()} is of step {state.step}, before that, and a "
+    return (f"{end}: {cause}; {path.as_posix()} is of step {state.step}, before that, and a "
             f"lower learning rate often helps")
 
 
 def _first_cause(state: TrainingState, failed: int) -> str:
-    """Repeat the steps up to `failed`: where the first number came from that is not finite."""
+    """Repeat the steps up to `failed`; says where the first non-finite number came from."""
     with Progress(state.step, failed, "looking for the cause") as bar:
         while state.step < failed:
             first = FirstNonFinite()
@@ -69,7 +69,7 @@ class FirstNonFinite:
         self.origin = ""
 
     def __call__(self, op: Op, within: Op | None, run: Callable[[], Tensor]) -> Tensor:
-        """Run the op and look at its result. within: the op whose backward rule asks for it."""
+        """Run an op and check its result. within: the op whose backward rule runs it, if any."""
         y = run()
         if self.origin or y.dtype.kind != "f":
             return y

@@ -1,4 +1,4 @@
-"""metrics.jsonl while its trainer trains: which steps have a line, and none is lost."""
+"""Writing metrics.jsonl during training: which steps get a line, and how none is lost."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ READ_EVERY = 20  # steps between two readings of the losses: reading waits for t
 
 
 class MetricsLog:
-    """Adds lines to a run's metrics.jsonl; what it cannot take now comes with the next ones.
+    """Adds lines to a run's metrics.jsonl; lines that cannot be written now go with the next ones.
 
-    extra: a context in which a failure is a warning; see `Pictures.extra`.
+    extra: a context that turns a failure into a warning; see `Pictures.extra`.
     """
 
     def __init__(self, folder: RunFolder, extra: Callable[[str], ContextManager[None]]) -> None:
@@ -23,11 +23,11 @@ class MetricsLog:
         self._unwritten: list[dict[str, Any]] = []
 
     def add(self, reading: Reading) -> None:
-        """A line with losses."""
+        """Add a line with losses."""
         self._add(reading.to_json())
 
     def warn(self, step: int, advice: str) -> None:
-        """A line with a warning about the training."""
+        """Add a line with a warning about the training."""
         self._add({"step": step, "warning": advice})
 
     def _add(self, *records: dict[str, Any]) -> None:
@@ -39,10 +39,10 @@ class MetricsLog:
                 del self._unwritten[0]
 
     def complete(self, reading: Reading) -> None:
-        """Before training goes on: log the step where it does, if an error came before that.
+        """Before training goes on: add the line of the last step, if an error kept it out.
 
-        reading: the latest losses, {} before the first step. Lines of later steps are dropped: they
-        will come again.
+        reading: the latest losses, {} before the first step. Unwritten lines of later steps are
+        dropped: those steps will be done again.
         """
         self._unwritten = [record for record in self._unwritten
                            if record["step"] <= reading.step and is_read(record["step"])]
@@ -55,10 +55,10 @@ class MetricsLog:
 
 
 def is_read(step: int) -> bool:
-    """Whether the losses are read after a step, also where it is not the last one."""
+    """Whether the losses are read after a step even if it is not the last one."""
     return step == 1 or step % READ_EVERY == 0
 
 
 def is_regular(record: dict[str, Any]) -> bool:
-    """Whether a run without a stop writes this line of the log, too."""
+    """Whether a run that never stopped would have this line of the log, too."""
     return is_read(record["step"]) or "warning" in record and is_milestone(record["step"])

@@ -1,4 +1,4 @@
-"""A training set to a checkpoint, and what may differ from one without a stop."""
+"""Setting a training to a checkpoint, and warning of what may make it differ from then on."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def restore(state: TrainingState, saved: Saved, path: Path) -> None:
 
 
 def warn_of_changes(folder: RunFolder, then: RunConfig, now: RunConfig) -> None:
-    """Warn where machine, versions or a class's own code are not those of the checkpoint.
+    """Warn if machine, versions or the code of a user's class are not those of the checkpoint.
 
-    then, now: the config of the checkpoint, and that of the trainer which goes on.
+    then, now: the config of the checkpoint, and that of the trainer that goes on.
     """
     before = _circumstances(then)
     after = _circumstances(now)
     changed = [f"{name} was {before[name]} and is {value}" for name, value in after.items()
-               if name in before and before[name] != value]  # older checkpoints do not tell all
+               if name in before and before[name] != value]  # older checkpoints recorded less
     if changed:
         warn(f"{folder} goes on, but may not get the same bits as without a stop: "
              f"{'; '.join(changed)}", stacklevel=3)
@@ -45,7 +45,7 @@ def warn_of_changes(folder: RunFolder, then: RunConfig, now: RunConfig) -> None:
 
 
 def _circumstances(config: RunConfig) -> dict[str, Any]:
-    """Everything beside the run's own settings that decides about its bits."""
+    """Everything besides the run's own settings that its bits depend on."""
     return {
         "minigan": config.minigan,
         "backend": config.backend,

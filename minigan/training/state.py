@@ -17,7 +17,7 @@ class TrainingState:
     """A model in training: its batches, how far it is, its latest losses.
 
     model: an untrained model, which is trained in place. batches: where its images come from.
-    capture: record a step of each kind and replay it; see `Stepper`.
+    capture: record a step of each phase and replay it; see `Stepper`.
 
     Raises:
         ValueError: capture is wanted, and the model's backend cannot capture steps.
@@ -36,9 +36,9 @@ class TrainingState:
         self.steps = 0          # to do in all
         self.seconds = 0.0      # spent training so far
         self.losses: dict[str, float | Tensor] = {}  # the latest: not every step updates G
-        self._unfinished = False  # a step was begun and has not ended
+        self._unfinished = False  # a step has begun and has not ended
 
-    @np.errstate(all="ignore")  # what is not finite is found when losses are read and in `save`
+    @np.errstate(all="ignore")  # non-finite numbers are found when losses are read, and in `save`
     def train_step(self) -> None:
         """One step on the next batch; `fit` does nothing else to the model.
 
@@ -93,7 +93,7 @@ class TrainingState:
         Raises:
             KeyError, TypeError, ValueError: an array or a number is missing, or does not fit.
         """
-        self._unfinished = True  # until all of it is there
+        self._unfinished = True  # until all of it is loaded
         self.model.load_state_dict(arrays)
         self.batches.load_state({name: arrays[f"batches/{name}"] for name in self.batches.state()})
         self.model.streams.load_state(numbers.streams)

@@ -14,9 +14,9 @@ from minigan.models.model import Model
 class Feed:
     """Batches as tensors of a device.
 
-    Where the device picks batches itself, the whole data set lives there, as bytes, and nothing is
-    sent in a step; the order of an epoch is sent when it begins. Otherwise, and for sets whose
-    images are made on demand (stacked digits), every batch is written into the same tensors.
+    If the device picks batches itself, the whole data set is there, as bytes, and a step sends
+    nothing; the order of an epoch is sent when it begins. Otherwise, and for sets whose images are
+    made on demand (stacked digits), every batch is written into the same tensors.
     """
 
     def __init__(self, batches: Batches, xp: Backend) -> None:
@@ -33,7 +33,7 @@ class Feed:
             self._sent = batches.order  # the order that the device has
 
     def prepare(self) -> None:
-        """Before a step: begin an epoch where one is used up, and send what the step needs."""
+        """Before a step: begin the next epoch if one is used up, and send what the step needs."""
         self.batches.renew()
         if self.resident:
             if self._sent is not self.batches.order:
@@ -64,9 +64,9 @@ class Feed:
 class Stepper:
     """Trains a model by one step a call.
 
-    captured: the first step of each phase runs op by op, the second is captured, and from then on
-    each is a replay. The bits are the same. Where something has changed that the recorded steps
-    had read, such as a layer's settings, they are recorded again.
+    captured: the first step of each phase runs op by op, the second is recorded, and all later ones
+    are replays, with the same bits. If something changes that the recorded steps have read, such as
+    a layer's setting, they are recorded again.
     """
 
     def __init__(self, model: Model, batches: Batches, xp: Backend, captured: bool = False) -> None:

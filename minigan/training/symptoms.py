@@ -7,34 +7,34 @@ import numpy as np
 
 from minigan.data import Images
 
-D_WINS = 0.02          # D's loss below this for so many readings in a row: G learns nothing more
-D_WINS_READINGS = 50
-EXPLODED = 1e5         # no loss of a healthy run has come near it: WGANs' are of 10 to 1,000
-ALIKE = 0.1            # spread of the samples as a share of the data's: they are one image
-ALIKE_IN_SHAPE = 0.1   # the same of 1 - correlation: one image in different strengths
-ALIKE_PICTURES = 2     # so many in a row
-ALIKE_FROM_STEP = 300  # an untrained G draws much the same from all latents
-ENOUGH = 1000          # images tell how different a data set's images are
+D_WINS = 0.02          # if D's loss stays below this, G learns nothing more
+D_WINS_READINGS = 50   # readings in a row that count as staying
+EXPLODED = 1e5         # losses of healthy runs stay far below it: those of WGANs are 10 to 1,000
+ALIKE = 0.1            # samples are one image if their spread is less than this share of the data's
+ALIKE_IN_SHAPE = 0.1   # the same for 1 - correlation: one image at different strengths
+ALIKE_PICTURES = 2     # sample grids in a row that must be alike
+ALIKE_FROM_STEP = 300  # before, an untrained G draws much the same from all latents
+ENOUGH = 1000          # images of a data set that tell how different its images are
 
 
 class Watch:
-    """Looks at losses and samples as they come; says of each kind of failure once what to do.
+    """Watches losses and samples, and says once for each kind of failure what to do.
 
-    data: the images of the training. columns: samples come in so many columns, and are compared
-    within each: images of one label or, with one column, all of them.
+    data: the images of the training. columns: of the sample grids; samples are compared within a
+    column, which holds images of one label. With one column, all samples are compared.
     """
 
     def __init__(self, data: Images, columns: int = 1) -> None:
         self.columns = columns
         self.wins = 0                # readings in a row in which D has won
         self.alike = 0               # sample grids in a row that are alike
-        self.said: set[str] = set()  # failures that advice was given on
+        self.said: set[str] = set()  # failures that advice has been given on
         groups = _groups(data, columns > 1)
         self.due = float(np.mean([spread(group) for group in groups]))
         self.due_likeness = float(np.mean([likeness(group) for group in groups]))
 
     def losses(self, metrics: dict[str, float]) -> str | None:
-        """What to say about these losses, if anything."""
+        """Advice on these losses, None if they need none. metrics: losses by name."""
         for name, value in metrics.items():
             if math.fabs(value) > EXPLODED and "explosion" not in self.said:
                 self.said.add("explosion")
@@ -51,9 +51,9 @@ class Watch:
             f"critic cannot be too good"))
 
     def samples(self, step: int, images: np.ndarray | None) -> str | None:
-        """What to say about the images of the fixed latents, if anything.
+        """Advice on the images of the fixed latents, None if they need none.
 
-        images: u8 (rows * columns, H, W, C); None where none could be drawn.
+        images: uint8 (rows * columns, H, W, C); None if none could be drawn.
         """
         if images is None or step < ALIKE_FROM_STEP or not self.due:
             return None
@@ -99,8 +99,8 @@ def spread(images: np.ndarray) -> float:
 def likeness(images: np.ndarray) -> float:
     """How alike images (N, H, W, C) are in shape: the mean correlation of two of them, up to 1.
 
-    The correlation is that of two images' numbers less their means, so brightness and contrast do
-    not count. Images of one colour have none and are left out; for fewer than two others it is 0.
+    Correlations ignore brightness and contrast. Images of one colour have none and are left out; if
+    fewer than two others are left, the result is 0.
     """
     flat = images.reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
@@ -110,5 +110,5 @@ def likeness(images: np.ndarray) -> float:
     n = len(units)
     if n < 2:
         return 0.0
-    together = float(np.sum(np.sum(units, axis=0) ** 2))  # all pairs, each with itself too
+    together = float(np.sum(np.sum(units, axis=0) ** 2))  # of all pairs, each image with itself too
     return (together - n) / (n * (n - 1))

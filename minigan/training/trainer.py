@@ -1,4 +1,4 @@
-"""The training loop: batches in, steps, and everything that a person wants to see meanwhile.
+"""The training loop: batches, steps, and everything that a person wants to see meanwhile.
 
     trainer = Trainer(GAN("mlp"), minigan.data.load("digits"))
     trainer.fit(5_000)
@@ -45,7 +45,7 @@ from minigan.training.symptoms import Watch
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SAVE_EVERY_SECONDS = 45  # and a step: less than a minute
+SAVE_EVERY_SECONDS = 45  # plus a step, so that a kill loses less than a minute
 
 Callback = Callable[["Trainer", dict[str, float]], None]
 
@@ -53,23 +53,23 @@ Callback = Callable[["Trainer", dict[str, float]], None]
 class Trainer(TrainingState):
     """Trains a model on a data set and writes a run folder.
 
-    It is a `TrainingState` that also writes and shows: `step`, `losses` and `train_step` are its
-    own, and what only needs the state (diagnosis, resuming) knows nothing of a trainer.
+    It is a `TrainingState`, which has `step`, `losses` and `train_step`, and also writes and shows;
+    code that only needs the state (diagnosis, resuming) knows nothing of a trainer.
 
     model: an untrained model. data: images of the model's shape. batch_size: images a step, by
-    default the model's `default_batch_size`, or all where there are fewer, with a warning.
+    default the model's `default_batch_size`, or all if there are fewer, with a warning.
     out: the run folder, by default the next free runs/MODEL-001; see `new_run` for overwrite. An
     open RunFolder is used as given.
-    threads: how many threads compute, by default all cores but 4 at most.
+    threads: how many threads compute, by default as many as there are cores, 4 at most.
     capture: record a step of each phase and replay it: the same bits, faster. From then on `step`'s
     Python code does not run: anything that changes between steps must come from the backend or
     select another `phase`, as in minigan's models.
-    callbacks: called as callback(trainer, metrics) each time the losses are read; a callback that
-    wants to end the training calls trainer.stop().
+    callbacks: called as callback(trainer, metrics) each time the losses are read; trainer.stop()
+    ends the training.
 
     Raises:
-        TypeError: the model is not one that can be trained.
-        ValueError: likewise; or data and model do not fit; or its backend cannot capture steps.
+        TypeError, ValueError: the model cannot be trained, see `check_trainable`.
+        ValueError: data and model do not fit, or the model's backend cannot capture steps.
         FileExistsError, RuntimeError: as `new_run`.
     """
 
@@ -90,7 +90,7 @@ class Trainer(TrainingState):
         self.interrupted = False
         self.signal: int | None = None       # that asked the last `fit` to end
         self._stopped = False
-        self._began = 0.0                    # by the clock, if it had never stopped
+        self._began = 0.0                    # when a training without stops would have begun
 
         self.owner = secrets.token_hex(8)    # its name among the trainers of this run
         self.version: Version | None = None  # of the checkpoint that it read or wrote last
@@ -125,25 +125,25 @@ class Trainer(TrainingState):
     def fit(self, steps: int, quiet: bool = False) -> Trainer:
         """Train `steps` further steps; on Ctrl-C finish the step, save, and return.
 
-        `interrupted` then says so, and `signal` which signal it was: SIGTERM and SIGHUP are
-        listened to as Ctrl-C is, and so is a notebook's stop button. A program that trains several
-        models in a row looks at it. A second signal stops at once, and the last checkpoint stays.
+        `interrupted` is True then, and `signal` is the signal's number: SIGTERM, SIGHUP and a
+        notebook's stop button do what Ctrl-C does. A program that trains several models in a row
+        should check `interrupted`. A second signal stops at once and leaves the last checkpoint.
 
-        A step that ended in the middle (a second Ctrl-C, too little memory) has changed D and not
-        G. The next `fit` then goes back to the checkpoint first, says so, and trains `steps` steps
-        from there. After any other error, such as one of a callback's, it goes on where it was.
+        A step that ended in the middle (a second Ctrl-C, too little memory) may have changed D and
+        not G. The next `fit` then goes back to the checkpoint first, says so, and trains `steps`
+        steps from there. After any other error, such as a callback's, it goes on where it was.
 
-        Pictures, the report, progress and the losses' log are extras: what fails in them is a
-        warning, once. Where a checkpoint cannot be written, training ends.
+        Pictures, the report, progress and the log of losses are extras: a failure in one of them is
+        a warning, given once. If a checkpoint cannot be written, training ends.
 
-        quiet: no progress; warnings are still given.
+        quiet: show no progress; warnings are still given.
 
         Raises:
             ValueError: steps is not a whole number of 0 or more.
-            FloatingPointError: a number became infinite or NaN; says where, as far as it can be
-                found, and leaves the trainer at the last checkpoint.
+            FloatingPointError: a number became infinite or NaN; says where, if that can be found,
+                and leaves the trainer at the last checkpoint.
             RuntimeError: another process trains in this run folder, another trainer has trained
-                there since this one was made, or there is another run in its place now.
+                there since this one was made, or the folder holds another run now.
             FileNotFoundError: the folder was moved or deleted; says where to go on.
             OSError: a checkpoint could not be written.
         """
@@ -178,7 +178,7 @@ class Trainer(TrainingState):
         self.stop()
 
     def _undo_half_step(self) -> None:
-        """Go back to the last checkpoint if a step was begun and has not ended."""
+        """Go back to the last checkpoint if a step has begun and has not ended."""
         if not self._unfinished:
             return
         self.folder.claim(self.owner, self.version, self.step)
@@ -207,7 +207,7 @@ class Trainer(TrainingState):
             self.pictures.draw_samples(0)
 
     def _look(self, bar: Progress) -> None:
-        """What there is to do after a step, apart from the next one."""
+        """After a step: read losses, draw samples and save, whichever of these are due."""
         self.seconds = time.monotonic() - self._began
         if is_read(self.step) or self.step == self.steps:
             metrics = self._read()
@@ -227,7 +227,7 @@ class Trainer(TrainingState):
         if self.step > self._saved_step:
             self.save()  # first, in case of a second Ctrl-C
         samples = self.pictures.draw_samples(self.step)
-        if not is_milestone(self.step):  # else `_look` has looked at them
+        if not is_milestone(self.step):  # else `_look` has watched them
             self._advise(bar, self.watch.samples(self.step, samples))
         self.pictures.draw_summary(self.numbers())
 
@@ -241,13 +241,13 @@ class Trainer(TrainingState):
         return metrics
 
     def _advise(self, bar: Progress, advice: str | None) -> None:
-        """A warning about the training itself, if there is one: said, and kept in the log."""
+        """Show and log a warning about the training itself, if there is one."""
         if advice:
             self.log.warn(self.step, advice)
             bar.warn(advice)
 
     def samples(self) -> np.ndarray:
-        """The images of the fixed inputs now, u8 (N, H, W, C); a label a column if conditional."""
+        """The images of the fixed inputs now, uint8 (N, H, W, C), as the sample grids show them."""
         return self.pictures.preview.images()
 
     def curves(self) -> Figure | None:
@@ -260,8 +260,8 @@ class Trainer(TrainingState):
         """Write the checkpoint, keeping the one before as previous.npz; returns its path.
 
         Raises:
-            RuntimeError: another process trains in the folder, or another trainer has saved there
-                since this one read or wrote its last checkpoint; or a step ended in the middle.
+            RuntimeError: another process trains in the folder, another trainer has saved there
+                since this one read or wrote its last checkpoint, or a step ended in the middle.
             NotFinite: a loss or a weight is infinite or NaN.
             OSError: it cannot be written.
         """
@@ -303,10 +303,10 @@ class Trainer(TrainingState):
         """The trainer of a run folder as it was at its last checkpoint; `fit` goes on exactly.
 
         run: the folder, by default the one below runs/ that was written to last.
-        data: the images, where they are not a set that `minigan.data.load` finds again. data_dir:
-        where its files are now, if not where they were. threads: as in the run, unless given.
-        model: your own model's class, if it is not found otherwise, or a function that makes one;
-        see `minigan.models.rebuilding.rebuild`.
+        data: the images, if `minigan.data.load` cannot find them again. data_dir: where their files
+        are now, if not where they were. threads: as in the run, unless given. callbacks, capture:
+        as in `Trainer`. model: the class of your own model, if it is not found otherwise, or a
+        function that makes one; see `minigan.models.rebuilding.rebuild`.
 
         Raises:
             FileNotFoundError: there is no such run, or it has saved nothing.
@@ -316,9 +316,9 @@ class Trainer(TrainingState):
                 found, or is another one than `model`.
 
         Warns:
-            UserWarning: the last checkpoint is damaged and the previous one is used; or machine,
-                NumPy or threads are others, so that other bits may come out; or the source text of
-                your own class has changed since.
+            UserWarning: the last checkpoint is damaged and the previous one is used; machine, NumPy
+                or threads are not the same, so the bits may differ; or the source text of your own
+                class has changed since.
         """
         folder, saved = checkpoints.find(run)
         config = saved.config

@@ -504,7 +504,7 @@ def test_help_of_a_model_has_every_option_with_its_default(run, name):
     assert status == 0 and words(model.paper) in words(out)
     rows = {row.split()[0].strip(","): words(row) for row in re.split(r"\n  (?=--)", out)}
     due = {"--steps": model.default_steps,
-           "--batch-size": f"{model.default_batch_size}, or all where there are fewer",
+           "--batch-size": f"{model.default_batch_size}, or all if there are fewer",
            "--seed": 0, "--data": "digits",
            "--threads": "all cores, 4 at most", "--backend": "MINIGAN_BACKEND, else numpy",
            "--precision": "fp32",

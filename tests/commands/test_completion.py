@@ -1,4 +1,4 @@
-"""`minigan completion`: its scripts are sourced in a real bash and a real zsh, and asked.
+"""`minigan completion`: its scripts are sourced in a real bash and zsh, and complete words there.
 
 Bash is asked as it asks: COMP_WORDS, COMP_CWORD and the function of `complete -p`. Of zsh's own
 commands `compadd` and `_files`, which work inside of its line editor only, there are stand-ins that

@@ -1,4 +1,4 @@
-"""CIFAR-10: records, the archive as it is offered, its unpacked files, and what is none of them."""
+"""CIFAR-10: records, the archive as it is published, its unpacked files, and invalid ones."""
 
 from __future__ import annotations
 

@@ -321,7 +321,7 @@ def test_labels_by_another_order_of_the_classes(tmp_path):
 
 
 def refusing(monkeypatch, name, call):
-    """Let the system refuse to list a folder, as it does to who may not read it."""
+    """Let the system refuse to list a folder, as if the user had no right to read it."""
     real = getattr(os, call)
 
     def strict(path, *arguments, **settings):

@@ -1,4 +1,4 @@
-"""Points in the plane: where the modes are, how wide, how often, and what the stream has to say."""
+"""Points in the plane: where the modes are, how wide and frequent, and that the stream decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stacked MNIST: which digit is which colour, what is drawn, what is made when, and from what."""
+"""Stacked MNIST: which digit is which colour, which are drawn, and that images are made late."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ def test_models_that_start_from_pictures_are_judged_by_the_truth(tmp_path):
     due = np.abs(inputs.astype(float) - truth).mean() / 255
     assert rows(found)["error"]["bound"] == pytest.approx(due, rel=1e-5)
     assert found.passed == rows(found)["error"]["passed"]
-    with pytest.raises(ValueError, match="bounds: those of tests of samples"):
+    with pytest.raises(ValueError, match="bounds: the test of a model that starts"):
         evaluate(run, 50, bounds={"spread": 1.0})
     with pytest.raises(ValueError, match="translated: gan starts from latents"):
         mg.load(trained(tmp_path / "gan", "gan", "seed")).translated(3)

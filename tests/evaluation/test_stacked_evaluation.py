@@ -123,7 +123,7 @@ def test_what_is_refused(run, tmp_path):
     small = Trainer(model, images, 4, tmp_path / "small", threads=1).fit(0).folder.path
     with pytest.raises(ValueError, match="made in Python, 'stacked-digits'"):
         evaluate(small, N)
-    with pytest.raises(ValueError, match="bounds: those of the digit test"):
+    with pytest.raises(ValueError, match="bounds: counts of the modes"):
         evaluate(run, N, bounds={"recognised": 0.5})
 
 

@@ -1,4 +1,4 @@
-"""Five papers, one engine, second order proved: what is more than that can be deleted.
+"""Five papers, one engine, second order proved: everything beyond that can be deleted.
 
 A copy of the package without pix2pix, metrics and bench still imports, trains and draws.
 """

@@ -1,4 +1,4 @@
-"""Pictures and answers of the examples are those of the code as it is today.
+"""Pictures and answers of the examples are what today's code gives.
 
 Of examples whose result does not depend on a training, the committed picture carries its words, and
 these are compared with what the example draws now; and the numbers in the answers of the index are

@@ -33,7 +33,7 @@ def part(data, start, stop=None):
 
 @cache
 def small():
-    """1,000 of the package's digits to learn from; the other 4,000 nobody learned from."""
+    """1,000 of the package's digits as training digits; the other 4,000 are unseen."""
     data = mg.data.load("digits")
     return part(data, 0, 1000), part(data, 1000)
 

@@ -1,4 +1,4 @@
-"""The metrics, each against a case whose value is known without it, and the judges of digits."""
+"""The metrics, each in a case whose value is known otherwise, and the judges of digits."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_density_and_coverage_of_equal_distributions():
 
 # Nearest neighbours.
 
-def test_one_nearest_neighbour_knows_what_is_apart_and_not_what_is_equal():
+def test_one_nearest_neighbour_tells_sets_that_are_apart_but_not_equal_ones():
     x, y = rng().normal(size=(2, 600, 3))
     assert one_nearest_neighbour(x, y) == pytest.approx(0.5, abs=0.05)
     assert one_nearest_neighbour(x, y + 100) == 1
@@ -197,7 +197,7 @@ def test_one_nearest_neighbour_knows_what_is_apart_and_not_what_is_equal():
 
 
 def pictures(n, seed=0):
-    """Random u8 pictures (n, 12, 12, 1) with an empty rim of two pixels."""
+    """Random uint8 pictures (n, 12, 12, 1) with an empty rim of two pixels."""
     return np.pad(rng(seed).integers(0, 256, (n, 8, 8, 1), dtype=np.uint8),
                   ((0, 0), (2, 2), (2, 2), (0, 0)))
 
@@ -215,7 +215,7 @@ def test_a_copy_is_found_wherever_it_was_moved_by_a_pixel():
     assert found.min() > 1
 
 
-def test_what_moves_out_is_gone_and_black_comes_in():
+def test_pixels_shifted_out_are_lost_and_black_comes_in():
     x = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1)
     assert copies.shifted(x, 1, -1)[0, :, :, 0].tolist() == [[0, 0, 0], [2, 3, 0], [5, 6, 0]]
     with pytest.raises(ValueError, match="samples and training must be uint8"):
@@ -263,7 +263,7 @@ def test_the_score_counts_classes():
         classifier_score(np.ones((3, 2)))
 
 
-def test_recognised_is_what_all_judges_name_surely():
+def test_recognised_is_what_all_judges_are_sure_of():
     sure, unsure, other = [0.95, 0.05], [0.85, 0.15], [0.02, 0.98]
     p = np.array([[sure, sure, sure, other], [sure, unsure, other, other]])
     assert recognised(p).tolist() == [0, -1, -1, 1]

@@ -1,4 +1,4 @@
-"""Training steps beside PyTorch: the same weights, noise, masks and data, in float64.
+"""Training steps equal PyTorch's: the same weights, noise, masks and data, in float64.
 
 Networks and steps are written as a PyTorch user would write them from the paper; losses of ten
 steps and, after them, all weights, running statistics, averages and samples must agree. Skipped
@@ -393,7 +393,7 @@ def test_wgan_gp_conv28():
 
 
 def test_wgan_gp_wide28():
-    """Layer norm with a gain a channel over a whole image is group norm of one group."""
+    """Layer norm over a whole image, with a gain for each channel, is group norm of one group."""
     w = 6
     G = nn.Sequential(
         nn.Linear(100, 7 * 7 * 2 * w), Images(7, 7),

@@ -1,4 +1,4 @@
-"""pix2pix beyond what test_models.py asks of every model: conditions, skips, losses, pictures.
+"""pix2pix beyond the checks of every model in test_models.py: conditions, skips, losses, pictures.
 
 This file goes when models/pix2pix.py goes.
 """

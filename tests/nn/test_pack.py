@@ -1,4 +1,4 @@
-"""PacGAN's packing: with every network, and what a discriminator sees with it that it cannot else.
+"""PacGAN's packing: with every network, and what a discriminator can see only with it.
 
 Values and derivatives of `pack` itself are rows of the op table.
 """

@@ -1,4 +1,4 @@
-"""Names of classes: which label is which, in a run, its files, its report, and as it is asked."""
+"""Names of classes: which label is which in a run, its files and its report, and in requests."""
 
 from __future__ import annotations
 
@@ -211,5 +211,5 @@ def test_long_lists_are_cut():
     assert listed(["x" * 300]) == "x" * 100 + ", ..."
 
 
-def test_a_folder_is_no_known_set():
+def test_a_folder_is_not_a_known_set():
     assert places.is_folder("./digits") and not places.is_folder("digits")

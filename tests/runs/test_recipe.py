@@ -1,4 +1,4 @@
-"""The commands in a report make the same run; nothing that is sent away names a folder of ours."""
+"""The commands in a report make the same run; no file meant for others names a local folder."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_device_is_named(make):
     assert command(config, 3).endswith("--backend cupy --precision tf32")
 
 
-def test_what_no_command_can_make_is_said_in_python():
+def test_a_run_that_no_command_can_make_gets_lines_of_python():
     digits = mg.data.load("digits")
     few = mg.data.Images(digits.images[:50], digits.labels[:50], "few", n_classes=10)
     Trainer(find("gan")("seed", few.shape, 3, learning_rate=0.5), few, 8, "made", threads=1).fit(2)
@@ -160,7 +160,7 @@ def test_what_no_command_can_make_is_said_in_python():
 # Folders of this machine.
 
 @pytest.mark.parametrize("name", ["gan", "cgan", "pix2pix"])
-def test_no_file_that_is_sent_away_has_the_place_of_the_pictures(alone, name):
+def test_no_file_for_others_holds_the_path_of_the_pictures(alone, name):
     place = alone / "home" / "user" / "secret-folder"
     pictures(place / "faces", *[(9, 11)] * 6, classes=("a", "b"))
     small = ["--width", "4"] if name == "pix2pix" else ["--preset",

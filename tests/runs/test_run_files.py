@@ -361,7 +361,7 @@ def test_a_reader_beside_a_saving_trainer_always_finds_a_checkpoint(start):
 
 
 def test_a_resume_beside_a_trainer_moves_nothing(start, few):
-    """Also when it finds damage: only who holds the lock may put a file aside."""
+    """Not even if it finds damage: only a trainer that holds the lock may put a file aside."""
     trainer = start().fit(3)
     good = Path("run/checkpoint.npz").read_bytes()
     Path("run/checkpoint.npz").write_bytes(good[:-50])
@@ -457,7 +457,7 @@ def test_overwriting_a_run_that_is_open_and_waits(start):
     before = contents("run")
     second = start(seed=2, overwrite=True)
     said = (r"^run holds another run now: that of this trainer was moved, renamed or deleted; it "
-            r"is run\.old now, where `minigan resume run\.old` \(Trainer\.resume\) goes on$")
+            r"is run\.old now, and `minigan resume run\.old` \(Trainer\.resume\) goes on with it$")
     for wrong in (lambda: first.fit(1), first.save):
         with pytest.raises(RuntimeError, match=said):
             wrong()
@@ -475,7 +475,7 @@ def test_overwriting_a_run_that_is_open_and_waits(start):
 
 def test_a_folder_that_is_moved_while_its_trainer_trains(start, few):
     said = (r"^run is gone: the run folder was moved or deleted while its trainer was at work; it "
-            r"is elsewhere now, where `minigan resume elsewhere` \(Trainer\.resume\) goes on$")
+            r"is elsewhere now, and `minigan resume elsewhere` \(Trainer\.resume\) goes on with it")
     trainer = start()
     trainer.callbacks.append(lambda run, _: run.step == 20 and Path("run").rename("elsewhere"))
     with pytest.raises(FileNotFoundError, match=said):
@@ -807,7 +807,7 @@ def test_settings_that_speak_of_more_than_a_file_holds(start):
     for change in ({"settings": {**config["settings"], "latent_size": 10 ** 9}},
                    {"shape": [100_000, 100_000, 3]}, {"n_classes": 10 ** 9}):
         checkpoint.save(Path("run/checkpoint.npz"), arrays, {**config, **change})
-        with pytest.raises(checkpoint.DamagedError, match="its settings speak of [0-9,]+, its "
+        with pytest.raises(checkpoint.DamagedError, match="its settings ask for [0-9,]+, its "
                            "arrays"):
             load("run/checkpoint.npz")
 
