@@ -3,8 +3,8 @@
     python .ci/size.py            # a table of minigan's rooms, and the path that a learner reads
 
 A statement's tokens are its names, operators, numbers and strings, up to the end of the logical
-line. Docstrings and comments are free, and so is layout: a long line and a short one cost the same
-if they say the same.
+line; a string is one, whatever it is made of. Docstrings and comments are free, and so is layout: a
+long line and a short one cost the same if they say the same.
 """
 
 from __future__ import annotations
@@ -38,13 +38,19 @@ def statements(path: Path) -> list[int]:
     free = docstring_lines(text)
     counts = []
     tokens = 0
+    strings = 0  # f-strings that are open: from Python 3.12 on, their parts are tokens
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        name = tokenize.tok_name[token.type]
         if token.type == tokenize.NEWLINE:
             if tokens:
                 counts.append(tokens)
             tokens = 0
-        elif token.type in COUNTED or tokenize.tok_name[token.type] == "FSTRING_START":
-            tokens += token.start[0] not in free
+        elif name == "FSTRING_END":
+            strings -= 1
+        else:
+            counted = token.type in COUNTED or name == "FSTRING_START"
+            tokens += counted and strings == 0 and token.start[0] not in free
+            strings += name == "FSTRING_START"
     return counts
 
 
