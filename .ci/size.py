@@ -74,7 +74,8 @@ def row(name: str, counts: list[int]) -> str:
 
 def table() -> list[str]:
     """The rows: all rooms, then the learner's path, then everything."""
-    rooms = sorted({path.relative_to(HOUSE).parts[0] for path in HOUSE.rglob("*.py")})
+    rooms = sorted({path.relative_to(HOUSE).parts[0] for path in HOUSE.rglob("*.py")
+                    if statements(path)})
     rows = ["| | tokens | a statement, mean | median | nine of ten under |",
             "| --- | --- | --- | --- | --- |"]
     rows += [row(f"`{room}`", size(room)) for room in rooms if not room.startswith("__")]

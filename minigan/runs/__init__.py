@@ -6,15 +6,15 @@ folder), `folder` (writing one while training), `places` (making and finding fol
 last good checkpoint).
 
 Used again: `training_data` (the images of a run), `classes` (names of labels), `preview` (the fixed
-inputs of sample grids), `latent` (walks between latents), `exporting` (a generator in a small
-file), `trained` (a model that draws), `loading` (from any of these files to it).
+inputs of sample grids), `exporting` (a generator in a small file), `trained` (a model that draws),
+`loading` (from any of these files to it).
 
 Shown: `curves`, `animation`, `recipe` (the commands that make the run again), `report`, `pictures`
 (all of these, while training), `remaking` (all of them again).
 """
 
+from minigan.editing.latent import slerp
 from minigan.runs.folder import RunFolder
-from minigan.runs.latent import slerp
 from minigan.runs.loading import load
 from minigan.runs.places import new_run, newest_run, open_run
 from minigan.runs.remaking import make_report

@@ -12,11 +12,11 @@ import numpy as np
 from minigan import data
 from minigan.backend import default
 from minigan.data import Images
+from minigan.editing.latent import slerp
 from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.runs.classes import class_names, label_numbers
 from minigan.runs.exporting import export
-from minigan.runs.latent import slerp
 from minigan.runs.preview import draw_images, side_by_side
 from minigan.runs.records import RunConfig
 from minigan.runs.training_data import load_data

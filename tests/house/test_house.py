@@ -22,8 +22,9 @@ ROOMS = [  # level by level: a room imports from earlier levels only
     {"ops", "gradcheck", "profiler", "graph", "capturing"},
     {"nn", "optim", "losses", "penalties"},
     {"models", "data", "metrics"},
+    {"editing", "portable"},
     {"runs"},
-    {"evaluation", "toy"},
+    {"evaluation", "toy", "play"},
     {"training"},
     {"__init__"},  # the index `minigan` itself
     {"bench"},

@@ -1,0 +1,1 @@
+"""A page to play with: a generator, and all that draws with it, in one HTML file."""

@@ -1,0 +1,1 @@
+"""A generator for other programs: as a list of operations, as ONNX, as safetensors."""
