@@ -15,6 +15,7 @@ from minigan.backend.recording import Recording
 from minigan.blocks import current
 from minigan.capturing.guards import Guards, LeftBehind
 from minigan.engine import Memory, Tensor, mark_written
+from minigan.system.notebook import Printed
 
 Results = dict[str, Tensor]
 
@@ -27,7 +28,7 @@ class ChangedError(CaptureError):
     """Something that a recorded step had read from Python has changed: a replay would be wrong."""
 
 
-class Captured:
+class Captured(Printed):
     """A recorded step: calling it runs it once more and returns the same tensors, with new values.
 
     results: the tensors, as the step returns them. The next call overwrites their values; copy what

@@ -11,8 +11,11 @@ from typing import Any, Sequence, TypedDict, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from minigan import plot
 from minigan.checks import MOST_CLASSES
 from minigan.data.ranges import named_type
+from minigan.system import notebook
+from minigan.system.notebook import or_text
 
 
 class Lazy:
@@ -98,6 +101,13 @@ class Images:
         height, width, channels = self.shape
         return (f"Images({self.name}, {self.split}: {len(self)} of {height}x{width}x{channels}, "
                 f"{self.n_classes} classes)")
+
+    @or_text
+    def _repr_html_(self) -> str:
+        """The first images, and what the set is, for a notebook."""
+        first = self.images[:notebook.ROWS * notebook.COLUMNS]
+        sheet = plot.png(plot.tile(first, notebook.COLUMNS))
+        return notebook.picture(sheet, self.name) + notebook.line(repr(self))
 
     def ordered(self, classes: Sequence[str]) -> Images:
         """The same images, with labels that follow the order of `classes`, the same names.

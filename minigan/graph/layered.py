@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Sequence
 
+from minigan import plot
 from minigan.graph.coordinates import coordinates
 from minigan.graph.layers import Pair, Rows, assign_layers, make_rows
 from minigan.graph.ordering import reorder
+from minigan.system.notebook import or_text
 
 # Ems.
 GAP = 1.3                # between boxes
@@ -80,6 +82,10 @@ class Layout:
     width: float = 0.0
     height: float = 0.0
     direction: str = "down"
+
+    @or_text
+    def _repr_png_(self) -> bytes:
+        return plot.png(plot.graph(self))
 
 
 def arrange(nodes: list[Node], edges: Sequence[Pair], direction: str = "down") -> Layout:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from minigan.plot.raster import encoded
 from minigan.plot.saving import pixels
 from minigan.plot.settings import drawn, plain
+from minigan.system.notebook import or_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,6 +66,7 @@ def new_figure(width: float, height: float, dpi: int = DPI, layout: Any = None) 
         def draw(self, renderer: Any) -> None:
             super().draw(renderer)
 
+        @or_text
         def _repr_png_(self) -> bytes:
             return encoded(pixels(self))
 

@@ -10,7 +10,7 @@ inputs of sample grids), `exporting` (a generator in a small file), `trained` (a
 `loading` (from any of these files to it).
 
 Shown: `curves`, `animation`, `recipe` (the commands that make the run again), `report`, `pictures`
-(all of these, while training), `remaking` (all of them again).
+(all of these, while training), `remaking` (all of them again), `cell` (in a notebook).
 """
 
 from minigan.editing.latent import slerp

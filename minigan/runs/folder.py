@@ -15,7 +15,7 @@ from typing import IO, Any, Callable, ContextManager, Iterator, Mapping
 
 import numpy as np
 
-from minigan.runs import checkpoint, log
+from minigan.runs import cell, checkpoint, log
 from minigan.runs.contents import (RunContents, content_of, folders_in, is_run, last_written,
                                    run_id_of)
 from minigan.runs.records import RunConfig, Version
@@ -23,6 +23,7 @@ from minigan.runs.stamps import is_stamped, stamped
 from minigan.system import files
 from minigan.system.console import plural, warn
 from minigan.system.lock import locked
+from minigan.system.notebook import or_text
 from minigan.system.paths import exists, is_file
 
 
@@ -34,6 +35,14 @@ class RunFolder(RunContents):
         self.run = ""       # the run's id, once the config has been written or read
         self.settings = ""  # the id of its settings, likewise
         self._held: os.stat_result | None = None  # config.json, while it is locked
+
+    def __repr__(self) -> str:
+        return f"<RunFolder {self}>"
+
+    @or_text
+    def _repr_html_(self) -> str:
+        """The run for a notebook: the latest samples, the losses, where the report is."""
+        return cell.of_run(self)
 
     # Writing.
 

@@ -43,6 +43,7 @@ class Pictures:
         self.preview = Preview(model, data)
         self.tell: Callable[[str], None] = warn
         self.failed: set[str] = set()  # names that a warning was given for
+        self.newest = b""              # the last sample grid, a PNG file
 
     @contextmanager
     def extra(self, name: str) -> Iterator[None]:
@@ -64,8 +65,8 @@ class Pictures:
         images = None
         with self.extra("the samples"):
             images = self.preview.images()
-            png = plot.png(self.preview.grid(images), SCALE)
-            self.folder.write_grid(step, png, keep)
+            self.newest = plot.png(self.preview.grid(images), SCALE)
+            self.folder.write_grid(step, self.newest, keep)
         return images
 
     def curves(self, last: int | None = None) -> Figure | None:

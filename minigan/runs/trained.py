@@ -9,7 +9,7 @@ from typing import Any, Iterator, Sequence
 
 import numpy as np
 
-from minigan import data
+from minigan import data, plot
 from minigan.backend import default
 from minigan.data import Images
 from minigan.editing.latent import slerp
@@ -21,7 +21,9 @@ from minigan.runs.preview import draw_images, side_by_side
 from minigan.runs.records import RunConfig
 from minigan.runs.training_data import load_data
 from minigan.streams import Stream
+from minigan.system import notebook
 from minigan.system.machine import memory
+from minigan.system.notebook import or_text
 from minigan.system.paths import user_path
 
 BLOCK = 250  # images that are generated at once
@@ -43,6 +45,20 @@ class Loaded:
     def __repr__(self) -> str:
         config = self.config
         return f"<{config.model} {config.preset} trained on {config.data}, step {config['step']}>"
+
+    @or_text
+    def _repr_html_(self) -> str:
+        """A few samples, and what drew them, for a notebook."""
+        model = self.model
+        columns = notebook.COLUMNS
+        if model.conditional:
+            columns = min(model.n_classes, columns)
+        if model.starts_from_images():
+            columns = 2  # input, sample and truth side by side in each
+        count = notebook.ROWS * columns
+        labels = np.arange(count) % columns if model.conditional else None
+        grid = plot.png(plot.tile(self.pictures(count, labels=labels), columns))
+        return notebook.picture(grid, "samples") + notebook.line(str(self))
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -2,6 +2,6 @@
 
 Reading order: first_use (imports that wait); turn (a lock that survives a fork), blas and threads
 (one pool for all), allocator, machine (what it is); paths, files (never half written), json_files,
-lock; starting and interrupt (signals), console (messages to people) and progress. Nothing here
-knows what a tensor is.
+lock; starting and interrupt (signals), console (messages to people), notebook and progress. Nothing
+here knows what a tensor is.
 """

@@ -21,7 +21,7 @@ from minigan.errors import NotFinite, check_finite
 from minigan.models.checking import check_trainable
 from minigan.models.model import Model
 from minigan.models.rebuilding import Maker
-from minigan.runs import checkpoint
+from minigan.runs import cell, checkpoint
 from minigan.runs import saved as checkpoints
 from minigan.runs.folder import RunFolder
 from minigan.runs.loading import build
@@ -30,6 +30,7 @@ from minigan.runs.pictures import Pictures, is_milestone
 from minigan.runs.places import discard, new_run
 from minigan.runs.records import Saved, Version
 from minigan.runs.training_data import as_trained, check_data, load_data_of
+from minigan.system import notebook
 from minigan.system.allocator import keep_freed_memory
 from minigan.system.console import warn
 from minigan.system.interrupt import Signals
@@ -96,6 +97,7 @@ class Trainer(TrainingState):
         self.version: Version | None = None  # of the checkpoint that it read or wrote last
         self._saved_at = 0.0                 # by the clock
         self._saved_step = 0
+        self._shown_in: int | None = None    # the notebook's cell that shows the run already
 
         self.config = describe(self, data, self.threads)
         self.folder = self._place(out, overwrite)
@@ -106,6 +108,13 @@ class Trainer(TrainingState):
     def __repr__(self) -> str:
         return (f"<Trainer of {self.model.name} {self.model.preset} on {self.data.name}, "
                 f"step {self.step:,}, {self.folder}>")
+
+    @notebook.or_text
+    def _repr_html_(self) -> str | None:
+        """The run for a notebook; nothing if `fit` has just shown it in the same cell."""
+        if self._shown_in is not None and self._shown_in == notebook.cell():
+            return None
+        return cell.of_run(self.folder)
 
     def _place(self, out: str | os.PathLike[str] | RunFolder | None, overwrite: bool) -> RunFolder:
         """The run folder, with its config.json and its id."""
@@ -132,6 +141,9 @@ class Trainer(TrainingState):
         A step that ended in the middle (a second Ctrl-C, too little memory) may have changed D and
         not G. The next `fit` then goes back to the checkpoint first, says so, and trains `steps`
         steps from there. After any other error, such as a callback's, it goes on where it was.
+
+        In a notebook the cell shows the bar, below it the newest samples, and in their place, at
+        the end, how they came about, the losses and the report's path.
 
         Pictures, the report, progress and the log of losses are extras: a failure in one of them is
         a warning, given once. If a checkpoint cannot be written, training ends.
@@ -204,7 +216,7 @@ class Trainer(TrainingState):
         self.log.complete(Reading(self.step, self.read_losses(), self.seconds))
         self.save()  # so that the first steps can be undone, too; and `steps` may be new
         if self.step == 0:
-            self.pictures.draw_samples(0)
+            self._draw_samples(bar)
 
     def _look(self, bar: Progress) -> None:
         """After a step: read losses, draw samples and save, whichever of these are due."""
@@ -214,11 +226,11 @@ class Trainer(TrainingState):
             bar.show(metrics)
             self._advise(bar, self.watch.losses(metrics))
         if is_milestone(self.step):
-            samples = self.pictures.draw_samples(self.step)
+            samples = self._draw_samples(bar)
             self._advise(bar, self.watch.samples(self.step, samples))
         if time.monotonic() - self._saved_at > SAVE_EVERY_SECONDS:
             self.save()
-            self.pictures.draw_samples(self.step, keep=False)
+            self._draw_samples(bar, keep=False)
             self.pictures.draw_summary(self.numbers())
 
     def _end(self, bar: Progress) -> None:
@@ -226,10 +238,20 @@ class Trainer(TrainingState):
         self.interrupted = self.step < self.steps
         if self.step > self._saved_step:
             self.save()  # first, in case of a second Ctrl-C
-        samples = self.pictures.draw_samples(self.step)
+        samples = self._draw_samples(bar)
         if not is_milestone(self.step):  # else `_look` has watched them
             self._advise(bar, self.watch.samples(self.step, samples))
         self.pictures.draw_summary(self.numbers())
+        if bar.below(lambda: cell.of_run(self.folder, film=True), str(self.folder.report)):
+            self._shown_in = notebook.cell()
+
+    def _draw_samples(self, bar: Progress, keep: bool = True) -> np.ndarray | None:
+        """Write the samples, show them in a notebook; returns them, if they could be drawn."""
+        samples = self.pictures.draw_samples(self.step, keep)
+        if samples is not None:
+            words = f"samples at step {self.step:,}"
+            bar.below(lambda: cell.of_grid(self.pictures.newest, words), words)
+        return samples
 
     def _read(self) -> dict[str, float]:
         """The losses now: checked, logged, and given to the callbacks."""

@@ -26,6 +26,8 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
+from minigan.system.notebook import Printed
+
 Slot = int
 Memory = int  # the id of its owner, or -1 - slot if the call that makes that slot allocates it
 
@@ -103,7 +105,7 @@ class Output(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Program:
+class Program(Printed):
     """The calls of a step, in order.
 
     inputs: arrays that were there before the step, by slot. Their values change between replays.
