@@ -1,0 +1,85 @@
+"""`minigan play RUN`: a page to play with, in one HTML file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from minigan.commands.options import add_quiet, add_run, path, run_of
+from minigan.system.console import remark
+
+if TYPE_CHECKING:
+    from minigan.editing.directions import Directions
+    from minigan.runs import Loaded
+
+HELP = "make a page to play with, in one HTML file"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which run, and where to write the page."""
+    add_run(parser, "a run folder, a checkpoint or an exported file")
+    parser.add_argument(
+        "--pretrained", action="store_true",
+        help="in place of RUN: the small generator of digits that comes with minigan")
+    parser.add_argument(
+        "--open", action="store_true", help="open the page in a browser of this machine")
+    add_quiet(parser, "the name of the page")
+    parser.add_argument(
+        "--out", type=path,
+        help="the HTML file to write (default: RUN/play.html; FILE-play.html beside a FILE.npz; "
+             "pretrained-play.html)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the page; returns the exit status.
+
+    Raises:
+        ValueError: RUN and --pretrained are both given.
+    """
+    from minigan.play.page import page
+    from minigan.play.writing import check_place, write_page
+    from minigan.runs import load
+    if options.pretrained and options.run_folder is not None:
+        raise ValueError(f"--pretrained: it takes the place of RUN, so give one of the two, not "
+                         f"also {str(options.run_folder)!r}")
+    source = None if options.pretrained else run_of(options)
+    out = options.out or _usual(source)
+    check_place("--out", out)
+    trained = load(source)
+    text = page(trained, _directions(source, trained))
+    write_page(out, text)
+    print(f"{len(text.encode()):,} bytes: {out.as_posix()}")
+    if options.open:
+        import webbrowser
+        webbrowser.open(out.resolve().as_uri())
+    else:
+        remark("open it in a browser: it needs no network and no server")
+    return 0
+
+
+def _usual(source: Path | None) -> Path:
+    """Where a page goes if no other place is given."""
+    if source is None:
+        return Path("pretrained-play.html")
+    if source.is_dir():
+        return source / "play.html"
+    return source.with_name(f"{source.stem}-play.html")
+
+
+def _directions(source: Path | None, trained: Loaded) -> Directions | None:
+    """The directions that were measured, else new ones; None where there are none to find."""
+    from minigan.editing.directions import Directions, directions_path
+    from minigan.editing.finding import find_directions
+    kept = directions_path(source)
+    try:
+        return Directions.load(kept, trained.model)
+    except FileNotFoundError:
+        remark("no directions were measured: looking for some")
+    except ValueError as error:
+        remark(f"{error}; looking for others")
+    try:
+        return find_directions(trained.model)
+    except ValueError as error:
+        remark(f"no directions: {error}")
+        return None
