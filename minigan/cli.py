@@ -17,8 +17,8 @@ from minigan.system import starting
 from minigan.system.console import Forgiving, can_flush, give_up, printable, quiet, reason, tell
 from minigan.system.interrupt import Signals, exit_status
 
-COMMANDS = ("train", "resume", "report", "sample", "play", "evaluate", "toy", "export", "models",
-            "data", "info", "bench", "profile", "completion")
+COMMANDS = ("train", "resume", "report", "sample", "directions", "play", "evaluate", "toy",
+            "export", "models", "data", "info", "bench", "profile", "completion")
 EPILOG = ("exit status: 0: done; 1: done, but a check or test found something wrong, nothing could "
           "be measured, or the reader of standard output has gone; 2: an error, said in one "
           "sentence on standard error; 130 after Ctrl-C, 129 after SIGHUP, 143 after SIGTERM")

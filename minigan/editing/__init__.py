@@ -5,7 +5,8 @@ Read in this order: `drawing` (the generator, differentiable), `nearest` and `de
 latents), `latents_file` (keeping them), `fingerprint` (which generator they belong to).
 
 Directions: `attributes` (what is measured), `supervised`, `first_layer` and `unsupervised` (three
-papers), `effects` (what moves), `directions` (what is kept), `finding` (all of it together).
+papers), `effects` (what moves), `directions` (what is kept), `finding` (all of it together),
+`table` and `picture` (to look at).
 """
 
 from minigan.editing.attributes import ATTRIBUTES, measure

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SCREEN = 100            # dots per inch of a grid: one for each pixel
 LABEL_HEIGHT = 24       # pixels above a grid
+LETTER_WIDTH = 7        # pixels of a letter at the left of it, about
 GAP = 0.25              # inches between the pictures of a strip, and around it
 TITLE_LETTERS = 11.5    # characters of a bold title an inch
 OUTLINED = 2500         # a matrix of up to so many cells has lines between them
@@ -23,33 +24,42 @@ OUTLINED = 2500         # a matrix of up to so many cells has lines between them
 
 @drawn
 def image_grid(images: np.ndarray, columns: int | None = None, labels: Sequence[Any] | None = None,
-               gap: int = 2, scale: int = 1) -> Figure:
+               gap: int = 2, scale: int = 1, names: Sequence[Any] | None = None) -> Figure:
     """The picture of `tile` as a Figure, pixel by pixel, with a label over each column.
 
-    images, columns, gap: as in `tile`. labels: one for each column. scale: screen pixels for each
-    pixel.
+    images, columns, gap: as in `tile`. labels: one for each column. names: one for each row, at its
+    left. scale: screen pixels for each pixel.
 
     Raises:
-        ValueError: there are more or fewer labels than columns; and as `tile`.
+        ValueError: there are more or fewer labels than columns, or names than rows; and as `tile`.
     """
     sheet = tile(images, columns, gap)
-    width = tile(images[:1]).shape[1]
+    height, width = tile(images[:1]).shape[:2]
+    rows = (sheet.shape[0] + gap) // (height + gap)
     count = (sheet.shape[1] + gap) // (width + gap)
     if labels is not None and len(labels) != count:
         raise ValueError(f"image_grid: {count} columns have {len(labels)} labels")
+    if names is not None and len(names) != rows:
+        raise ValueError(f"image_grid: {rows} rows have {len(names)} names")
 
     w = sheet.shape[1] * scale
     h = sheet.shape[0] * scale
+    left = max((LETTER_WIDTH * len(str(name)) + 20 for name in names or ()), default=0)
+    across = left + w
     total = h + (0 if labels is None else LABEL_HEIGHT)
-    figure = new_figure(w / SCREEN, total / SCREEN, dpi=SCREEN)
-    ax = figure.add_axes((0, 0, 1, h / total))
+    figure = new_figure(across / SCREEN, total / SCREEN, dpi=SCREEN)
+    ax = figure.add_axes((left / across, 0, w / across, h / total))
     ax.set_axis_off()
     ax.imshow(_rgb(sheet), interpolation="nearest", aspect="auto")
 
     for i, label in enumerate(labels or ()):
-        middle = (i * (width + gap) + width / 2) / sheet.shape[1]
-        figure.text(middle, (h + 8) / total, plain(label), ha="center", va="baseline", size=9,
-                    color=INK)
+        middle = left + (i * (width + gap) + width / 2) * scale
+        figure.text(middle / across, (h + 8) / total, plain(label), ha="center", va="baseline",
+                    size=9, color=INK)
+    for i, name in enumerate(names or ()):
+        middle = h - (i * (height + gap) + height / 2) * scale
+        figure.text((left - 8) / across, middle / total, plain(name), ha="right", va="center",
+                    size=9, color=INK)
     return figure
 
 
