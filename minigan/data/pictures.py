@@ -46,6 +46,7 @@ class Header(NamedTuple):
     width: int
     height: int
     grey: bool  # whether it has only grey values
+    transparent: bool  # whether parts of it may be transparent
 
 
 def look(path: Path) -> Header:
@@ -55,7 +56,7 @@ def look(path: Path) -> Header:
         Unusable: it is not a picture, or a broken one.
     """
     with _opened(path) as image:
-        return Header(image.width, image.height, image.mode in GREY)
+        return Header(image.width, image.height, image.mode in GREY, image.has_transparency_data)
 
 
 def decode(path: Path, size: int) -> NDArray[np.uint8]:
@@ -64,14 +65,24 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
     Raises:
         Unusable: it is not a picture, or a broken one.
     """
-    from PIL import ImageOps
     with _opened(path) as image:
-        image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a half, 4th or 8th
-        if image.width * image.height > MOST_PIXELS:
-            raise Unusable("too large")
-        mode = "L" if image.mode in GREY else "RGB"
-        image = _flat(ImageOps.exif_transpose(image), mode)
-        return np.asarray(_square(image, size)).reshape(size, size, -1)
+        square = _square(_upright(image, size), size)
+        return np.asarray(square).reshape(size, size, -1)
+
+
+def decode_whole(path: Path, longest: int, ground: str = "white") -> NDArray[np.uint8]:
+    """A whole picture file in grey, uint8 (H, W, 1), its longer side `longest` pixels at most.
+
+    ground: the colour below transparent pixels.
+
+    Raises:
+        Unusable: it is not a picture, or a broken one.
+    """
+    from PIL.Image import Resampling
+    with _opened(path) as image:
+        image = _upright(image, longest, ground).convert("L")
+        image.thumbnail((longest, longest), Resampling.LANCZOS)
+        return np.array(image)[..., None]
 
 
 def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -143,16 +154,29 @@ def _opened(path: Path) -> Iterator[Any]:
         raise Unusable("broken") from None
 
 
-def _flat(image: Image, mode: str) -> Image:
-    """The picture in 8 bits, opaque, of this mode."""
+def _upright(image: Image, size: int, ground: str = "white") -> Image:
+    """An open picture in 8 bits, grey or RGB, opaque, and turned as its EXIF tag says.
+
+    size: of what it is needed for. A large JPEG is decoded at a half, a 4th or an 8th of its own.
+    """
+    from PIL import ImageOps
+    image.draft(None, (2 * size, 2 * size))
+    if image.width * image.height > MOST_PIXELS:
+        raise Unusable("too large")
+    mode = "L" if image.mode in GREY else "RGB"
+    return _flat(ImageOps.exif_transpose(image), mode, ground)
+
+
+def _flat(image: Image, mode: str, ground: str) -> Image:
+    """The picture in 8 bits, opaque on a ground of this colour, of this mode."""
     from PIL import Image as Pillow
     if image.mode.startswith("I"):
         levels = np.asarray(image).clip(0, 65535) // 257
         image = Pillow.fromarray(levels.astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Pillow.new("RGBA", image.size, "white")
-        image = Pillow.alpha_composite(white, image)
+        below = Pillow.new("RGBA", image.size, ground)
+        image = Pillow.alpha_composite(below, image)
     return image.convert(mode)
 
 

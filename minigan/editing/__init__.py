@@ -4,6 +4,8 @@ Read in this order: `drawing` (the generator, differentiable), `nearest` and `de
 `inversion` (a picture's latent), `latent` (walks between latents), `edit` (what can be done with
 latents), `latents_file` (keeping them), `fingerprint` (which generator they belong to).
 
+Picture files: `paper` (a drawing becomes light on dark), `originals` (a file fits the model).
+
 Directions: `attributes` (what is measured), `supervised`, `first_layer` and `unsupervised` (three
 papers), `effects` (what moves), `directions` (what is kept), `finding` (all of it together),
 `table` and `picture` (to look at).

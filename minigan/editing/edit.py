@@ -12,15 +12,16 @@ import math
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence, Union
 
 import numpy as np
 
 from minigan import checks, plot
 from minigan.data import to_model
 from minigan.editing import latents_file
+from minigan.editing.directions import Directions
 from minigan.editing.drawing import Drawing
-from minigan.editing.inversion import rms_error
+from minigan.editing.inversion import Inversion, rms_error
 from minigan.editing.latent import slerp
 from minigan.editing.latents_file import Latents
 from minigan.models.model import Model
@@ -28,6 +29,8 @@ from minigan.system.paths import user_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Known = Union[Directions, Callable[[], Union[Directions, None]], None]
 
 WIDTH = 72     # screen pixels of an image in a grid, at least
 ROWS = 50      # of a grid, at most
@@ -41,6 +44,9 @@ class Edit:
     directions: what `move` moves along, or a function that finds them when they are asked for.
     class_names: in the order of the labels, for captions.
 
+    inversion: how the latents were found, if they were looked for, see `invert`. notes: what was
+    done to each picture before that, in words.
+
     An edit is never changed: `move`, `relabel` and `mix` return another one.
 
     Raises:
@@ -49,8 +55,8 @@ class Edit:
     """
 
     def __init__(self, model: Model, z: np.ndarray, labels: Any = None,
-                 originals: np.ndarray | None = None,
-                 directions: Any = None, class_names: Sequence[str] = ()) -> None:
+                 originals: np.ndarray | None = None, directions: Known = None,
+                 class_names: Sequence[str] = ()) -> None:
         latents = Latents(np.asarray(z), labels, originals)
         latents_file.check("edit", latents, model)
         self.model = model
@@ -58,6 +64,8 @@ class Edit:
         self.labels = model.checked_labels(labels, len(z)).numpy() if model.conditional else None
         self.originals = originals
         self.class_names = tuple(class_names)
+        self.inversion: Inversion | None = None
+        self.notes: tuple[str, ...] = ()
         self._directions = directions
         self._base: Edit | None = None          # the pictures as they were found
         self._captions: tuple[str, ...] = ()    # of the images of a row
@@ -70,8 +78,8 @@ class Edit:
         return len(self.z)
 
     @property
-    def directions(self) -> Any:
-        """What `move` moves along, a `Directions`; None where none were measured."""
+    def directions(self) -> Directions | None:
+        """What `move` moves along; None where none were measured."""
         if callable(self._directions):
             self._directions = self._directions()
         return self._directions
@@ -105,10 +113,11 @@ class Edit:
                 number.
         """
         z = self.z.astype(np.float64)
+        directions = self.directions
+        check_moves(directions, amounts)
         for name, amount in amounts.items():
-            if not checks.is_number(amount) or not math.isfinite(amount):
-                raise ValueError(f"move: {name} must be a finite number, got {amount!r}")
-            z = z + float(amount) * self._vector(name)
+            assert directions is not None
+            z = z + float(amount) * directions[name]
         result = self._next(z.astype(np.float32), self.labels, self.originals)
         if self._captions:
             result._captions = self._captions
@@ -117,18 +126,6 @@ class Edit:
             result._captions = (words[0] if len(words) == 1 else "moved",)
         result._ends = self._ends
         return result
-
-    def _vector(self, name: str) -> np.ndarray:
-        """The direction of that name, float (latent_size,)."""
-        directions = self.directions
-        if directions is None:
-            raise ValueError(f"move: no directions were measured for this generator, so {name!r} "
-                             f"is unknown; `minigan directions RUN` measures them (in Python, "
-                             f"minigan.editing.find_directions)")
-        if name not in directions.names:
-            raise ValueError(f"move: {name!r} is not a direction; known are "
-                             f"{', '.join(directions.names)}")
-        return np.asarray(directions[name], np.float64)
 
     def relabel(self, labels: Iterable[int] | None = None) -> Edit:
         """Every latent under each of k labels, all by default: (n * k), row by row.
@@ -236,3 +233,22 @@ class Edit:
         path.parent.mkdir(parents=True, exist_ok=True)
         latents_file.write(path, self.model, Latents(self.z, self.labels, self.originals))
         return path
+
+
+def check_moves(directions: Directions | None, amounts: Mapping[str, float]) -> None:
+    """Check that one can move along all of these directions, by these amounts.
+
+    Raises:
+        ValueError: a direction is unknown, or none were measured; or an amount is not a finite
+            number.
+    """
+    for name, amount in amounts.items():
+        if not checks.is_number(amount) or not math.isfinite(amount):
+            raise ValueError(f"move: {name} must be a finite number, got {amount!r}")
+        if directions is None:
+            raise ValueError(f"move: no directions were measured for this generator, so {name!r} "
+                             f"is unknown; `minigan directions RUN` measures them (in Python, "
+                             f"minigan.editing.find_directions)")
+        if name not in directions.names:
+            raise ValueError(f"move: {name!r} is not a direction; known are "
+                             f"{', '.join(directions.names)}")

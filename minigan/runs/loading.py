@@ -29,6 +29,7 @@ def load(path: str | os.PathLike[str] | None = None, model: Maker | None = None)
             be found, or is another one than `model`.
     """
     path = PRETRAINED if path is None else user_path(path)
+    source = None if path == PRETRAINED else path
     if path.is_dir():
         folder = open_run(path)
         file = folder.checkpoint
@@ -46,7 +47,7 @@ def load(path: str | os.PathLike[str] | None = None, model: Maker | None = None)
             made.load_state_dict(saved.arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise _misfit(file, config, error) from None
-    return Loaded(made, config)
+    return Loaded(made, config, source)
 
 
 def _read(file: Path, previous: Path | None = None) -> Saved:

@@ -12,10 +12,15 @@ import numpy as np
 from minigan import data, plot
 from minigan.backend import default
 from minigan.data import Images
+from minigan.editing.directions import Directions, directions_path
+from minigan.editing.drawing import Drawing
+from minigan.editing.edit import Edit
+from minigan.editing.inversion import invert
 from minigan.editing.latent import slerp
 from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.runs.classes import class_names, label_numbers
+from minigan.runs.edits import bytes_of, labels_of, latents_of, pictures_of
 from minigan.runs.exporting import export
 from minigan.runs.preview import draw_images, side_by_side
 from minigan.runs.records import RunConfig
@@ -24,23 +29,27 @@ from minigan.streams import Stream
 from minigan.system import notebook
 from minigan.system.machine import memory
 from minigan.system.notebook import or_text
-from minigan.system.paths import user_path
+from minigan.system.paths import exists, user_path
 
 BLOCK = 250  # images that are generated at once
 
 Labels = Sequence[int | str] | np.ndarray | Tensor | str | None
+Latents = np.ndarray | Edit | str | os.PathLike[str] | None
 
 
 class Loaded:
     """A trained model with the config of its run.
 
     model: the model with its weights. config: the run's config from the file; a checkpoint's also
-    has its numbers, such as `config["step"]`.
+    has its numbers, such as `config["step"]`. path: the run folder or the file that it comes from,
+    None for the generator of the package.
     """
 
-    def __init__(self, model: Model, config: RunConfig) -> None:
+    def __init__(self, model: Model, config: RunConfig, path: Path | None = None) -> None:
         self.model = model
         self.config = config
+        self.path = path
+        self._directions: Directions | None = None
 
     def __repr__(self) -> str:
         config = self.config
@@ -67,22 +76,38 @@ class Loaded:
 
     # Drawing.
 
-    def sample(self, n: int = 64, labels: Labels = None, seed: int = 0, raw: bool = False,
-               images: Images | None = None) -> np.ndarray:
+    def sample(self, n: int | None = None, labels: Labels = None, seed: int = 0, raw: bool = False,
+               images: Images | None = None, latents: Latents = None) -> np.ndarray:
         """n generated images, uint8 (n, H, W, C); the same seed gives the same images.
 
+        n: 64 by default, or as many as there are latents.
         labels: for conditional models, n integers or names of `class_names`, see `label_numbers`;
-        by default all labels in turn.
+        by default those of the latents, else all labels in turn.
         raw: use the generator's own weights where the model also keeps their moving average.
         images: for models that start from images, the set to draw them from; by default the data
         set of the training, which is loaded again.
+        latents: what to draw instead of random latents: an `Edit`, a file that `Edit.save` or
+        `minigan edit` wrote, or an array (n, latent_size).
 
         Raises:
+            FileNotFoundError: there is no such file of latents.
             ValueError: that data set is not here, or its images have another shape; a label is not
-                a class.
+                a class; or the latents are not n, or another generator's.
         """
-        _, samples, _ = self._draw(n, labels, seed, raw, images)
+        if latents is not None:
+            return self._of_latents(latents, n, labels, raw)
+        _, samples, _ = self._draw(64 if n is None else n, labels, seed, raw, images)
         return samples
+
+    def _of_latents(self, latents: Latents, n: int | None, labels: Labels, raw: bool) -> np.ndarray:
+        """What `sample` gives for latents."""
+        self._check_raw(raw)
+        z, numbers, _ = latents_of(latents, self.model)
+        if n not in (None, len(z)):
+            raise ValueError(f"n is {n}, but there are {len(z)} latents")
+        if labels is not None:
+            numbers = labels_of(labels, len(z), self.class_names, self.model)
+        return self._generate(Tensor(default().from_host(z)), numbers, raw)
 
     def blocks(self, n: int, labels: Labels = None, seed: int = 0, raw: bool = False,
                start: int = 0) -> Iterator[np.ndarray]:
@@ -100,7 +125,8 @@ class Loaded:
         return self._blocks(inputs, numbers, raw, start)
 
     def pictures(self, n: int = 64, **settings: Any) -> np.ndarray:
-        """What `sample` gives, as the trainer shows it: input, sample and truth side by side.
+        """What `sample` gives without latents, as the trainer shows it: input, sample and truth
+        side by side.
 
         Raises:
             ValueError: as `sample`.
@@ -121,23 +147,35 @@ class Loaded:
             raise ValueError(f"translated: {self.model.name} starts from latents, not from images")
         return data.to_bytes(inputs.numpy()), samples, data.to_bytes(truth.numpy())
 
-    def interpolate(self, rows: int = 8, columns: int = 10, labels: Labels = None, seed: int = 0,
-                    raw: bool = False) -> np.ndarray:
+    def interpolate(self, rows: int | None = None, columns: int = 10, labels: Labels = None,
+                    seed: int = 0, raw: bool = False, latents: Latents = None) -> np.ndarray:
         """Walks by `slerp`, uint8 (rows, columns, H, W, C): row i from latent i to latent i + 1.
 
-        The last row walks back to the first latent. labels: for conditional models, one for each
-        row; by default all labels in turn. raw: as in `sample`.
+        rows: 8 by default, or as many as there are latents. The last row walks back to the first
+        latent. labels: for conditional models, one for each row; by default those of the latents,
+        else all labels in turn. raw, latents: as in `sample`.
 
         Raises:
-            ValueError: the model starts from images and has no latents.
+            FileNotFoundError: there is no such file of latents.
+            ValueError: the model starts from images and has no latents; or the latents are not as
+                many as rows, or another generator's.
         """
+        given = None if latents is None else latents_of(latents, self.model)
+        if rows is None:
+            rows = 8 if given is None else len(given.z)
         _check_count("rows", rows)
         _check_count("columns", columns, 2)
         self._check_n("rows * columns", rows * columns)
         self._check_raw(raw)
 
-        z, _ = self.model.inputs_from(Stream(seed, "sample"), rows, _no_images)
-        ends = z.numpy()                                                      # (rows, d)
+        if given is None:
+            z, _ = self.model.inputs_from(Stream(seed, "sample"), rows, _no_images)
+            ends = z.numpy()                                                  # (rows, d)
+        elif rows == len(given.z):
+            ends = given.z
+            labels = given.labels if labels is None else labels
+        else:
+            raise ValueError(f"rows is {rows}, but there are {len(given.z)} latents")
         starts = ends[:, None]
         nexts = np.roll(ends, -1, axis=0)[:, None]
         t = np.linspace(0, 1, columns, dtype=ends.dtype)[:, None]             # (columns, 1)
@@ -148,9 +186,52 @@ class Loaded:
             by_row = self._label_numbers(labels, rows)
             self.model.checked_labels(by_row, rows)
             numbers = np.repeat(by_row, columns)
-        z = Tensor(default().from_host(walks.reshape(rows * columns, -1)))
-        images = self._generate(z, numbers, raw)
+        inputs = Tensor(default().from_host(walks.reshape(rows * columns, -1)))
+        images = self._generate(inputs, numbers, raw)
         return images.reshape(rows, columns, *self.model.shape)
+
+    # Editing.
+
+    @property
+    def directions(self) -> Directions | None:
+        """The directions that were measured for this generator, None if none were.
+
+        `minigan directions` keeps them beside the run, see `editing.directions_path`.
+
+        Raises:
+            ValueError: the file is damaged, or of this run before it was trained on.
+        """
+        if self._directions is None:
+            path = directions_path(self.path)
+            if exists(path):
+                self._directions = Directions.load(path, self.model)
+        return self._directions
+
+    def edit(self, images: Any, labels: Labels | int = None, *, as_is: bool = False,
+             **settings: Any) -> Edit:
+        """Find the latents of real pictures, so that they can be changed, see `Edit`.
+
+        images: uint8 (n, H, W, C) of the model's shape, or floats in [-1, 1]; an `Images`; the path
+        of a picture or of a folder of them, or several paths. Files are cut, resized, turned to
+        grey, and drawings on paper made light on dark; `Edit.notes` says what was done.
+        labels: for conditional models, one for all or one for each, as numbers or names; by default
+        those are looked for that fit best.
+        as_is: do no more than cut, resize and turn to grey. settings: as for `editing.invert`.
+
+        Raises:
+            FileNotFoundError: there is no such picture.
+            ValueError: the model starts from images; a picture has another shape or cannot be used;
+                a label is not a class; or a setting is out of range.
+        """
+        Drawing(self.model)  # refuses models that have no latents
+        pixels, notes = pictures_of(images, self.model, as_is)
+        numbers = labels_of(labels, len(notes), self.class_names, self.model)
+        found = invert(self.model, pixels, numbers, **settings)
+        edit = Edit(self.model, found.z, found.labels, bytes_of(pixels),
+                    directions=lambda: self.directions, class_names=self.class_names)
+        edit.inversion = found
+        edit.notes = notes
+        return edit
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write the generator alone to a small npz file, which `load` takes too; returns the path.
