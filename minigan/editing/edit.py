@@ -25,6 +25,7 @@ from minigan.editing.inversion import Inversion, rms_error
 from minigan.editing.latent import slerp
 from minigan.editing.latents_file import Latents
 from minigan.models.model import Model
+from minigan.system.notebook import or_text
 from minigan.system.paths import user_path
 
 if TYPE_CHECKING:
@@ -214,6 +215,7 @@ class Edit:
             columns.append(("second", self._ends[1][None]))
         return columns
 
+    @or_text
     def _repr_png_(self) -> bytes:
         """What a notebook shows."""
         return plot.png(self.grid())

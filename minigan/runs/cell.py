@@ -7,7 +7,7 @@ from minigan.runs.contents import RunContents, content_of
 from minigan.runs.log import Reading
 from minigan.system import notebook
 
-CURVES = 620          # pixels of the screen, at most: the width of the losses
+CURVES = 540          # pixels of the screen, at most: the width of the losses
 LARGE_FILM = 2 << 20  # bytes; the notebook's file would hold them, so the last grid is shown
 
 
@@ -19,7 +19,8 @@ def of_grid(png: bytes, words: str) -> str:
 def of_run(folder: RunContents, film: bool = False) -> str:
     """A run as HTML: what it is, its newest samples beside its losses, the report's path.
 
-    film: show how the samples came about. What the folder lacks is left out.
+    What the folder lacks is left out. film: show how the samples came about, below a bar that says
+    what it is.
 
     Raises:
         OSError, ValueError: the folder holds no run, or a file of it cannot be read.
@@ -35,7 +36,8 @@ def of_run(folder: RunContents, film: bool = False) -> str:
     if losses:
         shown.append(notebook.picture(losses, "the losses", CURVES))
     path = folder.report if folder.report.is_file() else folder.path
-    return notebook.line(_summary(folder)) + notebook.beside(*shown) + notebook.link(str(path))
+    summary = "" if film else notebook.line(_summary(folder))
+    return summary + notebook.beside(*shown) + notebook.link(path.as_posix())
 
 
 def _summary(folder: RunContents) -> str:

@@ -18,7 +18,7 @@ from minigan.system.console import reason, warn
 Shown = TypeVar("Shown")
 
 BAR_SECONDS = 0.25  # between two looks of a bar
-GRID_WIDTH = 480    # of a grid of images on the screen, in pixels, at most
+GRID_WIDTH = 360    # of a grid of images on the screen, in pixels, at most
 COLUMNS = 10        # of a grid that stands for many images
 ROWS = 3
 
@@ -110,7 +110,7 @@ def or_text(method: Callable[[Any], Shown]) -> Callable[[Any], Shown | None]:
         try:
             return method(self)
         except Exception as error:
-            warn(f"a {type(self).__name__} could not be shown ({reason(error)})")
+            warn(f"{type(self).__name__} could not be shown ({reason(error)})")
             return None
     return forgiving
 
@@ -146,7 +146,7 @@ def picture(content: bytes, words: str, width: int = GRID_WIDTH) -> str:
     """
     from base64 import b64encode
     kind = "gif" if content.startswith(b"GIF8") else "png"
-    style = f"width:100%;max-width:{width}px;height:auto"
+    style = f"display:block;flex:1 1 240px;min-width:0;width:100%;max-width:{width}px;height:auto"
     if _across(content) <= width:
         style += ";image-rendering:pixelated"
     data = b64encode(content).decode()
