@@ -1,29 +1,79 @@
-"""`minigan export RUN`: a run's generator alone, in a small file."""
+"""`minigan export RUN`: a run's generator alone, in a small file, or for other programs."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from minigan.commands.options import add_run, path, run_of
 
-HELP = "write a run's generator alone, to a small file"
+HELP = "write a run's generator alone, to a small file, also for other programs"
+BESIDE = Path()  # what stands for a file beside the run, as no file has that name
+FORMATS = {"onnx": "an ONNX file, which onnxruntime and other programs draw with",
+           "safetensors": "the weights as safetensors, which PyTorch and others read"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to."""
-    add_run(parser, "a run folder or a checkpoint file")
+    add_run(parser, "a run folder, a checkpoint or an exported file")
     parser.add_argument(
-        "--out", type=path, help="the npz file to write (default: RUN/generator.npz)")
+        "--pretrained", action="store_true",
+        help="in place of RUN: the small generator of digits that comes with minigan; its files go "
+             "to this folder")
+    for name, what in FORMATS.items():
+        parser.add_argument(
+            f"--{name}", metavar="FILE", type=path, nargs="?", const=BESIDE,
+            help=f"write {what} (default: RUN/generator.{name})")
+    parser.add_argument(
+        "--out", type=path,
+        help="the file to write; .npz, .onnx or .safetensors says which kind (default, unless "
+             "another kind is asked for: RUN/generator.npz)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the file; returns the exit status."""
+    """Write the files; returns the exit status.
+
+    Raises:
+        FileExistsError: one of them exists; then none is written.
+        ValueError: RUN and --pretrained are both given, or a file has another ending.
+    """
     from minigan.runs import load
-    source = run_of(options)
+    if options.pretrained and options.run_folder is not None:
+        raise ValueError(f"--pretrained: it takes the place of RUN, so give one of the two, not "
+                         f"also {str(options.run_folder)!r}")
+    _check_endings(options)
+    source = None if options.pretrained else run_of(options)
+    outs = _outs(options, source)
+    for out in outs:
+        if out.exists():
+            raise FileExistsError(f"export: {out} exists; choose another name")
     trained = load(source)
-    folder = source if source.is_dir() else source.parent
-    out = trained.export(options.out or folder / "generator.npz")
     config = trained.config
-    print(f"{config['model']} {config['preset']}, step {config['step']:,}, "
-          f"{out.stat().st_size:,} bytes: {out.as_posix()}")
+    for out in outs:
+        written = trained.export(out)
+        print(f"{config['model']} {config['preset']}, step {config['step']:,}, "
+              f"{written.stat().st_size:,} bytes: {written.as_posix()}")
     return 0
+
+
+def _check_endings(options: argparse.Namespace) -> None:
+    for name in FORMATS:
+        given = getattr(options, name)
+        if given not in (None, BESIDE) and given.suffix != f".{name}":
+            raise ValueError(f"--{name}: the file must end in .{name}, got {str(given)!r}; RUN "
+                             f"stands before this option")
+
+
+def _outs(options: argparse.Namespace, source: Path | None) -> list[Path]:
+    """The files to write."""
+    beside = Path("generator")
+    if source is not None:
+        beside = (source if source.is_dir() else source.parent) / "generator"
+    outs = []
+    for name in FORMATS:
+        given = getattr(options, name)
+        if given is not None:
+            outs.append(beside.with_suffix(f".{name}") if given == BESIDE else given)
+    if options.out or not outs:
+        outs.insert(0, options.out or beside.with_suffix(".npz"))
+    return outs

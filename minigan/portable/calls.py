@@ -29,8 +29,9 @@ class Call:
     """One op.
 
     op: its name in `engine.OPS`. inputs: names of inputs, of constants and of earlier results, or
-    numbers. settings: by name; those of a convolution are the fields of its `Geometry`. The second
-    input of "gather" are the rows to pick from the first, and it has no settings.
+    numbers. settings: by name; those of a convolution are the fields of its `Geometry`, and the
+    `index` of "slice" and "scatter_add" has an entry for each axis, slice(None) for a whole one.
+    The second input of "gather" are the rows to pick from the first, and it has no settings.
     output: the result's name. shape: of the result. layer: who computes it, for messages.
     """
 
@@ -90,6 +91,27 @@ def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         else:
             plain[name] = value
     return plain
+
+
+def plain_index(index: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """An index of slices, ints, None and Ellipsis with an entry for each axis of that shape.
+
+    A slice of a whole axis becomes slice(None), which is the same for every size.
+    """
+    counted = [entry for entry in index if entry is not None and entry is not ...]
+    rest = [slice(None)] * (len(shape) - len(counted))
+    entries: list[Any] = []
+    for entry in index if ... in index else (*index, ...):
+        entries += rest if entry is ... else [entry]
+
+    sizes = iter(shape)
+    plain = []
+    for entry in entries:
+        size = None if entry is None else next(sizes)
+        whole = isinstance(entry, slice) and size is not None and (
+            entry.indices(size) == (0, size, 1))
+        plain.append(slice(None) if whole else entry)
+    return tuple(plain)
 
 
 def run(traced: Traced, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:

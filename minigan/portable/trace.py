@@ -17,7 +17,7 @@ from minigan.backend import backend_of
 from minigan.engine import Op, Tensor, no_grad, op_hook
 from minigan.models.model import Model
 from minigan.nn import Module, evaluation_mode
-from minigan.portable.calls import BATCH, Call, Sizes, Traced, plain_settings
+from minigan.portable.calls import BATCH, Call, Sizes, Traced, plain_index, plain_settings
 from minigan.streams import Stream
 
 COUNTS = (2, 3)  # of the images that are drawn
@@ -87,7 +87,10 @@ class Recording:
         if op.name == "gather":
             named.append(self._rows(settings.pop("index"), layer))
         if op.name == "reshape":
-            settings = {"shape": y.shape}  # in which no size is -1
+            settings["shape"] = y.shape  # in which no size is -1
+        if op.name in ("slice", "scatter_add"):
+            whole = y.shape if op.name == "scatter_add" else inputs[0].shape
+            settings["index"] = plain_index(settings["index"], whole)
         output = f"y{len(self.calls) + 1}"
         self.calls.append(Call(op.name, tuple(named), settings, output, y.shape, layer))
         self.name(y, output)

@@ -21,7 +21,7 @@ from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.runs.classes import class_names, label_numbers
 from minigan.runs.edits import bytes_of, labels_of, latents_of, pictures_of
-from minigan.runs.exporting import export
+from minigan.runs.exporting import ENDINGS, export
 from minigan.runs.preview import draw_images, side_by_side
 from minigan.runs.records import RunConfig
 from minigan.runs.training_data import load_data
@@ -234,20 +234,22 @@ class Loaded:
         return edit
 
     def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write the generator alone to a small npz file, which `load` takes too; returns the path.
+        """Write the generator alone to a small file; returns the path.
 
-        Its weights are the moving average's, where the model keeps one, `rounded`.
+        What its name ends in says which: .npz for `load`, its weights `rounded`; .onnx for
+        onnxruntime and the like; .safetensors for PyTorch and the like, the weights alone. They are
+        the moving average's, where the model keeps one.
 
         Raises:
             FileExistsError: there is something at that path.
-            ValueError: the path does not end in .npz.
+            ValueError: the path ends in something else; or the generator cannot be written as ONNX.
         """
         path = user_path(path)
-        if path.suffix != ".npz":
-            raise ValueError(f"export: the path must end in .npz, got {str(path)!r}")
+        if path.suffix not in ENDINGS:
+            raise ValueError(f"export: the path must end in {', '.join(ENDINGS[:-1])} or "
+                             f"{ENDINGS[-1]}, got {str(path)!r}")
         if path.exists():
             raise FileExistsError(f"export: {path} exists; choose another name")
-        path.parent.mkdir(parents=True, exist_ok=True)
         export(self.model, self.config, path)
         return path
 

@@ -272,6 +272,23 @@ def test_export(run, trained):
     assert "not a run folder" in refusal(run("resume", "g.npz"))
 
 
+def test_export_for_other_programs(run, trained):
+    run("export", trained, "--out", "g.npz")
+    status, printed, _ = run("export", "g.npz", "--safetensors", "--onnx", "there/g.onnx")
+    assert status == 0 and [line.split(": ")[-1] for line in printed.splitlines()] == [
+        "there/g.onnx", "generator.safetensors"]
+    before = Path("there/g.onnx").read_bytes()
+    assert "there/g.onnx exists" in refusal(
+        run("export", trained, "--out", "new.npz", "--onnx", "there/g.onnx"))
+    assert not Path("new.npz").exists() and Path("there/g.onnx").read_bytes() == before
+    assert run("export", "g.npz", "--out", "a.onnx")[1].endswith("bytes: a.onnx\n")
+    assert Path("a.onnx").read_bytes() == before
+    assert "--onnx: the file must end in .onnx, got 'run'; RUN stands before" in refusal(
+        run("export", "--onnx", "run"))
+    assert run("export", "--pretrained", "--onnx")[1].endswith("bytes: generator.onnx\n")
+    assert "--pretrained" in refusal(run("export", "--pretrained", trained))
+
+
 def test_pretrained(run):
     assert run("sample", "--pretrained", "--labels", "2,0,2,6") == (
         0, "4 images: pretrained-seed-0.png\n", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 import shlex
 
+import numpy as np
 import pytest
 from project import EXAMPLES
 
@@ -35,12 +36,36 @@ def test_its_python_runs_from_top_to_bottom(page, alone, capfd):
         assert mg.load("runs/noise").config["step"] == 4
 
 
+def from_pytorch(*positions):
+    """The names that these pieces of code for other packages define."""
+    code = blocks((EXAMPLES / "FROM_PYTORCH.md").read_text("utf-8"), "py")
+    names: dict = {}
+    for position in positions:
+        exec(compile(code[position], "FROM_PYTORCH.md", "exec"), names)
+    return names
+
+
 def test_weights_go_over_from_pytorch_as_the_page_says():
     pytest.importorskip("torch")
-    (code,) = blocks((EXAMPLES / "FROM_PYTORCH.md").read_text("utf-8"), "py")
-    names: dict = {}
-    exec(compile(code, "FROM_PYTORCH.md", "exec"), names)
+    names = from_pytorch(0)
     assert names["found"].shape == (2, 16, 16, 5)  # of the last pair, and all pairs agree
+
+
+def test_a_generator_draws_under_onnxruntime_as_the_page_says(alone):
+    pytest.importorskip("onnxruntime")
+    names = from_pytorch(1, 2)
+    wanted = mg.load().model.sample(mg.tensor(names["z"]), np.arange(10)).numpy()
+    np.testing.assert_allclose(names["images"], wanted, atol=1e-5)
+
+
+def test_a_generator_draws_in_pytorch_as_the_page_says(alone):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    draw = from_pytorch(1, 3)["draw"]
+    z = np.random.default_rng(0).standard_normal((10, 64), "float32")
+    wanted = mg.load().model.sample(mg.tensor(z), np.arange(10)).numpy()
+    images = draw(torch.from_numpy(z), torch.arange(10)).numpy()
+    np.testing.assert_allclose(images, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,66 +5,25 @@ import numpy as np
 import pytest
 import stand_in  # noqa: F401: registers the device
 from model_tools import PRESETS, small
+from portable_tools import WIDE, lively, own, starts, stirred
 
 import minigan as mg
 from minigan import ops
-from minigan.models.model import Model
-from minigan.nn import BatchNorm, Dense, Embedding, Module, Sequential, Tanh
+from minigan.nn import BatchNorm, Dense, Embedding
 from minigan.portable import Call, Traced, run, simplified, traced
-from minigan.streams import Stream
 
 pytestmark = pytest.mark.rounding
 
-EACH = pytest.mark.parametrize("name, preset", PRESETS, ids=[":".join(row) for row in PRESETS])
-
-
-def stirred(model):
-    """The model with weights and running statistics that no initializer gives."""
-    rng = np.random.default_rng(5)
-    network = model.generator if model.ema is None else model.ema.network
-    for name, tensor in network.named_tensors():
-        into = tensor.size / tensor.shape[-2] if tensor.ndim == 4 else len(tensor)
-        values = rng.normal(0, 1, tensor.shape) / (into if tensor.ndim > 1 else 9) ** 0.5
-        if name.endswith(("running_var", "gamma")):
-            values = 0.5 + np.abs(values)
-        tensor.assign(mg.tensor(values, dtype="float32"))
-    return model
-
-
-def starts(model, n, seed=1):
-    """n inputs of the generator, and labels or None."""
-    def draw(stream, count):
-        return mg.Tensor(stream.uniform((count, *model.shape), -1.0, 1.0))
-    start, _ = model.inputs_from(Stream(seed, "test"), n, draw)
-    return start, np.arange(n) * 3 % 10 if model.conditional else None
-
-
-class Own(Model):
-    """A model whose generator is `network`, for the tests of what cannot be traced."""
-
-    network: Module
-
-    def build(self):
-        self.generator = self.network
-        self.discriminator = Dense(1, 1)
-        self.optimizers = {}
-
-
-def own(forward, *parts):
-    """A model whose generator computes forward(module, z)."""
-    kind = type("Odd", (Module,), {"forward": forward})
-    network = kind()
-    network.parts = parts
-    model = type("OwnModel", (Own,), {"network": network})
-    return model(shape=(1, 1, 100))
+EACH = pytest.mark.parametrize("name, preset", [
+    pytest.param(*row, id=":".join(row), marks=[pytest.mark.slow] if row in WIDE else [])
+    for row in PRESETS])
 
 
 @EACH
 def test_the_calls_compute_what_the_generator_computes(name, preset):
-    model = stirred(small(name, preset))
+    model, calls = lively(name, preset)
     start, labels = starts(model, 5)
     wanted = model.sample(start, labels).numpy()
-    calls = traced(model)
     np.testing.assert_allclose(run(calls, start.numpy(), labels), wanted, atol=1e-6)
     fewer = simplified(calls)
     np.testing.assert_allclose(run(fewer, start.numpy(), labels), wanted, atol=2e-5)
@@ -76,7 +35,7 @@ def test_the_calls_compute_what_the_generator_computes(name, preset):
 
 
 def test_what_a_list_says():
-    calls = simplified(traced(small("cgan", "conv")))
+    calls = simplified(lively("cgan", "conv")[1])
     assert calls.inputs == {"z": ("N", 64), "labels": ("N",)}
     assert calls.calls[0].op == "gather" and calls.calls[0].inputs[1] == "labels"
     assert {"stages.0.0.weight", "stages.0.10.bias"} <= set(calls.constants)
@@ -84,29 +43,21 @@ def test_what_a_list_says():
     assert "layer stages.0.0 (Dense)" in {call.layer for call in calls.calls}
     lines = str(calls).splitlines()
     assert lines[0] == "z  ('N', 64)" and len(lines) == 2 + len(calls.calls)
-    assert traced(small("pix2pix", "edges")).inputs == {"images": ("N", 8, 8, 1)}
+    assert lively("pix2pix", "edges")[1].inputs == {"images": ("N", 8, 8, 1)}
 
 
 def test_the_moving_average_is_traced():
-    model = stirred(small("dcgan", "small"))
-    weights = traced(model).constants
+    model, calls = lively("dcgan", "small")
+    weights = calls.constants
     averaged = model.ema.network.state_dict()
     assert all(np.array_equal(weights[name], averaged[name]) for name in averaged)
 
 
 def test_a_table_of_vectors_by_label():
-    class Table(Module):
-        def __init__(self):
-            self.table = Embedding(10, 100)
+    def forward(self, z, labels):
+        return ops.reshape(z * self.parts[0](labels), (len(z), 1, 1, 100))
 
-        def forward(self, z, labels):
-            return ops.reshape(z * self.table(labels), (len(z), 1, 1, 100))
-
-    class Labelled(Own):
-        conditional = True
-        network = Table()
-
-    model = Labelled(shape=(1, 1, 100))
+    model = own(forward, Embedding(10, 100), conditional=True)
     z, labels = starts(model, 4)
     calls = traced(model)
     assert [call.op for call in calls.calls] == ["gather", "multiply", "reshape"]
@@ -157,16 +108,26 @@ def test_what_cannot_be_traced_is_refused(forward, words):
 
 
 def test_rows_by_a_fixed_index():
+    layer = Dense(3, 100)
     first = np.array([2, 0])
-    model = own(lambda self, z: ops.matmul(z, self.parts[0].weight[first], False, True),
-                Sequential(Dense(100, 3), Tanh())[0])
-    model.generator.parts[0].weight = mg.tensor(np.ones((3, 100), "float32"))
-    calls = traced(model)
+    calls = traced(own(lambda self, z: ops.matmul(z, layer.weight[first], False, True), layer))
     assert calls.calls[0].op == "gather" and simplified(calls).calls[0].op == "matmul"
 
 
+def test_indices_have_an_entry_for_each_axis():
+    def forward(self, z):
+        y = z[..., None, :5][:len(z), 0, 1:-1]
+        return ops.pad(y, ((0, 0), (1, 2)))
+
+    calls = traced(own(forward)).calls
+    indices = [call.settings["index"] for call in calls]
+    assert indices == [(slice(None), None, slice(None, 5)), (slice(None), 0, slice(1, -1)),
+                       (slice(None), slice(1, 4))]
+    assert calls[-1].shape == calls[-1].settings["shape"] == ("N", 6)
+
+
 def test_bad_inputs_of_run():
-    calls = traced(small("cgan", "mlp"))
+    calls = lively("cgan", "mlp")[1]
     z = np.zeros((2, 100), "float32")
     for labels in (None, [1, 2, 3], [0.5, 1.0]):
         with pytest.raises(ValueError, match="run: labels must be 2 integers"):
@@ -174,12 +135,12 @@ def test_bad_inputs_of_run():
     with pytest.raises(ValueError, match=r"run: z must be \(N, 100\), got \(2, 9\)"):
         run(calls, z[:, :9], [0, 1])
     with pytest.raises(ValueError, match="this generator takes none"):
-        run(traced(small("gan", "seed")), z, [0, 1])
+        run(lively("gan", "seed")[1], z, [0, 1])
 
 
 def test_on_a_device():
     with mg.use("stand-in"):
-        model = small("cgan", "conv")
+        model = stirred(small("cgan", "conv"))
         calls = simplified(traced(model))
         z, labels = starts(model, 2)
         images = run(calls, z.numpy(), labels)

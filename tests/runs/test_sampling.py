@@ -172,7 +172,7 @@ def test_exports_that_cannot_be(trained):
     Path("there.npz").write_text("mine")
     with pytest.raises(FileExistsError, match="there.npz exists"):
         loaded.export("there.npz")
-    with pytest.raises(ValueError, match="must end in .npz, got 'g.bin'"):
+    with pytest.raises(ValueError, match="must end in .npz, .onnx or .safetensors, got 'g.bin'"):
         loaded.export("g.bin")
     assert Path("there.npz").read_text() == "mine" and not Path("g.bin").exists()
     arrays, config = checkpoint.load(loaded.export("g.npz"))
