@@ -25,8 +25,8 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
               width b and length l >> b has ink b l and outlines of 2 l together.
     slant     the shear that would set the picture upright: how many pixels it leans to the right
               for each pixel upwards; -u11 / u02 with the central moments u of the ink.
-    width     pixels across, along rows that are moved back by the slant, in which all ink but
-              MARGIN at each end lies.
+    width     pixels across in which all ink but MARGIN at each end lies, once each row has moved
+              back by the slant.
     height    the same from top to bottom.
 
     images: uint8 (n, H, W, C) or (n, H, W); of several channels their mean is measured. A picture
@@ -81,8 +81,9 @@ def _of_ink(ink: np.ndarray) -> np.ndarray:
 
     outline = _outline(ink)
     boldness = 2 * total / np.where(total > 0, outline, 1)
-    upright = _upright(ink, slant[:, None] * y)                     # (n, 3 W)
-    return np.stack([boldness, slant, _extent(upright), _extent(of_rows)], axis=1)
+    upright = x[:, None, :] + (slant[:, None] * y)[:, :, None]      # (n, H, W), moved by the slant
+    across = _extent(upright.reshape(len(ink), -1), ink.reshape(len(ink), -1))
+    return np.stack([boldness, slant, across, _extent(y, of_rows)], axis=1)
 
 
 def _outline(ink: np.ndarray) -> np.ndarray:
@@ -99,31 +100,25 @@ def _outline(ink: np.ndarray) -> np.ndarray:
     return np.sqrt(gx ** 2 + gy ** 2).sum(axis=(1, 2))
 
 
-def _upright(ink: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """The ink in each column, (n, 3 W), once row i of a picture has moved right by shift (n, H).
+def _extent(places: np.ndarray, ink: np.ndarray) -> np.ndarray:
+    """How far ink reaches, without MARGIN of it at each end, (n,).
 
-    A pixel's ink is shared by the two columns that it then touches. There is room for W columns on
-    both sides; what would go further stays at the end.
+    places, ink: (n, m); ink of each place, spread evenly over one pixel around it. The share of all
+    ink to the left of t is then a function of straight pieces, whose slope changes where a pixel
+    begins and where it ends.
     """
-    n, _, width = ink.shape
-    columns = 3 * width
-    place = np.arange(width) + width + shift[:, :, None]            # (n, H, W)
-    place = np.clip(place, 0, columns - 2)
-    left = np.floor(place).astype(np.int64)
-    right_share = place - left
-    first = left + columns * np.arange(n)[:, None, None]            # columns of all are numbered
+    borders = np.concatenate([places - 0.5, places + 0.5], axis=1)  # (n, 2 m)
+    changes = np.concatenate([ink, -ink], axis=1)
+    order = np.argsort(borders, axis=1)
+    borders = np.take_along_axis(borders, order, axis=1)
+    slopes = np.cumsum(np.take_along_axis(changes, order, axis=1), axis=1)
 
-    sums = np.bincount(first.ravel(), (ink * (1 - right_share)).ravel(), n * columns)
-    sums += np.bincount(first.ravel() + 1, (ink * right_share).ravel(), n * columns)
-    return sums.reshape(n, columns)
-
-
-def _extent(profile: np.ndarray) -> np.ndarray:
-    """How far the ink of a profile (n, k) reaches, without MARGIN of it at each end, (n,)."""
-    n, k = profile.shape
-    total = profile.sum(axis=1, keepdims=True)
-    share = np.zeros((n, k + 1))
-    share[:, 1:] = np.cumsum(profile, axis=1) / np.where(total > 0, total, 1)
-    borders = np.arange(k + 1)
-    ends = [np.interp((MARGIN, 1 - MARGIN), each, borders) for each in share]
-    return np.ptp(np.array(ends).reshape(n, 2), axis=1)
+    total = ink.sum(axis=1, keepdims=True)
+    share = np.zeros(borders.shape)
+    share[:, 1:] = np.cumsum(slopes[:, :-1] * np.diff(borders, axis=1), axis=1)
+    share /= np.where(total > 0, total, 1)
+    extent = np.empty(len(ink))
+    for i in range(len(ink)):
+        left, right = np.interp((MARGIN, 1 - MARGIN), share[i], borders[i])
+        extent[i] = right - left
+    return extent

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigan import checks
 from minigan.editing.attributes import ATTRIBUTES, measure, why_not
 from minigan.editing.directions import Directions
 from minigan.editing.drawing import Drawing
@@ -16,11 +17,12 @@ from minigan.editing.unsupervised import by_pca, by_weights
 from minigan.models.model import Model
 from minigan.streams import Stream
 
-DRAWS = 2000      # for a regression
-UNSEEN = 500      # more draws, for the correlation
-LOOKED_AT = 250   # of which so many are moved along each direction
-PICKED = 1000     # draws for principal components, at most: their cost grows with the cube
-COUNT = 8         # directions, where it is not the number of attributes
+DRAWS = 2000         # for a regression
+UNSEEN = 500         # more draws, for the correlation
+LOOKED_AT = 250      # of which so many are moved along each direction
+COMPONENTS = 1000    # draws for principal components, at most: the time grows with the cube
+COUNT = 8            # directions, where it is not the number of attributes
+LEAST_SPREAD = 1e-6  # of an attribute
 KINDS = ("attributes", "pca", "weights")
 
 
@@ -43,33 +45,33 @@ def find_directions(model: Model, by: str | None = None, n: int = DRAWS, seed: i
     drawing = Drawing(model)
     _check(drawing, by, n, count)
     sample = _Sample(drawing, n, seed)
-    problem = why_not(sample.looked_at)
+    problem = why_not(drawing.pixels(sample.z[:LOOKED_AT], sample.labels[:LOOKED_AT]))
     if by is None:
         by = "pca" if problem else "attributes"
     if by == "attributes" and problem:
         raise ValueError(f"by: {model.name} has no attributes to measure, {problem}; \"pca\" and "
                          f"\"weights\" need none")
+    measured = None if problem else _Measured(sample)
 
-    values = None if problem else sample.attributes()
-    spread = np.zeros(0) if values is None else _spread(values, sample.labels)
     names: tuple[str, ...] = ATTRIBUTES
-    in_sample = np.full(min(count, drawing.latent_size), np.nan)
-    if by == "attributes" and values is not None:
-        vectors, strength, in_sample = _by_attributes(sample, values)
-    elif by == "pca":
-        picked = min(n, PICKED)
-        vectors, strength = by_pca(drawing, sample.z[:picked], sample.labels[:picked], count)
-        names = _numbered("pca", len(vectors))
+    if by == "attributes" and measured is not None:
+        vectors, strength, in_sample = measured.directions()
     else:
-        vectors, strength = by_weights(drawing, count)
-        names = _numbered("weight", len(vectors))
+        vectors, strength = _of_first_layer(by, sample, count)
+        if not len(vectors):
+            raise ValueError(f"by: whatever the latents are, the first layer of {model.name} "
+                             f"computes the same, so it has no directions")
+        in_sample = np.full(len(vectors), np.nan)
+        word = "weight" if by == "weights" else by
+        names = tuple(f"{word}{i + 1}" for i in range(len(vectors)))
 
     few = slice(n, n + LOOKED_AT)
     seen = effects(drawing, vectors, sample.z[few], sample.labels[few], not problem)
     if by != "attributes":
         vectors, seen = _towards_light(vectors, seen)
-    found = {"vectors": vectors, "strength": strength, "in_sample": in_sample[:len(vectors)],
-             "change": seen.change, "means": seen.means, "spread": spread}
+    found = {"vectors": vectors, "strength": strength, "in_sample": in_sample,
+             "change": seen.change, "means": seen.means,
+             "spread": np.zeros(0) if measured is None else measured.spread}
     return Directions(
         names=names, kinds=(by,) * len(names), attributes=() if problem else ATTRIBUTES,
         fingerprint=fingerprint(model),
@@ -77,43 +79,78 @@ def find_directions(model: Model, by: str | None = None, n: int = DRAWS, seed: i
 
 
 class _Sample:
-    """Latents and labels of n + UNSEEN draws, and what the generator makes of them."""
+    """Latents and labels: n draws to find directions in, and UNSEEN more."""
 
     def __init__(self, drawing: Drawing, n: int, seed: int) -> None:
         total = n + UNSEEN
-        classes = drawing.model.n_classes if drawing.model.conditional else 1
         self.drawing = drawing
         self.n = n
+        self.classes = _classes(drawing)
         self.z = drawing.latents(Stream(seed, "directions"), total).numpy()    # (total, d)
-        self.labels = np.arange(total) % classes
-        self.looked_at = drawing.pixels(self.z[:LOOKED_AT], self.labels[:LOOKED_AT])
-
-    def attributes(self) -> np.ndarray:
-        """The attributes of all, float64 (n + UNSEEN, 4)."""
-        rest = self.drawing.pixels(self.z[LOOKED_AT:], self.labels[LOOKED_AT:])
-        measured = measure(np.concatenate([self.looked_at, rest]))
-        return np.stack([measured[name] for name in ATTRIBUTES], axis=1)
+        self.labels = np.arange(total) % self.classes                          # (total,)
 
 
-def _by_attributes(sample: _Sample, values: np.ndarray
-                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Unit vectors (4, d), and r on unseen draws and on those of the regression, (4,) each."""
-    n = sample.n
-    z = sample.z
-    labels = sample.labels
-    inked = values[:n, 0] > 0  # a picture without ink has no attributes
-    fit = regressed(z[:n][inked], values[:n][inked], labels[:n][inked])
-    in_sample = fit.correlations(z[:n][inked], values[:n][inked], labels[:n][inked])
-    unseen = fit.correlations(z[n:], values[n:], labels[n:])
-    return conditional(fit.weights), unseen, in_sample
+class _Measured:
+    """The attributes of a sample's pictures; those without any ink are left out.
+
+    values: float64 (m, 4). z, labels, found: (m, d), (m,), (m,), of the same pictures; `found` is
+    False for what the regression has not seen. spread: within classes, (4,).
+    """
+
+    def __init__(self, sample: _Sample) -> None:
+        blocks = []
+        for start in range(0, len(sample.z), LOOKED_AT):
+            block = slice(start, start + LOOKED_AT)
+            measured = measure(sample.drawing.pixels(sample.z[block], sample.labels[block]))
+            blocks.append(np.stack([measured[name] for name in ATTRIBUTES], axis=1))
+        values = np.concatenate(blocks)
+
+        inked = values[:, 0] > 0
+        self.classes = sample.classes
+        self.values = values[inked]
+        self.z = sample.z[inked]
+        self.labels = sample.labels[inked]
+        self.found = (np.arange(len(values)) < sample.n)[inked]
+        self.spread = _spread(self.values, self.labels)
+
+    def directions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Unit vectors (4, d), r on unseen draws, r on those of the regression, (4,) each.
+
+        Raises:
+            ValueError: an attribute is the same in all pictures.
+        """
+        for name, spread in zip(ATTRIBUTES, self.spread):
+            if spread < LEAST_SPREAD:
+                raise ValueError(f"by: {name} is the same in all pictures that were drawn, so no "
+                                 f"direction changes it")
+        own = self._picked(self.found)
+        unseen = self._picked(~self.found)
+        fit = regressed(*own, classes=self.classes)
+        return conditional(fit.weights), fit.correlations(*unseen), fit.correlations(*own)
+
+    def _picked(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """z, values and labels of some."""
+        return self.z[which], self.values[which], self.labels[which]
+
+
+def _of_first_layer(by: str, sample: _Sample, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors (k, d) by pca or weights, and their strengths (k,)."""
+    if by == "weights":
+        return by_weights(sample.drawing, count)
+    draws = slice(0, min(sample.n, COMPONENTS))
+    return by_pca(sample.drawing, sample.z[draws], sample.labels[draws], count)
 
 
 def _spread(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The standard deviation of each attribute within classes, (a,)."""
+    """The standard deviation of each attribute within classes, (a,); 0 without pictures."""
     centred = values.copy()
     for label in np.unique(labels):
         centred[labels == label] -= values[labels == label].mean(axis=0)
-    return centred.std(axis=0)
+    return np.sqrt(np.square(centred).sum(axis=0) / max(1, len(values)))
+
+
+def _classes(drawing: Drawing) -> int:
+    return drawing.model.n_classes if drawing.model.conditional else 1
 
 
 def _towards_light(vectors: np.ndarray, seen: Effects) -> tuple[np.ndarray, Effects]:
@@ -126,17 +163,13 @@ def _towards_light(vectors: np.ndarray, seen: Effects) -> tuple[np.ndarray, Effe
     return sign[:, None] * vectors, Effects(light, seen.change, means)
 
 
-def _numbered(word: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{word}{i + 1}" for i in range(count))
-
-
 def _check(drawing: Drawing, by: Any, n: Any, count: Any) -> None:
     """Refuse settings of `find_directions`."""
     if by is not None and by not in KINDS:
         raise ValueError(f"by must be one of {', '.join(KINDS)}, got {by!r}")
-    least = 2 * drawing.latent_size
-    if not isinstance(n, (int, np.integer)) or n < least:
-        raise ValueError(f"n must be a whole number of {least} or more, twice the numbers of a "
-                         f"latent, got {n!r}")
-    if not isinstance(count, (int, np.integer)) or count < 1:
+    least = 2 * (drawing.latent_size + _classes(drawing))
+    if not checks.is_whole(n) or n < least:
+        raise ValueError(f"n must be a whole number of {least} or more, twice what the regression "
+                         f"has to find, got {n!r}")
+    if not checks.is_whole(count) or count < 1:
         raise ValueError(f"count must be a whole number of 1 or more, got {count!r}")

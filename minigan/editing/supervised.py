@@ -39,15 +39,16 @@ class Regression(NamedTuple):
         return (predicted * wanted).sum(axis=0) / np.where(spread > 0, spread, 1)
 
 
-def regressed(z: np.ndarray, values: np.ndarray, labels: np.ndarray) -> Regression:
+def regressed(z: np.ndarray, values: np.ndarray, labels: np.ndarray, classes: int = 1
+              ) -> Regression:
     """The ridge regression of attributes on latents, with the means of the classes removed.
 
-    z: (n, d). values: (n, a). labels: integers (n,), all 0 where there are no classes. An attribute
-    whose classes differ, such as the width of 0 and 1, is explained within the classes only.
+    z: (n, d). values: (n, a). labels: integers (n,) below `classes`. An attribute whose classes
+    differ, such as the width of 0 and 1, is explained within the classes only.
     """
     z = z.astype(np.float64)
-    counts = np.bincount(labels)
-    means = np.zeros((len(counts), values.shape[1]))
+    counts = np.bincount(labels, minlength=classes)
+    means = np.zeros((classes, values.shape[1]))
     np.add.at(means, labels, values)
     means /= np.maximum(counts, 1)[:, None]
 

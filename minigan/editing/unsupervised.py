@@ -17,6 +17,8 @@ import numpy as np
 from minigan.editing.drawing import Drawing
 from minigan.editing.first_layer import activations, linear_map
 
+FLAT = 1e-6  # of the largest singular value or variance: what is below is rounding
+
 
 def by_weights(drawing: Drawing, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Unit directions (count, d), the strongest first, and their singular values (count,).
@@ -25,6 +27,7 @@ def by_weights(drawing: Drawing, count: int) -> tuple[np.ndarray, np.ndarray]:
         ValueError: no weight is multiplied by the latents.
     """
     _, values, directions = np.linalg.svd(linear_map(drawing), full_matrices=False)
+    count = min(count, _large(values))
     return directions[:count], values[:count]
 
 
@@ -42,23 +45,29 @@ def by_pca(drawing: Drawing, z: np.ndarray, labels: np.ndarray, count: int
     for label in np.unique(labels):
         y[labels == label] -= y[labels == label].mean(axis=0)
 
-    scores, share = components(y, count)
+    scores, share = components(y, min(count, drawing.latent_size))
     latents = z - z.mean(axis=0, dtype=np.float64)
     # U = argmin of the sum of ||U x_j - z_j||^2: scores of two components are not correlated, so
     # each column of U is a regression of its own, and only its direction counts.
     directions = scores.T @ latents                                 # (count, d)
-    length = np.linalg.norm(directions, axis=1, keepdims=True)
-    return directions / np.where(length > 0, length, 1), share
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True), share
 
 
 def components(y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The first principal components of centred rows y (n, units): scores (n, count) and the share
     of all variance (count,).
 
-    The scores are the eigenvectors of y y^T, times the roots of their eigenvalues.
+    The scores are the eigenvectors of y y^T, times the roots of their eigenvalues. Components that
+    have nothing to explain are left out.
     """
-    values, vectors = np.linalg.eigh(y @ y.T)                       # ascending
-    largest = np.maximum(values[::-1][:count], 0)
-    scores = vectors[:, ::-1][:, :count] * np.sqrt(largest)
-    whole = np.square(y).sum()
-    return scores, largest / (whole if whole > 0 else 1)
+    values, vectors = np.linalg.eigh(y @ y.T)
+    values = values[::-1]                                           # the largest first
+    vectors = vectors[:, ::-1]
+    count = min(count, _large(values))
+    scores = vectors[:, :count] * np.sqrt(values[:count])
+    return scores, values[:count] / np.square(y).sum()
+
+
+def _large(values: np.ndarray) -> int:
+    """How many of these numbers, the largest first, are more than rounding beside it."""
+    return int(np.count_nonzero(values > FLAT * values[0]))

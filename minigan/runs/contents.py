@@ -8,6 +8,8 @@
     report.html      all of it on one page
     checkpoint.npz   everything that training changed, and the config
     previous.npz     the checkpoint before that
+    directions.npz   directions in latent space, if `minigan directions` measured them
+    directions.png   a row of pictures for each of them
     damaged*         what could not be read, kept for a person to look at
 
 A folder holds no path of its own and can be moved.

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from minigan.data.places import last_part
+from minigan.editing.directions import Directions, directions_path
+from minigan.editing.table import table
 from minigan.models.model import Model
 from minigan.runs.classes import class_names, columns
 from minigan.runs.folder import RunFolder
@@ -48,6 +50,7 @@ pre {{ background: #f3f5f7; padding: .7rem 1rem; overflow-x: auto; font-size: .9
 <h2>The same {inputs} over time</h2>
 <div class="row">{grids}</div>
 {evaluation}
+{directions}
 <h2>Settings</h2>
 {settings}
 <h2>Where it was computed</h2>
@@ -84,6 +87,7 @@ def write_report(folder: RunFolder, model: Model, config: RunConfig, numbers: Nu
         curves=_image(folder.losses, "loss curves"),
         grids=_over_time(grids),
         evaluation=_evaluation(folder),
+        directions=_directions(folder, model),
         settings=_table(settings),
         environment=_table(environment),
         commands=_escaped("\n".join(commands)))
@@ -136,6 +140,18 @@ def _evaluation(folder: RunFolder) -> str:
     picture = _image(folder.path / "evaluation.png", "samples beside training pictures")
     words = _escaped("\n".join(lines))
     return f"<h2>Evaluation</h2>\n{picture}\n<pre>{words}</pre>"
+
+
+def _directions(folder: RunFolder, model: Model) -> str:
+    """The picture and table of `minigan directions`; nothing if they are not of this step."""
+    path = directions_path(folder.path)
+    try:
+        found = Directions.load(path, model)
+    except (OSError, ValueError):  # none were measured, or it was trained on since then
+        return ""
+    picture = _image(path.with_suffix(".png"), "a row for each direction in latent space")
+    words = _escaped("\n".join(table(found)))
+    return f"<h2>Directions in latent space</h2>\n{picture}\n<pre>{words}</pre>"
 
 
 def _table(rows: Mapping[str, Any]) -> str:
