@@ -17,7 +17,7 @@ from minigan.system import starting
 from minigan.system.console import Forgiving, can_flush, give_up, printable, quiet, reason, tell
 from minigan.system.interrupt import Signals, exit_status
 
-COMMANDS = ("train", "resume", "report", "sample", "directions", "play", "evaluate", "toy",
+COMMANDS = ("train", "resume", "report", "sample", "edit", "directions", "play", "evaluate", "toy",
             "export", "models", "data", "info", "bench", "profile", "completion")
 EPILOG = ("exit status: 0: done; 1: done, but a check or test found something wrong, nothing could "
           "be measured, or the reader of standard output has gone; 2: an error, said in one "
@@ -94,6 +94,20 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     """Reports a wrong option in one sentence, without the list of all others."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Words after an option are put to the argument that takes any number of them, if there is
+        one: argparse by itself stops filling it at the first option.
+        """
+        options, rest = super().parse_known_args(args, namespace)
+        many = [action for action in self._actions
+                if action.nargs == "*" and not action.option_strings]
+        if many:
+            words = [word for word in rest if not word.startswith("-")]
+            values = [self._get_value(many[0], word) for word in words]
+            setattr(options, many[0].dest, [*getattr(options, many[0].dest), *values])
+            rest = [word for word in rest if word.startswith("-")]
+        return options, rest
 
     def _print_message(self, message: str, file: Any = None) -> None:
         stream = Forgiving(file or sys.stderr)

@@ -56,9 +56,9 @@ def run(options: argparse.Namespace) -> int:
 
 def facts() -> dict[str, Any]:
     """What is known without asking any backend."""
-    from minigan.version import __version__
     from minigan.data.places import roots
     from minigan.system import machine, threads
+    from minigan.version import __version__
     environment = machine.environment()
     cores = os.cpu_count()
     busy = machine.busy_cores()  # a rough measure, which can exceed the number of cores

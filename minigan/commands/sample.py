@@ -35,6 +35,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="classes for conditional models, like 2,0,2,6, or by name (default: all in turn)")
     parser.add_argument("--seed", type=natural, default=0, help="seed of the latent vectors")
     parser.add_argument(
+        "--latents", type=path,
+        help="draw the latent vectors of this file, which `minigan edit` wrote, under its labels")
+    parser.add_argument(
         "--interpolate", action="store_true",
         help=f"draw walks between latent vectors: each row is {STEPS} steps with one label, and "
              "begins where the row above ends")
@@ -52,15 +55,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=path,
         help="the PNG to write, or the folder of --single (default: RUN/samples/seed-SEED.png, or "
-             "walk-SEED.png; FILE-seed-SEED.png beside a FILE.npz)")
+             "walk-SEED.png; FILE-seed-SEED.png beside a FILE.npz; with --latents, latents-NAME "
+             "and walk-NAME)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw images and write them; returns the exit status.
 
     Raises:
+        FileNotFoundError: there is no such file of latents.
         ValueError: RUN and --pretrained are both given, --labels is given for a model without
-            labels, or --n and --labels differ.
+            labels, --n differs from --labels or stands beside --latents; or the latents are
+            another generator's.
     """
     import minigan
     from minigan.runs import load
@@ -74,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
     trained = load(source)
     if options.labels and not trained.model.conditional:
         raise ValueError(f"--labels: {trained.model.name} is not conditional")
+    if options.latents and options.n:
+        raise ValueError("--n: there are as many images as --latents, so leave it out")
     if options.labels and options.n and options.n != len(options.labels):
         raise ValueError(f"--n is {options.n}, but there are {len(options.labels)} --labels")
 
@@ -89,6 +97,9 @@ def _images(trained: Loaded, options: argparse.Namespace) -> tuple[np.ndarray, i
     """Images uint8 (n, H, W, C), and how many of them make a row."""
     from minigan.runs.training_data import load_data
     columns = trained.model.n_classes if trained.model.conditional else UNLABELLED
+    if options.latents:
+        images = trained.sample(labels=options.labels, raw=options.raw, latents=options.latents)
+        return images, min(len(images), columns)
     n = options.n or len(options.labels or ()) or 8 * columns
     sources = None
     if options.data_dir:
@@ -102,7 +113,8 @@ def _walks(trained: Loaded, options: argparse.Namespace) -> tuple[np.ndarray, in
     """The same for walks, each a row."""
     usual = trained.model.n_classes if trained.model.conditional else 8
     rows = options.n or len(options.labels or ()) or usual
-    walks = trained.interpolate(rows, STEPS, options.labels, options.seed, options.raw)
+    walks = trained.interpolate(None if options.latents else rows, STEPS, options.labels,
+                                options.seed, options.raw, options.latents)
     return walks.reshape(-1, *walks.shape[2:]), STEPS
 
 
@@ -110,7 +122,10 @@ def _write(images: np.ndarray, columns: int, source: Path | None, options: argpa
            ) -> None:
     """Write one PNG, or one for each image. source: None for the generator of the package."""
     from minigan import plot
-    name = f"{'walk' if options.interpolate else 'seed'}-{options.seed}"
+    if options.latents:
+        name = f"{'walk' if options.interpolate else 'latents'}-{options.latents.stem}"
+    else:
+        name = f"{'walk' if options.interpolate else 'seed'}-{options.seed}"
     if source is None:
         usual = Path(f"pretrained-{name}")
     elif source.is_dir():

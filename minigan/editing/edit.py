@@ -144,6 +144,8 @@ class Edit:
         originals = None if self.originals is None else self.originals.repeat(k, axis=0)
         result = self._next(self.z.repeat(k, axis=0), np.tile(wanted, len(self)), originals)
         result._captions = tuple(f"as {self._class(label)}" for label in wanted)
+        if len(self._captions) > 1:  # each image of a row begins a row of its own
+            result._base = self
         return result
 
     def mix(self, a: int, b: int, steps: int = 10) -> Edit:
@@ -175,8 +177,7 @@ class Edit:
     def _next(self, z: np.ndarray, labels: Any, originals: np.ndarray | None) -> Edit:
         """Another edit of the same pictures."""
         result = Edit(self.model, z, labels, originals, self._directions, self.class_names)
-        base = self._base or self
-        result._base = base if len(base) == len(self) else self
+        result._base = self._base or self
         return result
 
     def _class(self, label: int) -> str:

@@ -54,6 +54,8 @@ def labels_of(labels: Any, n: int, names: Sequence[str], model: Model) -> Any:
     numbers = np.asarray(label_numbers(labels, names, model.n_classes))
     if len(numbers) == 1:
         numbers = numbers.repeat(n)
+    if len(numbers) != n:
+        raise ValueError(f"labels: {len(numbers)} for {n}; give one for each, or one for all")
     return model.checked_labels(numbers, n).numpy()
 
 

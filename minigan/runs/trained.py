@@ -173,6 +173,7 @@ class Loaded:
             ends = z.numpy()                                                  # (rows, d)
         elif rows == len(given.z):
             ends = given.z
+            labels = labels_of(labels, rows, self.class_names, self.model)
             labels = given.labels if labels is None else labels
         else:
             raise ValueError(f"rows is {rows}, but there are {len(given.z)} latents")
@@ -194,7 +195,7 @@ class Loaded:
 
     @property
     def directions(self) -> Directions | None:
-        """The directions that were measured for this generator, None if none were.
+        """The directions that were measured for this generator, None if none were; can be set.
 
         `minigan directions` keeps them beside the run, see `editing.directions_path`.
 
@@ -206,6 +207,10 @@ class Loaded:
             if exists(path):
                 self._directions = Directions.load(path, self.model)
         return self._directions
+
+    @directions.setter
+    def directions(self, directions: Directions | None) -> None:
+        self._directions = directions
 
     def edit(self, images: Any, labels: Labels | int = None, *, as_is: bool = False,
              **settings: Any) -> Edit:

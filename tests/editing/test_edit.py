@@ -89,6 +89,8 @@ def test_grids(edit):
     assert captions(edit.move(slant=-1).move(boldness=2))[2:] == ["slant -1"]
     assert captions(edit.move(slant=-1, boldness=2)) == ["original", "inverted", "moved"]
     assert captions(edit.relabel([4, 9])) == ["original", "inverted", "as 4", "as 9"]
+    assert captions(edit.relabel([4, 9]).move(slant=1)) == ["original", "inverted", "as 4", "as 9"]
+    edit.relabel([4, 9]).move(slant=1).grid()
     twice = edit.relabel([4, 9]).relabel([0, 1])
     assert captions(twice) == ["original", "inverted", "as 0", "as 1"]
     assert {len(images) for _, images in twice._columns()} == {6}
