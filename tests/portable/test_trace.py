@@ -12,13 +12,12 @@ from minigan import ops
 from minigan.nn import BatchNorm, Dense, Embedding
 from minigan.portable import Call, Traced, run, simplified, traced
 
-pytestmark = pytest.mark.rounding
-
 EACH = pytest.mark.parametrize("name, preset", [
     pytest.param(*row, id=":".join(row), marks=[pytest.mark.slow] if row in WIDE else [])
     for row in PRESETS])
 
 
+@pytest.mark.rounding
 @EACH
 def test_the_calls_compute_what_the_generator_computes(name, preset):
     model, calls = lively(name, preset)
