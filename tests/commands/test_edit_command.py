@@ -9,6 +9,7 @@ import pytest
 from drawn import broken, digit, scan, seven
 from model_tools import no_samples, no_summary
 from PIL import Image
+from stand_in import counted
 
 import minigan as mg
 from minigan.cli import main
@@ -139,7 +140,7 @@ def test_words_in_any_order(run, faces, pictures, tmp_path):
 
 def test_directions_of_a_run(run, faces, pictures):
     model = mg.load(faces).model
-    found = find_directions(model, "pca", n=200, count=2)
+    found = find_directions(model, "pca", n=250, count=2)
     found.save(Path("other.npz"))
     moved = ("edit", faces, "seven.png", "--move", "pca1=2", *FAST)
     sentence = refusal(run(*moved))
@@ -267,3 +268,20 @@ def test_pictures_of_python(faces):
     for wrong in (pixels[:, :9], pixels[0], 3, []):
         with pytest.raises(ValueError, match="images"):
             loaded.edit(wrong, **settings)
+
+
+def test_an_edit_on_a_device(tmp_path):
+    pixels = np.asarray(digit())[None, :, :, None]
+
+    def edited():
+        return mg.load().edit(pixels, 7, steps=2, draws=5).relabel([7, 1]).move(slant=1)
+
+    due = edited()
+    images = due.images.astype(int)
+    with mg.use("stand-in"), counted() as counts:
+        there = edited()
+        assert isinstance(there.z, np.ndarray) and isinstance(there.images, np.ndarray)
+        np.testing.assert_allclose(there.z, due.z, atol=1e-3)
+        assert np.abs(images - there.images).max() <= 2
+        drawn = mg.load().sample(latents=there.save("x.npz"))
+    assert counts["to_host"] and np.abs(images - drawn).max() <= 2
