@@ -227,6 +227,27 @@ def where_the_time_goes(found):
     assert forward["conv2d"] == all_of_it["conv2d"]
 
 
+@check("21")
+def a_picture_in_latent_space(found):
+    assert len(found) == 6
+    for name, (nearest, error, length, as_asked, *same_hand) in found.items():
+        assert error < 0.8 * nearest < 0.8 and 4 < length < 16 and as_asked > 0.5, name
+    assert found["G's own"][1] < found["the pen's"][1] < found["label + 1"][1]
+    assert found["prior 0.1"][2] < found["the pen's"][2] < found["no prior"][2]
+    assert min(found["G's own"][4:]) > 0.5  # its own hand is kept, even by a short search
+
+
+@check("22")
+def directions(found):
+    table = {name: np.abs(row) for name, row in found["table"].items()}
+    assert len(table) == 11 and min(row[4] for row in table.values()) > 0.8
+    assert found["r"][0] > 0.3 and found["r"][1] > 0.5 and found["cosine"] > 0.3
+    for k, name in enumerate(("boldness", "slant")):
+        assert table[name][k] > 1.5 and max(np.delete(table[name][:4], k)) < 0.4 * table[name][k]
+    for name in ("weight1", "pca1"):  # a slant, found without being looked for
+        assert table[name][1] == max(table[name][:4]) > 2
+
+
 @pytest.fixture
 def ops_table():
     """An example's own ops leave the table of ops again."""
