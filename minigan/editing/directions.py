@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from minigan.editing.arrays_file import packed, unpacked
 from minigan.editing.effects import AMOUNTS
 from minigan.editing.fingerprint import check_same
 from minigan.models.model import Model
 from minigan.system import files
-from minigan.system.paths import is_file, naming
 
 SHIPPED = Path(__file__).with_name("pretrained-directions.npz")  # of the generator in the package
-MOST = 1 << 28          # bytes that such a file may unpack to
 NUMBERS = {"vectors": 2, "strength": 1, "in_sample": 1, "change": 1, "means": 3, "spread": 1}
 TEXTS = ("names", "kinds", "attributes")
 
@@ -119,9 +116,7 @@ class Directions:
     def save(self, path: Path) -> None:
         """Write them to an npz file, whole or not at all; one that is there is replaced."""
         arrays: Any = {field.name: np.array(getattr(self, field.name)) for field in fields(self)}
-        file = io.BytesIO()
-        np.savez_compressed(file, **arrays)
-        files.write(Path(path), file.getvalue())
+        files.write(Path(path), packed(arrays))
 
     @classmethod
     def load(cls, path: Path, model: Model | None = None) -> Directions:
@@ -134,7 +129,7 @@ class Directions:
             ValueError: it is damaged, not a file of directions, or another generator's.
         """
         path = Path(path)
-        arrays = _arrays(path)
+        arrays = unpacked(path, "directions", "minigan directions RUN")
         problem = _problem(arrays)
         if problem:
             raise ValueError(f"directions: {path} is not a file that `minigan directions` writes "
@@ -165,27 +160,6 @@ def directions_path(source: Path | None) -> Path:
     if source.is_dir():
         return source / "directions.npz"
     return source.with_name(f"{source.stem}-directions.npz")
-
-
-def _arrays(path: Path) -> dict[str, Any]:
-    """All arrays of an npz."""
-    if not is_file(path):
-        raise FileNotFoundError(f"directions: {path} does not exist; `minigan directions RUN` "
-                                f"writes it")
-    with naming(path), open(path, "rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                declared = sum(entry.file_size for entry in archive.infolist())
-            if declared > MOST:
-                raise ValueError(f"its entries declare {declared:,} bytes")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except Exception as error:  # damage shows in whatever zipfile and NumPy stumble over
-            if isinstance(error, OSError) and error.errno:
-                raise
-            raise ValueError(f"directions: {path} is damaged or not an npz file "
-                             f"({error or type(error).__name__})") from None
 
 
 def _problem(arrays: dict[str, Any]) -> str:

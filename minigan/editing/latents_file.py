@@ -10,21 +10,17 @@ An npz of
 
 from __future__ import annotations
 
-import io
-import zipfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Iterator, NamedTuple
+from typing import Iterator, NamedTuple
 
 import numpy as np
 
+from minigan.editing.arrays_file import packed, unpacked
 from minigan.editing.drawing import Drawing
 from minigan.editing.fingerprint import check_same, fingerprint
 from minigan.models.model import Model
 from minigan.system import files
-from minigan.system.paths import is_file, naming
-
-MOST = 1 << 30    # bytes that a file of latents may unpack to
 
 
 class Latents(NamedTuple):
@@ -39,9 +35,7 @@ def content(model: Model, latents: Latents) -> bytes:
     """The bytes of such a file."""
     given = latents._asdict()
     arrays = {name: array for name, array in given.items() if array is not None}
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays, fingerprint=fingerprint(model))
-    return file.getvalue()
+    return packed({**arrays, "fingerprint": fingerprint(model)})
 
 
 def write(path: Path, model: Model, latents: Latents) -> None:
@@ -61,41 +55,16 @@ def read(path: Path, model: Model) -> Latents:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, or no file of latents; or it belongs to another generator.
     """
-    arrays = _arrays(path)
+    arrays = unpacked(path, "latents", "minigan edit")
     name = f"latents: {path}"
     z = arrays.get("z")
     print_of = arrays.get("fingerprint")
     if z is None or print_of is None:
-        raise ValueError(f"{name} is not a file of latents, which `minigan edit` writes")
+        raise ValueError(f"{name} is not a file that `minigan edit` writes")
     check_same(name, print_of, model)
     latents = Latents(z, arrays.get("labels"), arrays.get("originals"))
     check(name, latents, model)
     return latents
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an npz."""
-    if not is_file(path):
-        raise FileNotFoundError(f"latents: {path} does not exist")
-    with naming(path), open(path, "rb") as file:
-        try:
-            _check_size(file)
-            with np.load(file, allow_pickle=False) as archive:
-                return dict(archive)
-        except Exception as error:  # damage shows in whatever zipfile and NumPy stumble over
-            if isinstance(error, OSError) and error.errno:
-                raise
-            raise ValueError(f"latents: {path} is damaged or not a file of latents "
-                             f"({error or type(error).__name__})") from None
-
-
-def _check_size(file: IO[bytes]) -> None:
-    """Refuse a file whose entries declare more than latents can need."""
-    with zipfile.ZipFile(file) as archive:
-        declared = sum(entry.file_size for entry in archive.infolist())
-    if declared > MOST:
-        raise ValueError(f"its entries declare {declared:,} bytes, more than {MOST:,}")
-    file.seek(0)
 
 
 def check(name: str, latents: Latents, model: Model) -> None:

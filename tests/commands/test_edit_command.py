@@ -190,7 +190,8 @@ def test_latents_that_do_not_fit(run, faces, pictures):
     assert "one.npz belongs to another generator" in refusal(
         run("sample", faces, "--latents", "one.npz"))
     assert "gone.npz does not exist" in refusal(run("sample", faces, "--latents", "gone.npz"))
-    assert "not a file of latents" in refusal(run("sample", faces, "--latents", "one.png"))
+    assert "not a file that `minigan edit` writes" in refusal(
+        run("sample", faces, "--latents", "one.png"))
     assert "--n: there are as many images as --latents" in refusal(
         run("sample", faces, "--latents", "one.npz", "--n", 3))
     edit = mg.load().edit("seven.png", 7, steps=2, draws=5)
