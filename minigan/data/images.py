@@ -107,7 +107,7 @@ class Images:
         """The first images, and what the set is, for a notebook."""
         first = self.images[:notebook.ROWS * notebook.COLUMNS]
         sheet = plot.png(plot.tile(first, notebook.COLUMNS))
-        return notebook.picture(sheet, self.name) + notebook.line(repr(self))
+        return notebook.captioned(sheet, repr(self))
 
     def ordered(self, classes: Sequence[str]) -> Images:
         """The same images, with labels that follow the order of `classes`, the same names.

@@ -11,11 +11,6 @@ CURVES = 540          # pixels of the screen, at most: the width of the losses
 LARGE_FILM = 2 << 20  # bytes; the notebook's file would hold them, so the last grid is shown
 
 
-def of_grid(png: bytes, words: str) -> str:
-    """A sample grid as HTML, with words below. png: a PNG file's bytes."""
-    return notebook.picture(png, words) + notebook.line(words)
-
-
 def of_run(folder: RunContents, film: bool = False) -> str:
     """A run as HTML: what it is, its newest samples beside its losses, the report's path.
 

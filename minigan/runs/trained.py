@@ -67,7 +67,7 @@ class Loaded:
         count = notebook.ROWS * columns
         labels = np.arange(count) % columns if model.conditional else None
         grid = plot.png(plot.tile(self.pictures(count, labels=labels), columns))
-        return notebook.picture(grid, "samples") + notebook.line(str(self))
+        return notebook.captioned(grid, repr(self))
 
     @property
     def class_names(self) -> tuple[str, ...]:

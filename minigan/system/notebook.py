@@ -160,6 +160,11 @@ def _across(content: bytes) -> int:
     return int.from_bytes(content[16:20], "big")
 
 
+def captioned(content: bytes, words: str) -> str:
+    """A `picture` with its words below it, too."""
+    return f"<div>{picture(content, words)}{line(words)}</div>"
+
+
 def beside(*pictures: str) -> str:
     """Pictures side by side, or one below the other where the notebook is narrow."""
     return f'<div style="{PICTURES}">{"".join(pictures)}</div>'

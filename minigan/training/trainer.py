@@ -250,7 +250,7 @@ class Trainer(TrainingState):
         samples = self.pictures.draw_samples(self.step, keep)
         if samples is not None:
             words = f"samples at step {self.step:,}"
-            bar.below(lambda: cell.of_grid(self.pictures.newest, words), words)
+            bar.below(lambda: notebook.captioned(self.pictures.newest, words), words)
         return samples
 
     def _read(self) -> dict[str, float]:

@@ -140,7 +140,7 @@ def test_samples_in_rows_of_ten_or_of_the_classes(name, few):
     loaded = mg.load("out")
     draw = loaded.pictures
     loaded.pictures = lambda n, labels: asked.append((n, labels)) or draw(n, labels=labels)
-    assert pictures(loaded._repr_html_()) == ["samples"]
+    assert pictures(loaded._repr_html_()) == [repr(loaded)]
     (n, labels), = asked
     assert n == (9 if classes else 30)
     assert labels is None or labels.tolist() == [0, 1, 2] * 3
@@ -154,14 +154,14 @@ def test_a_model_whose_pictures_are_not_here_shows_its_name(few):
     with pytest.warns(UserWarning, match="^Loaded could not be shown .*data set 'lost' is not"):
         assert shown(loaded) == {"text/plain": repr(loaded)}
     loaded._fitting = lambda given: images
-    assert pictures(shown(loaded)["text/html"]) == ["samples"]
+    assert pictures(shown(loaded)["text/html"]) == [repr(loaded)]
 
 
 def test_a_data_set_shows_its_first_images(few):
     elements, words = read(shown(few)["text/html"])
-    assert words == repr(few) and pictures(shown(few)["text/html"]) == ["few <b>"]
+    assert words == repr(few) and pictures(shown(few)["text/html"]) == [repr(few)]
     stacked = data.stack(data.load("digits"), 5)
-    assert pictures(shown(stacked)["text/html"]) == [stacked.name]
+    assert pictures(shown(stacked)["text/html"]) == [repr(stacked)]
 
 
 # Graphs and recorded steps.

@@ -28,6 +28,7 @@ MORE = {
     "trainer": "trainer",
     "run": "trainer.folder",
     "model": "mg.load()",
+    "edit": "mg.load().edit(images.images[:1], 4, steps=2, draws=8)",
     "figure": "figure = mg.plot.lines({'a': ([0, 1], [0, 1])}); figure",
     "inline": "%matplotlib inline\nfigure",
     "with pyplot": "import matplotlib.pyplot\nfigure",
@@ -128,7 +129,8 @@ def test_fit_has_two_outputs_in_a_kernel_and_its_value_is_text(executed):
 @needs_a_kernel
 @pytest.mark.parametrize("name, kind, count", [
     ("trainer", "text/html", 2), ("run", "text/html", 2), ("model", "text/html", 1),
-    ("figure", "image/png", 0), ("inline", "image/png", 0), ("with pyplot", "image/png", 0),
+    ("edit", "image/png", 0), ("figure", "image/png", 0),
+    ("inline", "image/png", 0), ("with pyplot", "image/png", 0),
     ("graph", "image/png", 0)])
 def test_a_value_shows_itself_once_in_a_kernel(executed, name, kind, count):
     (output,) = executed[name][1]
