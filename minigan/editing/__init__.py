@@ -1,8 +1,9 @@
 """Editing: a real picture in a generator's latent space, and what can be changed about it there.
 
-Read in this order: `drawing` (the generator, differentiable), `nearest` and `descent` (the search),
-`inversion` (a picture's latent), `latent` (walks between latents), `edit` (what can be done with
-latents), `latents_file` (keeping them), `fingerprint` (which generator they belong to).
+Read in this order: `drawing` (the generator, differentiable), `nearest`, `features` and `descent`
+(the search), `inversion` (a picture's latent), `latent` (walks between latents), `edit` (what can
+be done with latents), `latents_file` (keeping them), `fingerprint` (which generator they belong
+to).
 
 Picture files: `paper` (a drawing becomes light on dark), `originals` (a file fits the model).
 

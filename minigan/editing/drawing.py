@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ class Drawing:
     model: any that starts from latent vectors, conditional or not. Do not train it meanwhile.
 
     network: the network that draws. shape: of one image, (H, W, C). latent_size: d, the numbers in
-    a latent vector. limit: the largest number that a latent may hold, where the model draws them
-    from an interval (uniform noise); None for normal noise.
+    a latent vector. size: the mean square of these numbers, 1 for standard normal noise. limit: the
+    largest number that a latent may hold, where the model draws them from an interval (uniform
+    noise); None for normal noise.
 
     Raises:
         TypeError: model is not a `Model`.
@@ -48,6 +50,7 @@ class Drawing:
             raise ValueError(f"edit: latents must be vectors, (n, d); those of {model.name} are "
                              f"{some.shape}")
         self.latent_size = some.shape[1]
+        self.size = _size(some)
         self.limit = _limit(some)
 
     def __call__(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -107,6 +110,16 @@ class Drawing:
             ValueError: as `images`.
         """
         return to_bytes(self.images(z, labels))
+
+
+def _size(z: np.ndarray) -> float:
+    """The mean square of latents' numbers; exactly 1 where they can be standard normal ones.
+
+    Of n numbers with the mean square 1, the mean differs from 1 by more than 4 sqrt(2 / n) once in
+    ten thousand times.
+    """
+    measured = float(np.square(z, dtype=np.float64).mean())
+    return 1.0 if abs(measured - 1) < 4 * math.sqrt(2 / z.size) else measured
 
 
 def _limit(z: np.ndarray) -> float | None:

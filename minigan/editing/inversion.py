@@ -16,13 +16,23 @@ from minigan import checks
 from minigan.data import to_bytes, to_model
 from minigan.editing.descent import Objective, blocks, descend
 from minigan.editing.drawing import Drawing
+from minigan.editing.features import WEIGHT, judge_features
 from minigan.editing.nearest import Draws
 from minigan.errors import shown
 from minigan.models.model import Model
 from minigan.streams import Stream
 from minigan.system.progress import Progress
 
-PRIOR = 0.003
+# How closely z keeps to the length that normal vectors have. Measured on 200 digits of MNIST and
+# the generator in the package, whose latents should have the length 8; "named": both judges see the
+# digit that was asked for when a latent is drawn with the ten labels.
+#
+#     prior    error    ||z||             named
+#     0        0.100    12.5, up to 21    0.949
+#     0.01     0.107     8.6, up to 10    0.980
+#     0.03     0.108     8.3, up to 9.1   0.986
+#     0.1      0.109     8.1, up to 8.5   0.987
+PRIOR = 0.03
 LEARNING_RATE = 0.1
 
 
@@ -33,8 +43,8 @@ class Inversion:
     z: float32 (n, d). labels: int64 (n,), those given or those that fit best; None for models
     without labels. images: what the generator draws of these, uint8 (n, H, W, C).
     error: RMS over the pixels on [-1, 1], float32 (n,). nearest: the same of the nearest draw,
-    where the descent began. by_label: where labels were looked for, the error under each label,
-    float32 (n, n_classes); else None.
+    where the descent began. by_label: where labels were looked for, how far the nearest draws of
+    each are, see `Draws.by_label`, float32 (n, n_classes); else None.
     """
 
     z: np.ndarray
@@ -53,7 +63,7 @@ def invert(model: Model, images: np.ndarray, labels: Any = None, *, steps: int =
     images: (n, H, W, C) of the model's shape, uint8, or floats in [-1, 1].
     labels: for conditional models, n integers; by default the label that fits best is looked for.
     steps: of Adam. draws: how many pictures are drawn, under each label, to begin at the nearest.
-    prior: weight of the term that keeps z near 0, see `Objective`.
+    prior: weight of the term that keeps ||z|| near its due size, see `Objective`.
     features: "judge" adds the distance in the features of the package's first judge of digits.
     progress: show a bar on standard error.
 
@@ -67,19 +77,20 @@ def invert(model: Model, images: np.ndarray, labels: Any = None, *, steps: int =
     checks.check_choice("features", features, (None, "judge"))
     given = _checked_labels(drawing, labels, len(x))
 
-    objective = Objective(drawing, prior)
+    judge = judge_features(drawing.shape) if features else None
+    objective = Objective(drawing, prior, judge, WEIGHT)
     found = Draws(drawing, draws, Stream(seed, "edit"))
-    which, nearest = found.nearest(x)                       # (n, K) each
-    chosen = nearest.argmin(1) if given is None else given
-    rows = np.arange(len(x))
-    start = found.z[which[rows, chosen]]
-    wanted = chosen if model.conditional else None
+    by_label = None
+    if given is None:
+        by_label = found.by_label(x)                        # (n, K)
+        given = by_label.argmin(1)                          # (n,)
+    which, nearest = found.nearest(x, given)
+    labelled = given if model.conditional else None
     with Progress(0, steps * blocks(len(x)), "invert", quiet=not progress) as bar:
-        z = descend(objective, start, wanted, x, steps, learning_rate, bar.advance)
-    drawn = drawing.images(z, wanted)
-    by_label = nearest if given is None else None
-    return Inversion(z, wanted, to_bytes(drawn), rms_error(drawn, x), nearest[rows, chosen],
-                     by_label)
+        z = descend(objective, found.z[which], labelled, x, steps, learning_rate, bar.advance)
+    drawn = drawing.images(z, labelled)
+    error = rms_error(drawn, x)
+    return Inversion(z, labelled, to_bytes(drawn), error, nearest, by_label)
 
 
 def floor(model: Model, n: int = 50, *, seed: int = 0, **settings: Any) -> Inversion:

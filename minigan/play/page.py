@@ -53,7 +53,8 @@ def page(trained: Loaded, directions: Directions | None = None) -> str:
         "strokes": strokes,
         "corners": 1,
         "cells": 7 if model.shape[0] <= 32 else 5,
-        "search": {"prior": PRIOR, "learning_rate": LEARNING_RATE, "draws": DRAWS, "seed": 0},
+        "search": {"prior": PRIOR, "size": drawing.size, "learning_rate": LEARNING_RATE,
+                   "draws": DRAWS, "seed": 0},
     }
     said = words(trained, names, strokes, drawing.latent_size)
     parts = {name: html.escape(text) for name, text in said.items()}

@@ -72,16 +72,17 @@ class Descent {
   // One step. rate: a factor of the learning rate.
   step(rate) {
     const gradient = this.gradient();
-    const {learning_rate, prior, limit} = this.settings;
+    const {learning_rate, prior, limit, size} = this.settings;
+    const mean = this.z.reduce((total, each) => total + each * each, 0) / this.z.length;
+    const pull = (4 * prior * (mean / size - 1)) / size / this.z.length;
     this.steps += 1;
-    const first = 1 - 0.9 ** this.steps;
-    const second = 1 - 0.999 ** this.steps;
+    const corrected = 1 - 0.9 ** this.steps;
     for (let i = 0; i < this.z.length; i++) {
-      const g = gradient[i] + (2 * prior * this.z[i]) / this.z.length;
+      const g = gradient[i] + pull * this.z[i];
       this.mean[i] += 0.1 * (g - this.mean[i]);
-      this.square[i] += 0.001 * (g * g - this.square[i]);
-      const size = Math.sqrt(this.square[i] / second) + 1e-8;
-      this.z[i] -= (rate * learning_rate * this.mean[i]) / first / size;
+      this.square[i] += 0.1 * (g * g - this.square[i]);
+      const deviation = Math.sqrt(this.square[i] / corrected) + 1e-8;
+      this.z[i] -= (rate * learning_rate * this.mean[i]) / corrected / deviation;
     }
     this.z = within(this.z, limit);
   }
@@ -117,7 +118,7 @@ function* inversion(generator, target, shelf, label, settings) {
     descents.sort((a, b) => a.error - b.error);
     descents = descents.slice(0, labels);
     for (let step = 0; step < steps; step++) {
-      const rate = labels === 1 ? 0.5 + 0.5 * Math.cos((Math.PI * step) / steps) : 1;
+      const rate = labels === 1 ? Math.min(1, 10 * (1 - step / steps)) : 1;
       for (const descent of descents) {
         descent.step(rate);
         done += 1;
