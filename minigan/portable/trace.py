@@ -143,7 +143,8 @@ def _drawn(model: Model, n: int) -> Recording:
     start, _ = model.inputs_from(Stream(0, "trace"), n, _some_images(model))
     inputs = {"images" if model.starts_from_images() else "z": start}
     if model.conditional:
-        inputs["labels"] = model.checked_labels(np.arange(n) % model.n_classes, n)
+        backwards = (model.n_classes - 1 - np.arange(n)) % model.n_classes  # no index is like them
+        inputs["labels"] = model.checked_labels(backwards, n)
     for name, tensor in inputs.items():
         recording.inputs[name] = _on_host(tensor.data)
         recording.name(tensor, name)

@@ -8,8 +8,9 @@ from portable_tools import NARROW, WIDE, lively, own, starts
 
 import minigan as mg
 from minigan import ops
+from minigan.models.pix2pix import edges
 from minigan.nn import (AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Dense, Embedding,
-                        InstanceNorm, LayerNorm, Maxout, Reshape, Sequential, Upsample)
+                        InstanceNorm, LayerNorm, Maxout, Module, Reshape, Sequential, Upsample)
 from minigan.portable import onnx_file, traced
 from minigan.portable.protobuf import message
 
@@ -132,6 +133,16 @@ def test_what_has_no_counterpart_is_refused():
     spread = own(lambda self, z: ops.scatter_add(z, (slice(None), slice(0, 200, 2)), (len(z), 200)))
     with pytest.raises(ValueError, match="^export: scatter_add in .* has no counterpart in ONNX"):
         onnx_file(traced(spread), {}, "")
+
+
+def test_an_op_of_your_own_is_refused_with_its_layer():
+    class Outline(Module):
+        def forward(self, x):
+            return edges(x)
+
+    model = own(lambda self, z: self.parts[0](image(z)), Sequential(Outline()))
+    with pytest.raises(ValueError, match="^export: edges in layer parts.0.0 .Outline. has no coun"):
+        onnx_file(traced(model), {}, "")
 
 
 def test_the_pretrained_digits_and_what_their_file_says(tmp_path):

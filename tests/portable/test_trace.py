@@ -113,6 +113,12 @@ def test_rows_by_a_fixed_index():
     assert calls.calls[0].op == "gather" and simplified(calls).calls[0].op == "matmul"
 
 
+def test_an_index_that_counts_images_is_not_taken_for_the_labels():
+    model = own(lambda self, z, labels: z[np.arange(len(z))], conditional=True)
+    with pytest.raises(ValueError, match="trace: constant1 changes from call to call"):
+        traced(model)
+
+
 def test_indices_have_an_entry_for_each_axis():
     def forward(self, z):
         y = z[..., None, :5][:len(z), 0, 1:-1]
