@@ -76,9 +76,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="compare pictures of digits in the features of a judge as well, not only by pixels")
     parser.add_argument("--seed", type=natural, default=0, help="seed of the draws")
     add_backend(parser)
-    add_json(parser, "minigan, model, preset, step, pictures (file, done, label, labels (the error "
-                     "of the nearest draw under each, where it was looked for), error, nearest), "
-                     "error, floor, ceiling, moves, as, picture and latents (the files)")
+    add_json(parser, "minigan, model, preset, step, pictures (file, done, label, labels (an error "
+                     "under each, where the label was looked for), error, nearest), error, floor, "
+                     "ceiling, moves, as, picture and latents (the files)")
     add_quiet(parser, "the errors and what was written")
     parser.add_argument(
         "--out", type=path,
@@ -313,10 +313,19 @@ def _print(record: dict[str, Any], draws: int) -> None:
     for picture in record["pictures"]:
         error = f"error {picture['error']:.3f}"
         if picture["labels"] is not None:
-            error = f"{picture['label']} fits best, {error}"
+            error = f"{_fitting(picture)}, {error}"
         elif picture["label"] is not None:
             error = f"as {picture['label']}, {error}"
         words = [error, *picture["done"]]
         print(f"{picture['file']}: {'; '.join(words)}")
     print(f"mean error {record['error']:.3f}; its own pictures {record['floor']:.3f} (floor), "
           f"nearest of {draws:,} draws {record['ceiling']:.3f} (ceiling)")
+
+
+def _fitting(picture: dict[str, Any]) -> str:
+    """The label that fits a picture best, and the next one."""
+    best = picture["label"]
+    others = {label: error for label, error in picture["labels"].items() if label != best}
+    if not others:
+        return f"{best} fits best"
+    return f"{best} fits best, then {min(others, key=others.__getitem__)}"

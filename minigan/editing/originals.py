@@ -20,6 +20,8 @@ from minigan.system.paths import exists, user_path
 
 DRAWS = 64       # that show what the model's pictures look like
 FINE = 8         # times the model's size: what drawings on paper are looked at in
+NAMED = 3        # files that a warning names
+BLANK = "blank: its pixels are all alike"
 GREY = np.array([0.299, 0.587, 0.114])   # luma of R, G and B, ITU-R BT.601
 
 
@@ -77,13 +79,15 @@ class Originals:
         refused = []
         for path in sorted(files, key=lambda path: natural(str(path))):
             try:
-                found.append(self.read(path))
-            except ValueError as error:
-                refused.append(str(error))
+                found.append(self._fitted(path))
+            except Unusable as reason:
+                refused.append(f"{path.relative_to(folder).as_posix()} ({reason})")
         if not found:
-            raise ValueError(f"{refused[0]}; so it is with all {len(files)} of {folder}")
+            raise ValueError(f"picture: none of the {len(files)} in {folder} can be used, such as "
+                             f"{refused[0]}")
         if refused:
-            warn(f"{len(refused)} of {len(files)} pictures in {folder} are left out; {refused[0]}",
+            reasons = ", ".join(refused[:NAMED]) + (", ..." if len(refused) > NAMED else "")
+            warn(f"pictures: {len(refused)} of {len(files)} in {folder} are left out: {reasons}",
                  stacklevel=4)
         return found
 
@@ -97,17 +101,15 @@ class Originals:
         if not exists(path):
             raise FileNotFoundError(f"picture: {path} does not exist")
         try:
-            header = look(path)
-            return self._fitted(path, header)
+            return self._fitted(path)
         except Unusable as reason:
-            formats = ", ".join(FORMATS)
-            raise ValueError(f"picture: {path} cannot be used ({reason}); pictures are files in "
-                             f"the formats {formats}") from None
-        except paper.Blank:
-            raise ValueError(f"picture: there is nothing on {path}, its pixels are all alike "
-                             f"(--as-is, in Python as_is=True, takes it all the same)") from None
+            hint = f"pictures are files in the formats {', '.join(FORMATS)}"
+            if str(reason) == BLANK:
+                hint = "--as-is, in Python as_is=True, takes it all the same"
+            raise ValueError(f"picture: {path} cannot be used ({reason}); {hint}") from None
 
-    def _fitted(self, path: Path, header: Header) -> Original:
+    def _fitted(self, path: Path) -> Original:
+        header = look(path)
         height, width, channels = self.model.shape
         if channels not in (1, 3):
             raise ValueError(f"picture: files have 1 or 3 channels, {self.model.name}'s pictures "
@@ -140,7 +142,11 @@ class Originals:
         if paper.is_dark_on_light(whole):
             done.append("inverted, as it is dark on light")
         done.append("its strokes placed as in the model's pictures")
-        return Original(path, paper.placed(paper.ink(whole), layout, height, width), tuple(done))
+        try:
+            ink = paper.ink(whole)
+        except paper.Blank:
+            raise Unusable(BLANK) from None
+        return Original(path, paper.placed(ink, layout, height, width), tuple(done))
 
     def _whole(self, path: Path, header: Header) -> np.ndarray:
         """The whole picture in grey, larger than the model's; on what shows more, if transparent.
