@@ -15,8 +15,11 @@ from minigan.models.model import Model
 from minigan.system import files
 
 SHIPPED = Path(__file__).with_name("pretrained-directions.npz")  # of the generator in the package
-NUMBERS = {"vectors": 2, "strength": 1, "in_sample": 1, "change": 1, "means": 3, "spread": 1}
 TEXTS = ("names", "kinds", "attributes")
+KINDS_OF_ARRAYS = {  # of a file: text "U", float "f" or bytes "u", and how many axes there are
+    "names": ("U", 1), "kinds": ("U", 1), "attributes": ("U", 1), "vectors": ("f", 2),
+    "strength": ("f", 1), "in_sample": ("f", 1), "change": ("f", 1), "means": ("f", 3),
+    "spread": ("f", 1), "fingerprint": ("u", 4)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,15 +168,14 @@ def directions_path(source: Path | None) -> Path:
 def _problem(arrays: dict[str, Any]) -> str:
     """What is wrong with the arrays of a file, in words; "" if nothing is."""
     wanted = {field.name for field in fields(Directions)}
-    if set(arrays) != wanted:
-        return f"it lacks {', '.join(sorted(wanted - set(arrays)))}" if wanted - set(arrays) else (
-            f"it has {', '.join(sorted(set(arrays) - wanted))}")
-    for name, ndim in NUMBERS.items():
-        if arrays[name].dtype.kind != "f" or arrays[name].ndim != ndim:
-            return f"{name} is {arrays[name].dtype} {arrays[name].shape}"
-    for name in TEXTS:
-        if arrays[name].ndim != 1 or arrays[name].size and arrays[name].dtype.kind != "U":
-            return f"{name} is {arrays[name].dtype} {arrays[name].shape}"
+    missing = sorted(wanted - set(arrays))
+    foreign = sorted(set(arrays) - wanted)
+    if missing or foreign:
+        return f"it lacks {', '.join(missing)}" if missing else f"it has {', '.join(foreign)}"
+    for name, array in arrays.items():
+        kind, ndim = KINDS_OF_ARRAYS[name]
+        if array.dtype.kind != kind and array.size or array.ndim != ndim:
+            return f"{name} is {array.dtype} {array.shape}"
 
     k = len(arrays["names"])
     a = len(arrays["attributes"])
@@ -183,5 +185,5 @@ def _problem(arrays: dict[str, Any]) -> str:
         if arrays[name].shape != shape:
             return f"{name} is {arrays[name].shape}, not {shape}"
     if len(arrays["vectors"]) != k or not np.isfinite(arrays["vectors"]).all():
-        return "its vectors are not k finite ones"
+        return f"its vectors are not {k} finite ones"
     return ""

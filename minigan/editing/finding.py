@@ -51,7 +51,7 @@ def find_directions(model: Model, by: str | None = None, n: int = DRAWS, seed: i
     if by == "attributes" and problem:
         raise ValueError(f"by: {model.name} has no attributes to measure, {problem}; \"pca\" and "
                          f"\"weights\" need none")
-    measured = None if problem else _Measured(sample)
+    measured = None if problem else _Measured(sample, 0 if by == "attributes" else n)
 
     names: tuple[str, ...] = ATTRIBUTES
     if by == "attributes" and measured is not None:
@@ -91,26 +91,28 @@ class _Sample:
 
 
 class _Measured:
-    """The attributes of a sample's pictures; those without any ink are left out.
+    """The attributes of a sample's pictures from the `start`-th; those without ink are left out.
 
     values: float64 (m, 4). z, labels, found: (m, d), (m,), (m,), of the same pictures; `found` is
     False for what the regression has not seen. spread: within classes, (4,).
     """
 
-    def __init__(self, sample: _Sample) -> None:
+    def __init__(self, sample: _Sample, start: int) -> None:
+        z = sample.z[start:]
+        labels = sample.labels[start:]
         blocks = []
-        for start in range(0, len(sample.z), LOOKED_AT):
-            block = slice(start, start + LOOKED_AT)
-            measured = measure(sample.drawing.pixels(sample.z[block], sample.labels[block]))
+        for first in range(0, len(z), LOOKED_AT):
+            block = slice(first, first + LOOKED_AT)
+            measured = measure(sample.drawing.pixels(z[block], labels[block]))
             blocks.append(np.stack([measured[name] for name in ATTRIBUTES], axis=1))
-        values = np.concatenate(blocks)
+        values = np.concatenate(blocks)                             # (n + UNSEEN - start, 4)
 
         inked = values[:, 0] > 0
         self.classes = sample.classes
         self.values = values[inked]
-        self.z = sample.z[inked]
-        self.labels = sample.labels[inked]
-        self.found = (np.arange(len(values)) < sample.n)[inked]
+        self.z = z[inked]
+        self.labels = labels[inked]
+        self.found = (np.arange(start, len(sample.z)) < sample.n)[inked]
         self.spread = _spread(self.values, self.labels)
 
     def directions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
