@@ -100,8 +100,9 @@ class Directions:
         if not kept or self.attributes != newer.attributes:
             return newer
         own = self._picked(kept)
+        best = own if "attributes" in own.kinds else newer  # attributes are measured most often
         joined: dict[str, Any] = {"names": own.names + newer.names,
-                                  "kinds": own.kinds + newer.kinds}
+                                  "kinds": own.kinds + newer.kinds, "spread": best.spread}
         for name in ("vectors", "strength", "in_sample", "change", "means"):
             joined[name] = np.concatenate([getattr(own, name), getattr(newer, name)])
         return replace(newer, **joined)
