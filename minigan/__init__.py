@@ -4,8 +4,8 @@
 
 Tensors and derivatives are `mg.tensor`, `mg.grad`, `mg.ops`, checks of them `mg.gradcheck`, their
 pictures `mg.graph`; networks are `mg.nn`, `mg.optim`, `mg.losses`, `mg.penalties`; the papers
-`mg.models`; data `mg.data`; training and trained models `mg.Trainer`, `mg.load`. README.md says in
-which order to read it all.
+`mg.models`; data `mg.data`; training and trained models `mg.Trainer`, `mg.load`; pictures in latent
+space `mg.editing`. README.md says in which order to read it all.
 """
 
 from minigan.system import starting  # isort: skip  (it comes before all else)
@@ -21,12 +21,13 @@ from minigan.system.threads import use_threads
 from minigan.version import __version__
 
 if TYPE_CHECKING:
-    from minigan import evaluation, gradcheck, graph, runs, training
+    from minigan import editing, evaluation, gradcheck, graph, runs, training
     from minigan.runs import load
     from minigan.training import Trainer
 else:
     __getattr__, __dir__ = attributes(__name__, {
         "Trainer": "minigan.training:Trainer",
+        "editing": "minigan.editing",
         "evaluation": "minigan.evaluation",
         "gradcheck": "minigan.gradcheck",
         "graph": "minigan.graph",
@@ -36,6 +37,6 @@ else:
     })
 
 __all__ = ["BackendError", "CaptureError", "Stream", "Streams", "Tensor", "Trainer", "__version__",
-           "capture", "data", "grad", "gradcheck", "graph", "load", "losses", "models", "nn",
-           "no_grad", "op", "op_hook", "ops", "optim", "penalties", "plot", "seed", "stream",
+           "capture", "data", "editing", "grad", "gradcheck", "graph", "load", "losses", "models",
+           "nn", "no_grad", "op", "op_hook", "ops", "optim", "penalties", "plot", "seed", "stream",
            "tensor", "use", "use_threads"]

@@ -12,14 +12,32 @@ papers), `effects` (what moves), `directions` (what is kept), `finding` (all of 
 `table` and `picture` (to look at).
 """
 
-from minigan.editing.attributes import ATTRIBUTES, measure
-from minigan.editing.directions import Directions, directions_path
-from minigan.editing.drawing import Drawing
-from minigan.editing.edit import Edit
-from minigan.editing.finding import find_directions
+from typing import TYPE_CHECKING
+
 from minigan.editing.fingerprint import check_same, fingerprint, is_same
-from minigan.editing.inversion import Inversion, floor, invert
 from minigan.editing.latent import slerp
+from minigan.system.first_use import attributes
+
+if TYPE_CHECKING:
+    from minigan.editing.attributes import ATTRIBUTES, measure
+    from minigan.editing.directions import Directions, directions_path
+    from minigan.editing.drawing import Drawing
+    from minigan.editing.edit import Edit
+    from minigan.editing.finding import find_directions
+    from minigan.editing.inversion import Inversion, floor, invert
+else:
+    __getattr__, __dir__ = attributes(__name__, {
+        "ATTRIBUTES": "minigan.editing.attributes:ATTRIBUTES",
+        "Directions": "minigan.editing.directions:Directions",
+        "Drawing": "minigan.editing.drawing:Drawing",
+        "Edit": "minigan.editing.edit:Edit",
+        "Inversion": "minigan.editing.inversion:Inversion",
+        "directions_path": "minigan.editing.directions:directions_path",
+        "find_directions": "minigan.editing.finding:find_directions",
+        "floor": "minigan.editing.inversion:floor",
+        "invert": "minigan.editing.inversion:invert",
+        "measure": "minigan.editing.attributes:measure",
+    })
 
 __all__ = ["ATTRIBUTES", "Directions", "Drawing", "Edit", "Inversion", "check_same",
            "directions_path", "find_directions", "fingerprint", "floor", "invert", "is_same",

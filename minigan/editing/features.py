@@ -7,7 +7,6 @@ from typing import Callable
 
 from minigan.backend import default
 from minigan.engine import Tensor
-from minigan.metrics.judges import judges
 from minigan.models.sizes import Shape
 from minigan.nn import evaluation_mode
 
@@ -20,6 +19,7 @@ def judge_features(shape: Shape) -> Callable[[Tensor], Tensor]:
     Raises:
         ValueError: images of this shape are no digits.
     """
+    from minigan.metrics.judges import judges  # which takes time to import
     if shape != (28, 28, 1):
         raise ValueError(f'features: "judge" knows digits of (28, 28, 1), the model draws pictures '
                          f"of {shape}; leave it out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Iterator, Sequence, Union
 
 import numpy as np
 
@@ -13,14 +13,10 @@ from minigan import data, plot
 from minigan.backend import default
 from minigan.data import Images
 from minigan.editing.directions import Directions, directions_path
-from minigan.editing.drawing import Drawing
-from minigan.editing.edit import Edit
-from minigan.editing.inversion import invert
 from minigan.editing.latent import slerp
 from minigan.engine import Tensor
 from minigan.models.model import Model
 from minigan.runs.classes import class_names, label_numbers
-from minigan.runs.edits import bytes_of, labels_of, latents_of, pictures_of
 from minigan.runs.exporting import ENDINGS, export
 from minigan.runs.preview import draw_images, side_by_side
 from minigan.runs.records import RunConfig
@@ -31,10 +27,13 @@ from minigan.system.machine import memory
 from minigan.system.notebook import or_text
 from minigan.system.paths import exists, user_path
 
+if TYPE_CHECKING:  # edits are imported where they are made
+    from minigan.editing.edit import Edit
+
 BLOCK = 250  # images that are generated at once
 
 Labels = Sequence[int | str] | np.ndarray | Tensor | str | None
-Latents = np.ndarray | Edit | str | os.PathLike[str] | None
+Latents = Union[np.ndarray, "Edit", str, os.PathLike[str], None]
 
 
 class Loaded:
@@ -101,6 +100,7 @@ class Loaded:
 
     def _of_latents(self, latents: Latents, n: int | None, labels: Labels, raw: bool) -> np.ndarray:
         """What `sample` gives for latents."""
+        from minigan.runs.edits import labels_of, latents_of
         self._check_raw(raw)
         z, numbers, _ = latents_of(latents, self.model)
         if n not in (None, len(z)):
@@ -160,6 +160,7 @@ class Loaded:
             ValueError: the model starts from images and has no latents; or the latents are not as
                 many as rows, or another generator's.
         """
+        from minigan.runs.edits import labels_of, latents_of
         given = None if latents is None else latents_of(latents, self.model)
         if rows is None:
             rows = 8 if given is None else len(given.z)
@@ -228,6 +229,8 @@ class Loaded:
             ValueError: the model starts from images; a picture has another shape or cannot be used;
                 a label is not a class; or a setting is out of range.
         """
+        from minigan.editing import Drawing, Edit, invert
+        from minigan.runs.edits import bytes_of, labels_of, pictures_of
         Drawing(self.model)  # refuses models that have no latents
         pixels, notes = pictures_of(images, self.model, as_is)
         numbers = labels_of(labels, len(notes), self.class_names, self.model)

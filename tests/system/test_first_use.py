@@ -13,7 +13,7 @@ THREADS = """
 import sys, threading
 import minigan as mg
 sys.setswitchinterval(1e-6)
-names = ["Trainer", "graph", "load", "gradcheck", "training", "runs", "evaluation"] * 3
+names = ["Trainer", "graph", "load", "gradcheck", "training", "runs", "evaluation", "editing"] * 3
 together, faults = threading.Barrier(len(names)), []
 def ask(name):
     together.wait()
