@@ -3,9 +3,9 @@
     python benchmarks/make_results.py
 
 It measures nothing and takes a second. Every number comes from a file: results/*.jsonl of
-`minigan bench`, digits.py and toy_table.py; results/published.jsonl, what papers report;
-results/notes.jsonl, what was read off a clock or a terminal, with its date. `headlines()` has the
-few numbers that other documents may quote; a test holds them to it.
+`minigan bench`, digits.py, editing.py and toy_table.py; results/published.jsonl, what papers
+report; results/notes.jsonl, what was read off a clock or a terminal, with its date. `headlines()`
+has the few numbers that other documents may quote; a test holds them to it.
 """
 
 from __future__ import annotations
@@ -364,6 +364,51 @@ def _machine(rows: list[Entry]) -> str:
 POINTS = ("found", "near", "reverse_kl", "least_share", "deviation")
 
 
+ATTRIBUTES = ("boldness", "slant", "width", "height")
+
+
+def editing() -> list[str]:
+    """Real digits in latent space."""
+    rows = read("editing.jsonl")
+    found, other, ten = [next(row for row in rows if row["what"] == what)
+                         for what in ("inversion", "settings", "relabel")]
+    hand = _listed(f"{ten[name]:.2f} ({name})" for name in ATTRIBUTES)
+    return [
+        "## Real digits in latent space", "",
+        *prose(f"""`minigan edit` on {found['n']} test digits of MNIST, {found['n'] // 10} a class,
+               which are not in the package, with its generator. Errors are the root of the mean
+               square on [-1, 1], the mean over pictures: **{found['error']:.3f}** after the
+               descent, {found['nearest']:.3f} for the nearest of the draws (the ceiling) and
+               {found['own']:.3f} for the generator's own pictures (the floor). The worst digit has
+               {found['worst']:.2f}. The latents have the length {found['length']:.2f}, at most
+               {found['longest']:.2f}; {found['due']:.2f} is due. In {found['named']:.1%} of the
+               pictures found, both judges see the digit. With half of the steps the error is
+               {other['error, 100 steps']:.3f}, with a judge's features
+               {other['error, judge']:.3f}. Without labels, the right one is found for
+               {other['label found']:.0%} (error {other['error, label looked for']:.3f})."""),
+        *prose(f"""With the ten labels, both judges see the digit asked for in
+               **{ten['named']:.1%}** of {ten['n']:,} pictures, {ten['named, worst digit']:.0%} for
+               the worst digit. Is it the same hand? Correlations with the original, within pairs
+               of a digit and a label: {hand}."""),
+        *prose("""What changes in these digits along directions of attributes, from an amount of -2
+               to 2; in brackets the same in standard deviations of drawn digits:"""),
+        *_moves_table([row for row in rows if row["what"] == "move"]), "",
+        *prose(f"""{found['n']} digits took {found['processor_seconds']:.0f} s of processor time on
+               {found['threads']} threads; by the clock {found['seconds']:.0f} s, while others used
+               the machine."""),
+        "`python benchmarks/editing.py`, with MNIST in `MINIGAN_DATA`", "",
+        *prose(_machine([{**row["environment"], "date": row["date"]} for row in rows]))]
+
+
+def _moves_table(rows: list[Entry]) -> list[str]:
+    """A row for each direction: what changes, in the attributes' units and in spreads."""
+    body = []
+    for row in rows:
+        cells = [f"{row[name]:+.2f} ({row[f'{name}, spreads']:+.2f})" for name in ATTRIBUTES]
+        body.append([row["direction"], *cells])
+    return markdown(["direction", *ATTRIBUTES], body)
+
+
 def points() -> list[str]:
     """Points in the plane."""
     rows = read("toy.jsonl")
@@ -449,7 +494,8 @@ def stacked() -> list[str]:
                them.""")]
 
 
-SECTIONS = (steps, batches, unlisted, single_ops, overhead, starts, digits, points, stacked)
+SECTIONS = (steps, batches, unlisted, single_ops, overhead, starts, digits, editing, points,
+            stacked)
 
 
 def text() -> str:
@@ -483,6 +529,12 @@ def headlines() -> dict[str, str]:
         found[f"{name}, recognised"] = f"{_mean(rows, 'recognised'):.2f}"
         if "label right" in rows[0]:
             found[f"{name}, label right"] = f"{_mean(rows, 'label right'):.2f}"
+    for row in read("editing.jsonl"):
+        if row["what"] == "inversion":
+            found["editing, error"] = f"{row['error']:.2f}"
+            found["editing, own"] = f"{row['own']:.3f}"
+        if row["what"] == "relabel":
+            found["editing, named"] = f"{row['named']:.2f}"
     for name, note in notes("minutes").items():
         found[f"{name}, minutes"] = f"{note['value']:g}"
     return found
