@@ -52,8 +52,8 @@ def run(options: argparse.Namespace) -> int:
     """Find, print, write; returns the exit status.
 
     Raises:
-        ValueError: RUN and --pretrained are both given; --out does not end in .npz, or is another
-            file than one of directions.
+        ValueError: RUN and --pretrained are both given; --out does not end in .npz, or there is
+            another file in its place or in the picture's.
     """
     import minigan
     from minigan import plot
@@ -105,7 +105,11 @@ def _earlier(out: Path, trained: Loaded) -> Directions | None:
     """
     from minigan.editing import Directions, fingerprint, is_same
     from minigan.system.paths import exists
+    picture = out.with_suffix(".png")
     if not exists(out):
+        if exists(picture):
+            raise ValueError(f"{picture} exists, and is no picture of {out.name}, which does not; "
+                             f"give another --out")
         return None
     try:
         earlier = Directions.load(out)

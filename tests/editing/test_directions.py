@@ -172,6 +172,7 @@ def test_of_a_linear_layer_the_components_are_the_singular_vectors():
     assert share == pytest.approx(squares[:-4:-1] / squares.sum(), rel=0.3)
 
 
+@pytest.mark.rounding
 def test_components_and_their_latents_by_hand(tiny):
     """The basis V by an SVD of centred activations, then U by least squares, as the paper has it.
     """
@@ -221,6 +222,7 @@ def test_pictures_become_lighter_along_them(tiny, few_looks):
 
 # What moves, on the generator of the package.
 
+@pytest.mark.rounding
 def test_slant_moves_and_boldness_stays(model, shipped):
     """The bound: by 0.6 or more, boldness by under a tenth of its spread, over all labels."""
     drawing = Drawing(model)
@@ -432,6 +434,10 @@ def test_the_command_replaces_no_other_file(exported, capsys):
     assert main(["directions", "g.npz"]) == 2
     assert "it stays as it is: give another --out" in capsys.readouterr().err
     assert path.read_text() == "mine" and not path.with_suffix(".png").exists()
+    path.rename("g-directions.png")
+    assert main(["directions", "g.npz"]) == 2
+    assert "g-directions.png exists, and is no picture of" in capsys.readouterr().err
+    assert path.with_suffix(".png").read_text() == "mine" and not path.exists()
 
 
 @pytest.mark.parametrize("arguments, words", [
