@@ -177,6 +177,18 @@ def test_a_grid_is_drawn_pixel_by_pixel_under_its_labels(tmp_path):
     np.testing.assert_array_equal(plot.pixels(plot.image_grid(images, 3))[..., 0], sheet)
 
 
+def test_a_grid_of_images_with_names_of_rows():
+    images = digits(6, height=12, width=8)
+    sheet = plot.tile(images, 3)
+    drawn = plot.pixels(plot.image_grid(images, 3, "abc", names=["slant", "boldness"]))
+    right = drawn[-len(sheet):, -sheet.shape[1]:]
+    np.testing.assert_array_equal(right[..., 0], sheet)
+    left = drawn[-len(sheet):, :-sheet.shape[1]]
+    assert all((left[rows] < 128).any() for rows in (slice(0, 12), slice(14, 26)))
+    with pytest.raises(ValueError, match="2 rows have 1 names"):
+        plot.image_grid(images, 3, names=["slant"])
+
+
 STEPS = np.arange(300)
 CURVES = {"critic": (STEPS, np.sin(STEPS / 40)), "generator": (STEPS, np.cos(STEPS / 40))}
 CLOUD = np.random.default_rng(0).standard_normal((50, 2))
