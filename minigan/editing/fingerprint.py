@@ -55,4 +55,4 @@ def check_same(what: str, given: np.ndarray, model: Model) -> None:
     """
     if not is_same(given, fingerprint(model)):
         raise ValueError(f"{what} belongs to another generator, or to this run before it was "
-                         f"trained on, and means nothing to this one")
+                         f"trained on; for this one it has to be made again")

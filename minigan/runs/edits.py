@@ -25,7 +25,8 @@ def pictures_of(images: Any, model: Model, as_is: bool) -> tuple[np.ndarray, tup
     images: an array, `Images`, a path of a picture or of a folder, or several of them.
 
     Raises:
-        FileNotFoundError, ValueError: a path does not exist, or cannot be used.
+        FileNotFoundError: a path does not exist.
+        ValueError: a file cannot be used, or these are arrays of several shapes.
     """
     if isinstance(images, Images):
         images = images.images[:]
@@ -35,7 +36,11 @@ def pictures_of(images: Any, model: Model, as_is: bool) -> tuple[np.ndarray, tup
         found = Originals(model, as_is).read_all(images)
         return np.stack([each.pixels for each in found]), tuple(
             "; ".join(each.done) for each in found)
-    array = np.asarray(images)
+    try:
+        array = np.asarray(images)
+    except ValueError:
+        raise ValueError("images: expected one array (n, H, W, C), got arrays of several "
+                         "shapes") from None
     return array, ("",) * len(array) if array.ndim else ()
 
 

@@ -270,7 +270,7 @@ def test_pictures_of_python(faces):
     floats = loaded.edit(pixels / np.float32(127.5) - 1, **settings)
     assert np.array_equal(same.z, edit.z) and np.array_equal(floats.originals, pixels)
     np.testing.assert_allclose(edit.inversion.error, edit.error, atol=0.01)
-    for wrong in (pixels[:, :9], pixels[0], 3, []):
+    for wrong in (pixels[:, :9], pixels[0], 3, [], [pixels[0], pixels[0, 1:]]):
         with pytest.raises(ValueError, match="images"):
             loaded.edit(wrong, **settings)
 
