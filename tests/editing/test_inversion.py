@@ -1,9 +1,14 @@
 """Inversion: derivatives, what it finds, what it refuses, and that its checks can fail."""
 from __future__ import annotations
 
+import json
+import os
+import runpy
+
 import numpy as np
 import pytest
 import stand_in  # noqa: F401  (registers the device)
+from project import ROOT
 
 import minigan as mg
 from minigan.data import to_model
@@ -236,6 +241,30 @@ def test_features_on_another_device():
     with mg.use("stand-in"):
         judge = judge_features((28, 28, 1))
         assert judge(mg.tensor(np.zeros((1, 28, 28, 1), np.float32))).device == "stand-in"
+
+
+def test_the_numbers_of_the_results_page_are_within_their_bounds():
+    rows = {(row["what"], row.get("direction")): row for row in map(
+        json.loads, (ROOT / "benchmarks/results/editing.jsonl").read_text("utf-8").splitlines())}
+    found, ten = rows["inversion", None], rows["relabel", None]
+    assert found["n"] == 200
+    assert found["error"] <= 0.14 and found["own"] <= 0.04
+    assert ten["named"] >= 0.9 and min(ten["boldness"], ten["slant"]) >= 0.6
+    slant = rows["move", "slant"]
+    assert slant["slant"] >= 0.6 and abs(slant["boldness, spreads"]) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("MINIGAN_DATA"), reason="no MINIGAN_DATA with MNIST")
+def test_real_digits_are_found_and_keep_their_hand():
+    """50 of the digits of benchmarks/editing.py, whose bounds they keep."""
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "editing.py"))
+    images, labels = (each[::4] for each in benchmark["some_digits"]())
+    edit, numbers = benchmark["inversion"](mg.load(PRETRAINED), images, labels)
+    assert numbers["error"] <= 0.14 and numbers["own"] <= 0.04
+    assert numbers["length"] == pytest.approx(numbers["due"], rel=0.1)
+    ten = benchmark["relabelled"](edit, images, labels)
+    assert ten["named"] >= 0.9 and min(ten["boldness"], ten["slant"]) >= 0.6
 
 
 # The parts.
