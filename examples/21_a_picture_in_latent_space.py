@@ -40,7 +40,7 @@ def written(digit, bold, slant):
 
 
 # %% The search. All pictures are one batch; each z gets the gradient of its own error only.
-def search(pictures, labels, prior=0.01, steps=200, draws=500):
+def search(pictures, labels, prior=0.03, steps=200, draws=500):
     """z (n, 64), and the RMS errors of the nearest draw and of z's picture, each (n,)."""
     images = data.to_model(pictures)
     some = G.latents(mg.Stream(0, "draws"), draws).numpy()
@@ -50,7 +50,7 @@ def search(pictures, labels, prior=0.01, steps=200, draws=500):
     x, y, optimizer = mg.tensor(images), G.labels(labels, len(labels)), optim.Adam([z], 0.05)
     for _ in range(steps):
         error = ops.mean(ops.square(G(z, y) - x), axis=(1, 2, 3))               # (n,)
-        loss = ops.sum(error + prior * ops.mean(ops.square(z), axis=1))
+        loss = ops.sum(error + prior * ops.square(ops.mean(ops.square(z), axis=1) - 1))
         optimizer.step(mg.grad(loss, [z]))
     return z.numpy(), nearest.min(axis=1), rms(G.images(z.numpy(), labels), images)
 
@@ -73,10 +73,10 @@ def main(quick=False):
     pen = np.stack([written(k, *hand) for hand in HANDS[:1 if quick else 4] for k in range(10)])
     n, labels, digits = len(pen), np.arange(len(pen)) % 10, data.load("digits")
     own = G.pixels(G.latents(mg.Stream(1, "own"), n).numpy(), labels)
-    cases = {"G's own": (own, labels, 0.01), "the pen's": (pen, labels, 0.01),
-             "trained on": (digits.images[:n], digits.labels[:n], 0.01),
-             "label + 1": (pen, (labels + 1) % 10, 0.01),
-             "no prior": (pen, labels, 0.0), "prior 0.1": (pen, labels, 0.1)}
+    cases = {"G's own": (own, labels, 0.03), "the pen's": (pen, labels, 0.03),
+             "trained on": (digits.images[:n], digits.labels[:n], 0.03),
+             "label + 1": (pen, (labels + 1) % 10, 0.03),
+             "no prior": (pen, labels, 0.0), "prior 0.3": (pen, labels, 0.3)}
     few, found, grids = {"steps": 20, "draws": 50} if quick else {}, {}, []
     print("RMS error: nearest  found  |z|  as asked  r of boldness  of slant")
     for name, (pictures, wanted, prior) in cases.items():
@@ -86,7 +86,7 @@ def main(quick=False):
         print("{:11} {:6.3f} {:6.3f} {:4.1f} {:9.0%} {:14.2f} {:9.2f}".format(name, *found[name]))
         rows = np.concatenate([pen[:, None], G.pixels(z, labels)[:, None], ten], axis=1)
         grids.append(plot.tile(rows[np.array([2, 13, 25, 37]) % n].reshape(-1, 28, 28, 1), 12))
-    figure = plot.strip([grids[4], grids[1]], ["no prior", "prior 0.01"], height=1.5,
+    figure = plot.strip([grids[4], grids[1]], ["no prior", "prior 0.03"], height=1.5,
                         title="Written, found, and what its z draws as 0 to 9")
     print("picture:", plot.save(figure, "runs/examples/21_a_picture_in_latent_space.png"))
     return found

@@ -233,7 +233,7 @@ def a_picture_in_latent_space(found):
     for name, (nearest, error, length, as_asked, *same_hand) in found.items():
         assert error < 0.8 * nearest < 0.8 and 4 < length < 16 and as_asked > 0.5, name
     assert found["G's own"][1] < found["the pen's"][1] < found["label + 1"][1]
-    assert found["prior 0.1"][2] < found["the pen's"][2] < found["no prior"][2]
+    assert found["prior 0.3"][2] < found["the pen's"][2] < found["no prior"][2]
     assert min(found["G's own"][4:]) > 0.5  # its own hand is kept, even by a short search
 
 
