@@ -10,7 +10,8 @@ told to use another processor's kernels. Tests marked `rounding` run again under
 
 The oldest versions that setup.cfg allows run on the oldest Python that is found, with all tests;
 the newest ones on each of the others, all tests on the first of these. There, from Python 3.12 on,
-which counts lines at little cost, coverage is measured, and has to reach the floor in setup.cfg.
+which counts lines at little cost, coverage is measured, and has to reach the floor in setup.cfg;
+the packages that write files for other programs are installed there, too, and nowhere else.
 
 What fails is tried once more by itself: a test that then passes met a busy machine, and is named.
 """
@@ -115,7 +116,7 @@ def python_jobs(scratch: Path) -> list[Job]:
         environment = dict(ONE_THREAD)
         covers = len(jobs) == 1 and PYTHONS.index(version) >= PYTHONS.index("3.12")
         if covers:
-            needed = [*needed, "coverage>=7.4"]
+            needed = [*needed, *extra("coverage", "onnx", "safetensors")]
             arguments = COVERED
             environment.update(COVERAGE_CORE="sysmon", COVERAGE_FILE=str(place / "coverage"))
 
@@ -140,10 +141,22 @@ def python_of(version: str) -> str | None:
 
 def required() -> list[str]:
     """What setup.cfg asks for, tests included: name>=version."""
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
+    setup = settings()
     return (setup["options"]["install_requires"]
             + setup["options.extras_require"]["test"]).split()
+
+
+def extra(*names: str) -> list[str]:
+    """These packages, as the extra `check` asks for them: name>=version."""
+    lines = settings()["options.extras_require"]["check"].split()
+    return [line for line in lines if line.partition(">")[0] in names]
+
+
+def settings() -> configparser.ConfigParser:
+    """What setup.cfg says."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    return setup
 
 
 # Running it.

@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for name, what in FORMATS.items():
         parser.add_argument(
             f"--{name}", metavar="FILE", type=path, nargs="?", const=BESIDE,
-            help=f"write {what} (default: RUN/generator.{name})")
+            help=f"write {what}, by the package {name} (default: RUN/generator.{name})")
     parser.add_argument(
         "--out", type=path,
         help="the file to write; .npz, .onnx or .safetensors says which kind (default, unless "
@@ -35,8 +35,10 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         FileExistsError: one of them exists; then none is written.
+        RuntimeError: a package that writes one of them cannot be imported; then none is written.
         ValueError: RUN and --pretrained are both given, or a file has another ending.
     """
+    from minigan.portable import check_package
     from minigan.runs import load
     if options.pretrained and options.run_folder is not None:
         raise ValueError(f"--pretrained: it takes the place of RUN, so give one of the two, not "
@@ -47,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     for out in outs:
         if out.exists():
             raise FileExistsError(f"export: {out} exists; choose another name")
+        check_package(out.suffix)
     trained = load(source)
     config = trained.config
     for out in outs:

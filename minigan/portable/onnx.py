@@ -5,21 +5,20 @@
     images, = session.run(None, {"z": z, "labels": np.arange(16) % 10})
 
 What goes in and what comes out is as in minigan: images are (N, H, W, C), and N may be any number.
-No package is needed to write such a file. Its opset is of 2020, older than nearly every runtime in
-use.
+The file's opset is of 2020, older than nearly every runtime in use. It is checked before it is
+written.
 
-Source: Open Neural Network Exchange, "onnx.proto", version 1.8, for the numbers of the fields.
+Source: Open Neural Network Exchange, https://onnx.ai/onnx/api/helper.html.
 """
 
 from __future__ import annotations
 
 from typing import Any, Mapping
 
-import numpy as np
-
 from minigan.portable.calls import Sizes, Traced
-from minigan.portable.onnx_rules import TYPES, Node, Writer
-from minigan.portable.protobuf import message
+from minigan.portable.onnx_rules import add_call
+from minigan.portable.onnx_writer import Writer
+from minigan.portable.packages import onnx_package
 from minigan.portable.simplify import simplified
 from minigan.version import __version__
 
@@ -34,56 +33,36 @@ def onnx_file(traced: Traced, facts: Mapping[str, str], about: str) -> bytes:
     the same for people, the docstring of the model.
 
     Raises:
+        RuntimeError: the package onnx cannot be imported.
         ValueError: an op has no counterpart in ONNX; names it and its layer.
     """
+    onnx = onnx_package()
     given = ", ".join([f'"{name}": {name}' for name in traced.inputs])
     about = f"{about}\nWith onnxruntime: images, = session.run(None, {{{given}}})"
-    opset = message({1: "", 2: OPSET})
-    return message({
-        1: IR_VERSION, 2: "minigan", 3: __version__, 6: about, 7: _graph(traced), 8: opset,
-        14: [message({1: name, 2: fact}) for name, fact in facts.items()]})
+    model = onnx.helper.make_model(
+        _graph(onnx, simplified(traced)), ir_version=IR_VERSION,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        producer_name="minigan", producer_version=__version__, doc_string=about)
+    onnx.helper.set_model_props(model, dict(facts))
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
 
 
-def _graph(traced: Traced) -> bytes:
-    fewer = simplified(traced)
-    writer = Writer(fewer)
-    for call in fewer.calls:
-        writer.add(call)
+def _graph(onnx: Any, traced: Traced) -> Any:
+    writer = Writer(traced)
+    for call in traced.calls:
+        add_call(writer, call)
+    result = "translated" if "images" in traced.inputs else "images"
+    writer.named(result, "Identity", writer.result(traced.output))
 
-    result = "translated" if "images" in fewer.inputs else "images"
-    last = Node("Identity", (writer.result(fewer.output),), result, {})
-    writer.nodes.append(last)
-    return message({
-        1: [_node(node) for node in writer.nodes],
-        2: "generator",
-        5: [_tensor(name, array) for name, array in writer.used().items()],
-        11: [_declared(name, shape) for name, shape in fewer.inputs.items()],
-        12: _declared(result, fewer.shape_of(fewer.output))})
+    inputs = [_declared(onnx, name, shape) for name, shape in traced.inputs.items()]
+    output = _declared(onnx, result, traced.shape_of(traced.output))
+    constants = [onnx.numpy_helper.from_array(array, name)
+                 for name, array in writer.used().items()]
+    return onnx.helper.make_graph(writer.nodes, "generator", inputs, [output], constants)
 
 
-def _node(node: Node) -> bytes:
-    attributes = [_attribute(name, value) for name, value in node.attributes.items()]
-    return message({1: node.inputs, 2: node.output, 3: node.output, 4: node.kind, 5: attributes})
-
-
-def _attribute(name: str, value: Any) -> bytes:
-    """An attribute: a float, an int, or ints."""
-    if isinstance(value, float):
-        return message({1: name, 2: value, 20: 1})
-    if isinstance(value, int):
-        return message({1: name, 3: value, 20: 2})
-    return message({1: name, 8: [int(one) for one in value], 20: 7})
-
-
-def _tensor(name: str, array: np.ndarray) -> bytes:
-    """A constant, its elements in C order, the lowest byte first."""
-    elements = array.astype(array.dtype.newbyteorder("<")).tobytes()
-    return message({1: array.shape, 2: TYPES[str(array.dtype)], 8: name, 9: elements})
-
-
-def _declared(name: str, shape: Sizes) -> bytes:
+def _declared(onnx: Any, name: str, shape: Sizes) -> Any:
     """An input or the output; a size that is a text may be any number."""
-    sizes = [message({2 if isinstance(size, str) else 1: size}) for size in shape]
-    tensor = message({1: TYPES["int64" if name == "labels" else "float32"],
-                      2: message({1: sizes})})
-    return message({1: name, 2: message({1: tensor})})
+    kind = onnx.TensorProto.INT64 if name == "labels" else onnx.TensorProto.FLOAT
+    return onnx.helper.make_tensor_value_info(name, kind, shape)

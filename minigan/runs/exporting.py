@@ -36,6 +36,7 @@ def export(model: Model, config: RunConfig, path: Path) -> None:
 
     Raises:
         FileExistsError: there is something at that path.
+        RuntimeError: the package that writes such files, onnx or safetensors, cannot be imported.
         ValueError: the generator cannot be written down for other programs; names op and layer.
     """
     content = {".onnx": _onnx, ".safetensors": _safetensors}.get(path.suffix)

@@ -250,6 +250,8 @@ class Loaded:
 
         Raises:
             FileExistsError: there is something at that path.
+            RuntimeError: the package that writes such files, onnx or safetensors, cannot be
+                imported.
             ValueError: the path ends in something else; or the generator cannot be written as ONNX.
         """
         path = user_path(path)

@@ -273,6 +273,8 @@ def test_export(run, trained):
 
 
 def test_export_for_other_programs(run, trained):
+    pytest.importorskip("onnx")
+    pytest.importorskip("safetensors")
     run("export", trained, "--out", "g.npz")
     status, printed, _ = run("export", "g.npz", "--safetensors", "--onnx", "there/g.onnx")
     assert status == 0 and [line.split(": ")[-1] for line in printed.splitlines()] == [
@@ -287,6 +289,13 @@ def test_export_for_other_programs(run, trained):
         run("export", "--onnx", "run"))
     assert run("export", "--pretrained", "--onnx")[1].endswith("bytes: generator.onnx\n")
     assert "--pretrained" in refusal(run("export", "--pretrained", trained))
+
+
+def test_no_file_is_written_where_a_package_is_missing(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert "python -m pip install onnx" in refusal(
+        run("export", "--pretrained", "--out", "new.npz", "--onnx"))
+    assert not Path("new.npz").exists() and not Path("generator.onnx").exists()
 
 
 def test_pretrained(run):

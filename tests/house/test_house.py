@@ -38,6 +38,7 @@ ONE_PLACE = {"cupy": "backend/gpu/device.py", "cupyx": "backend/gpu/device.py",
              "matplotlib": {f"plot/{name}.py" for name in (
                  "settings", "saving", "style", "graphs")}, "pooch": "data/download.py",
              "requests": {"data/download.py", "data/transfer.py"},
+             "onnx": "portable/packages.py", "safetensors": "portable/packages.py",
              "IPython": None, "PIL": {"data/pictures.py", "plot/raster.py", "runs/animation.py"},
              "torch": None, "tensorflow": None, "jax": None, "autograd": None}
 TEXT = {".py", ".md", ".cfg", ".toml", ".txt", ".json", ".csv", ".sh", ".yml", ".yaml", ".ipynb"}

@@ -52,7 +52,9 @@ def test_weights_go_over_from_pytorch_as_the_page_says():
 
 
 def test_a_generator_draws_under_onnxruntime_as_the_page_says(alone):
+    pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
+    pytest.importorskip("safetensors")
     names = from_pytorch(1, 2)
     wanted = mg.load().model.sample(mg.tensor(names["z"]), np.arange(10)).numpy()
     np.testing.assert_allclose(names["images"], wanted, atol=1e-5)
@@ -60,6 +62,7 @@ def test_a_generator_draws_under_onnxruntime_as_the_page_says(alone):
 
 def test_a_generator_draws_in_pytorch_as_the_page_says(alone):
     torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
     pytest.importorskip("safetensors")
     draw = from_pytorch(1, 3)["draw"]
     z = np.random.default_rng(0).standard_normal((10, 64), "float32")

@@ -12,19 +12,17 @@ from minigan.models.pix2pix import edges
 from minigan.nn import (AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Dense, Embedding,
                         InstanceNorm, LayerNorm, Maxout, Module, Reshape, Sequential, Upsample)
 from minigan.portable import onnx_file, traced
-from minigan.portable.protobuf import message
 
+onnx = pytest.importorskip("onnx")  # which writes the files, and checks them
 TOLERANCE = 1e-5  # of pictures in [-1, 1]; sums are taken in another order
 
 
 def session(content):
-    """onnxruntime with the file's content, on one thread; the file is checked first.
+    """onnxruntime with the file's content, on one thread.
 
-    Where they are not installed, the test skips here: that the file can be written is seen.
+    Where it is not installed, the test skips here: that the file can be written is seen.
     """
-    onnx = pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
-    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -167,11 +165,10 @@ def test_the_pretrained_digits_and_what_their_file_says(tmp_path):
         loaded.export(path)
 
 
-@pytest.mark.parametrize("fields, content", [
-    ({1: 150}, "08 96 01"), ({2: "testing"}, "12 07 74 65 73 74 69 6e 67"),
-    ({1: -2}, "08 fe ff ff ff ff ff ff ff ff 01"), ({3: b"\x08\x96\x01"}, "1a 03 08 96 01"),
-    ({4: "hello", 5: [1, 2, 3]}, "22 05 68 65 6c 6c 6f 28 01 28 02 28 03"),
-    ({20: 2.0, 1: True}, "a5 01 00 00 00 40 08 01"), ({}, ""),
-])
-def test_messages_are_those_of_the_specification(fields, content):
-    assert message(fields) == bytes.fromhex(content)
+def test_the_format_is_old_enough_for_nearly_every_runtime():
+    calls = lively("cgan", "conv")[1]
+    model = onnx.load_from_string(onnx_file(calls, {"step": "7"}, "A title."))
+    assert model.ir_version == 7 and [opset.version for opset in model.opset_import] == [13]
+    assert model.doc_string.startswith("A title.\n")
+    assert [(fact.key, fact.value) for fact in model.metadata_props] == [("step", "7")]
+    assert {node.name for node in model.graph.node} >= {"images"}
