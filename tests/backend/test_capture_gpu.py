@@ -1,6 +1,7 @@
 """Captured steps on the emulated GPU: what a graph of a device asks for, and what it refuses."""
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from capture_tools import descent, everything, images, same, stepper, trained
 from emulated import emulated
@@ -12,6 +13,8 @@ from minigan.backend import get_backend
 from minigan.backend.gpu.recording import GraphCapture
 from minigan.capturing import ChangedError
 from minigan.cli import main
+from minigan.editing import invert
+from minigan.models import CGAN
 from minigan.optim import Optimizer
 
 pytestmark = pytest.mark.rounding
@@ -186,3 +189,15 @@ def test_the_commands(quick, capsys):
         assert "--capture: the backend 'stand-in' cannot" in capsys.readouterr().err
         assert main([*command, "--backend", "numpy", "--precision", "tf32"]) == 2
         assert "precision must be 'fp32'" in capsys.readouterr().err
+
+
+def test_a_picture_is_inverted_by_a_captured_step():
+    pictures = np.linspace(0, 255, 2 * 784).astype(np.uint8).reshape(2, 28, 28, 1)
+    found = []
+    for device in ("numpy", "emulated"):
+        with mg.use(device):
+            model = CGAN("paper", latent_size=6)  # its latents are limited, in the step as well
+            found.append(invert(model, pictures, [1, 2], steps=5, draws=4, learning_rate=2.0))
+    here, there = found
+    np.testing.assert_allclose(here.z, there.z, atol=1e-3)
+    assert 0.9 < np.abs(there.z).max() <= 1
