@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or _usual(source)
     check_place("--out", out)
     trained = load(source)
-    text = page(trained, _directions(source, trained))
+    text = page(trained, _directions(trained))
     write_page(out, text)
     print(f"{len(text.encode()):,} bytes: {out.as_posix()}")
     if options.open:
@@ -67,15 +67,13 @@ def _usual(source: Path | None) -> Path:
     return source.with_name(f"{source.stem}-play.html")
 
 
-def _directions(source: Path | None, trained: Loaded) -> Directions | None:
+def _directions(trained: Loaded) -> Directions | None:
     """The directions that were measured, else new ones; None where there are none to find."""
-    from minigan.editing.directions import Directions, directions_path
     from minigan.editing.finding import find_directions
-    kept = directions_path(source)
     try:
-        return Directions.load(kept, trained.model)
-    except FileNotFoundError:
-        remark("no directions were measured: looking for some")
+        if trained.directions is not None:
+            return trained.directions
+        remark("no directions were measured for it: looking for some")
     except ValueError as error:
         remark(f"{error}; looking for others")
     try:

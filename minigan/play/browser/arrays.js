@@ -33,7 +33,7 @@ function table(shape, apart, start = 0) {
   return places;
 }
 
-// x of shape `from` broadcast to the shape `to`: along an axis of size 1, all elements are the same.
+// x of shape `from` broadcast to the shape `to`: an axis of size 1 repeats its one element.
 function broadcastTable(from, to) {
   const aligned = [...to.slice(0, to.length - from.length).map(() => 1), ...from];
   const apart = strides(aligned).map((step, axis) => (aligned[axis] === 1 ? 0 : step));

@@ -23,8 +23,8 @@ function measure(bytes, [height, width]) {
   return {
     boldness: (2 * total) / outline(ink, height, width),
     slant,
-    width: extent(upright(ink, y.map((down) => slant * down), width)),
-    height: extent(ofRows),
+    width: extent(upright(y, x, slant), ink),
+    height: extent(y, ofRows),
   };
 }
 
@@ -63,31 +63,36 @@ function outline(ink, height, width) {
   return length;
 }
 
-// The ink in each column once row i has moved right by shift[i]; a pixel's ink is shared by two.
-function upright(ink, shift, width) {
-  const columns = new Float64Array(3 * width);
-  ink.forEach((mass, i) => {
-    const place = (i % width) + width + shift[Math.floor(i / width)];
-    const limited = Math.min(Math.max(place, 0), columns.length - 2);
-    const left = Math.floor(limited);
-    columns[left] += mass * (1 - (limited - left));
-    columns[left + 1] += mass * (limited - left);
+// The place of each pixel, from left to right, once its row has moved back by the slant.
+function upright(y, x, slant) {
+  return Float64Array.from({length: y.length * x.length}, (_, i) => (
+    x[i % x.length] + slant * y[Math.floor(i / x.length)]));
+}
+
+// How far ink reaches, without MARGIN of it at each end. The ink of each place is spread evenly
+// over one pixel around it, so the ink to the left of t grows by straight pieces, whose slope
+// changes where a pixel begins and where it ends.
+function extent(places, ink) {
+  const changes = [];
+  places.forEach((place, i) => {
+    if (ink[i]) changes.push([place - 0.5, ink[i]], [place + 0.5, -ink[i]]);
   });
-  return columns;
+  changes.sort((a, b) => a[0] - b[0]);
+  const total = sum(ink);
+  return border(changes, (1 - MARGIN) * total) - border(changes, MARGIN * total);
 }
 
-// How far the ink of a profile reaches, without MARGIN of it at each end.
-function extent(profile) {
-  const total = sum(profile);
-  return border(profile, (1 - MARGIN) * total) - border(profile, MARGIN * total);
-}
-
-// The place in a profile up to which it holds this much ink.
-function border(profile, wanted) {
+// The place to the left of which there is so much ink.
+function border(changes, wanted) {
   let held = 0;
-  for (let i = 0; i < profile.length; i++) {
-    if (profile[i] > 0 && held + profile[i] >= wanted) return i + (wanted - held) / profile[i];
-    held += profile[i];
+  let slope = 0;
+  let before = changes[0][0];
+  for (const [place, change] of changes) {
+    const more = slope * (place - before);
+    if (held + more >= wanted) return before + (wanted - held) / slope;
+    held += more;
+    slope += change;
+    before = place;
   }
-  return profile.length;
+  return before;
 }

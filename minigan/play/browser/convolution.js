@@ -43,7 +43,9 @@ function convTranspose2d(x, y, w, g) {
 }
 
 // to[c] += the product of row c of w with `from`: a matrix of C rows times a vector of O numbers.
+// After a ReLU half of the numbers are 0, and are left out.
 function addProducts(to, at, C, w, tap, from, start, O) {
+  const count = findNonzero(from, start, O);
   let c = 0;
   for (; c + 3 < C; c += 4) {
     const first = tap + c * O;
@@ -54,7 +56,8 @@ function addProducts(to, at, C, w, tap, from, start, O) {
     let b = 0;
     let d = 0;
     let e = 0;
-    for (let o = 0; o < O; o++) {
+    for (let n = 0; n < count; n++) {
+      const o = nonzero[n];
       const number = from[start + o];
       a += number * w[first + o];
       b += number * w[second + o];
@@ -69,9 +72,21 @@ function addProducts(to, at, C, w, tap, from, start, O) {
   for (; c < C; c++) {
     const row = tap + c * O;
     let a = 0;
-    for (let o = 0; o < O; o++) a += from[start + o] * w[row + o];
+    for (let n = 0; n < count; n++) a += from[start + nonzero[n]] * w[row + nonzero[n]];
     to[at + c] += a;
   }
+}
+
+// The places of the numbers that are not 0 go into `nonzero`; returns how many there are.
+let nonzero = new Int32Array(1024);
+function findNonzero(from, start, size) {
+  if (size > nonzero.length) nonzero = new Int32Array(size);
+  let count = 0;
+  for (let i = 0; i < size; i++) {
+    nonzero[count] = i;
+    if (from[start + i] !== 0) count += 1;
+  }
+  return count;
 }
 
 // y += the convolution of x.
@@ -98,23 +113,24 @@ function conv2d(x, y, w, g) {
 
 // to += the rows of w, each times its number in `from`: a vector of C numbers times a matrix.
 function addRows(to, at, O, w, tap, from, start, C) {
-  let c = 0;
-  for (; c + 3 < C; c += 4) {
-    const first = tap + c * O;
-    const second = first + O;
-    const third = second + O;
-    const fourth = third + O;
-    const a = from[start + c];
-    const b = from[start + c + 1];
-    const d = from[start + c + 2];
-    const e = from[start + c + 3];
+  const count = findNonzero(from, start, C);
+  let n = 0;
+  for (; n + 3 < count; n += 4) {
+    const first = tap + nonzero[n] * O;
+    const second = tap + nonzero[n + 1] * O;
+    const third = tap + nonzero[n + 2] * O;
+    const fourth = tap + nonzero[n + 3] * O;
+    const a = from[start + nonzero[n]];
+    const b = from[start + nonzero[n + 1]];
+    const d = from[start + nonzero[n + 2]];
+    const e = from[start + nonzero[n + 3]];
     for (let o = 0; o < O; o++) {
       to[at + o] += a * w[first + o] + b * w[second + o] + d * w[third + o] + e * w[fourth + o];
     }
   }
-  for (; c < C; c++) {
-    const row = tap + c * O;
-    const a = from[start + c];
+  for (; n < count; n++) {
+    const row = tap + nonzero[n] * O;
+    const a = from[start + nonzero[n]];
     for (let o = 0; o < O; o++) to[at + o] += a * w[row + o];
   }
 }

@@ -42,13 +42,18 @@ class Field {
       canvas.setPointerCapture(event.pointerId);
       if (!this.lines.length) this.blank();                     // takes a picture away
       this.lines.push([]);
+      this.pressed = true;
       this.follow(event);
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (canvas.hasPointerCapture(event.pointerId)) this.follow(event);
+      if (this.pressed) this.follow(event);
     });
-    canvas.addEventListener("pointerup", () => this.given());
-    canvas.addEventListener("pointercancel", () => this.given());
+    for (const type of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(type, () => {
+        if (this.pressed) this.given();
+        this.pressed = false;
+      });
+    }
   }
 
   // Make the last line longer, unless the pointer has hardly moved.
@@ -112,7 +117,9 @@ class Field {
       URL.revokeObjectURL(image.src);
       this.show(image);
     };
-    image.onerror = () => this.whenRefused(`${file.name} is not a picture that this browser can read.`);
+    image.onerror = () => {
+      this.whenRefused(`${file.name} is not a picture that this browser can read.`);
+    };
     image.src = URL.createObjectURL(file);
   }
 

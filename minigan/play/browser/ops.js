@@ -45,6 +45,11 @@ function binary(f, ofA, ofB) {
   };
 }
 
+// 1 where a is larger, 1/2 where they are equal.
+function larger(a, b) {
+  return (a > b) + (a === b) / 2;
+}
+
 function sigmoid(x) {
   return 1 / (1 + Math.exp(-x));
 }
@@ -103,7 +108,8 @@ const concatenate = {
     for (let to = 0, n = 0; to < y.data.length; to += block, n++) {
       let start = to;
       inputs.forEach((x, i) => {
-        for (let j = 0; x.grad && j < pieces[i]; j++) x.grad[n * pieces[i] + j] += y.grad[start + j];
+        const at = n * pieces[i];
+        for (let j = 0; x.grad && j < pieces[i]; j++) x.grad[at + j] += y.grad[start + j];
         start += pieces[i];
       });
     }
@@ -164,8 +170,8 @@ const OPS = {
   subtract: binary((a, b) => a - b, () => 1, () => -1),
   multiply: binary((a, b) => a * b, (a, b) => b, (a) => a),
   divide: binary((a, b) => a / b, (a, b) => 1 / b, (a, b) => -a / (b * b)),
-  maximum: binary(Math.max, (a, b) => (a > b) + (a === b) / 2, (a, b) => (b > a) + (a === b) / 2),
-  minimum: binary(Math.min, (a, b) => (a < b) + (a === b) / 2, (a, b) => (b < a) + (a === b) / 2),
+  maximum: binary((a, b) => Math.max(a, b), larger, (a, b) => larger(b, a)),
+  minimum: binary((a, b) => Math.min(a, b), (a, b) => larger(b, a), larger),
   bias_leaky_relu: binary((a, b, s) => leaky(a + b, s), (a, b, s) => leak(a + b, s),
                           (a, b, s) => leak(a + b, s)),
   leaky_relu: unary(leaky, (x, y, s) => leak(x, s)),

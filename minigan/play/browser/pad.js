@@ -17,11 +17,17 @@ class Pad {
     const {pad} = this;
     pad.addEventListener("pointerdown", (event) => {
       pad.setPointerCapture(event.pointerId);
+      this.pressed = true;
       this.follow(event);
     });
     pad.addEventListener("pointermove", (event) => {
-      if (pad.hasPointerCapture(event.pointerId)) this.follow(event);
+      if (this.pressed) this.follow(event);
     });
+    for (const type of ["pointerup", "pointercancel"]) {
+      pad.addEventListener(type, () => {
+        this.pressed = false;
+      });
+    }
     pad.addEventListener("keydown", (event) => this.press(event));
   }
 

@@ -60,6 +60,8 @@ function changed() {
 function* drawPicture() {
   const picture = generator.draw(state.latent(), state.label);
   paint(element("picture"), picture, shape);
+  const words = names.length ? `The picture, as ${names[state.label]}` : "The picture";
+  element("picture").setAttribute("aria-label", words);
   const bytes = data.strokes ? toBytes(picture) : null;
   sliders.show(bytes ? measure(bytes, shape) : {});
 }
@@ -83,7 +85,7 @@ function* fillShelf() {
   const before = performance.now();
   for (let i = 0; i < 8; i++) generator.draw(z, state.label);
   const each = (performance.now() - before) / 8;
-  element("speed").textContent = `This browser draws a picture in ${each.toFixed(1)} ms.`;
+  if (each) element("speed").textContent = `This browser draws one in ${each.toFixed(1)} ms.`;
 }
 
 changed();

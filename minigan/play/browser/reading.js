@@ -23,7 +23,8 @@ function handwriting(image, shape) {
   const [height, width] = shape;
   const [, , wide, high] = bounds;
   const scale = Math.min((BOX * width) / wide, (BOX * height) / high);
-  const place = [(width - scale * wide) / 2, (height - scale * high) / 2, scale * wide, scale * high];
+  const size = [scale * wide, scale * high];
+  const place = [(width - size[0]) / 2, (height - size[1]) / 2, ...size];
   const first = readPicture(shrunk(ink, bounds, [width, height], place), shape);
   const [x, y] = centreOfMass(first.map((value) => (value + 1) / 2), width);
   place[0] += (width - 1) / 2 - x;

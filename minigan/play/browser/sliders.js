@@ -2,9 +2,9 @@
 
 "use strict";
 
-const REACH = 3;                                                // amounts from -3 to 3
+const REACH = 3;                      // amounts from -3 to 3
 const UNITS = {boldness: " px", width: " px", height: " px", slant: ""};
-const SHOWN = 6;                                                // sliders that are not folded away
+const SHOWN = 6;                      // sliders that are not folded away, where none is measured
 
 class Sliders {
   // whenMoved(): called after a slider has moved.
@@ -12,8 +12,9 @@ class Sliders {
     this.state = state;
     this.whenMoved = whenMoved;
     this.rows = directions.map(({name}, k) => this.row(name, k));
-    place.append(...this.rows.slice(0, SHOWN).map(({row}) => row));
-    if (this.rows.length > SHOWN) place.append(this.folded());
+    const shown = directions.filter(({name}) => name in UNITS).length || SHOWN;
+    place.append(...this.rows.slice(0, shown).map(({row}) => row));
+    if (this.rows.length > shown) place.append(this.folded(shown));
   }
 
   row(name, k) {
@@ -23,23 +24,25 @@ class Sliders {
     label.textContent = name;
     label.htmlFor = `direction-${k}`;
     const input = document.createElement("input");
-    const settings = {type: "range", min: -REACH, max: REACH, step: 0.05, value: 0, id: label.htmlFor};
-    Object.assign(input, settings);
+    Object.assign(input, {type: "range", min: -REACH, max: REACH, step: 0.05, value: 0});
+    input.id = label.htmlFor;
+    input.setAttribute("list", "zero");                         // a mark at 0
     input.addEventListener("input", () => {
       this.state.amounts[k] = Number(input.value);
       this.whenMoved();
     });
     const output = document.createElement("output");
     output.htmlFor = input.id;
+    output.setAttribute("aria-live", "off");                    // the slider's own text says it
     row.append(label, input, output);
     return {name, row, input, output};
   }
 
-  folded() {
+  folded(shown) {
     const details = document.createElement("details");
     const summary = document.createElement("summary");
-    summary.textContent = `${this.rows.length - SHOWN} more`;
-    details.append(summary, ...this.rows.slice(SHOWN).map(({row}) => row));
+    summary.textContent = `${this.rows.length - shown} more`;
+    details.append(summary, ...this.rows.slice(shown).map(({row}) => row));
     return details;
   }
 
@@ -57,7 +60,8 @@ class Sliders {
 
 function inWords(name, value) {
   const digits = UNITS[name] ? 1 : 2;
-  return value.toFixed(digits).replace("-", "\u2212") + UNITS[name];
+  const text = value.toFixed(digits);
+  return text.replace(/^-(0\.0+)$/, "$1").replace("-", "\u2212") + UNITS[name];
 }
 
 function signed(amount) {

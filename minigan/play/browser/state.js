@@ -3,12 +3,12 @@
 "use strict";
 
 class State {
-  constructor({latent, limit, directions, corners}) {
+  constructor({latent, limit, directions, corners, label}) {
     this.size = latent;
     this.limit = limit;
     this.directions = directions.map(({vector}) => vector);
     this.random = randomNumbers(corners);
-    this.label = 0;
+    this.label = label;
     this.refresh();
     this.level();
   }

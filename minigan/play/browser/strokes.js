@@ -1,7 +1,7 @@
 // From the lines of a pen to a picture like the training data's.
 //
-// MNIST's digits were brought to a box of 20 x 20 of 28 x 28 pixels, and their centre of mass to the
-// middle (LeCun et al. 1998, "Gradient-based learning applied to document recognition", III.A).
+// MNIST's digits were brought to a box of 20 x 20 of 28 x 28 pixels, and their centre of mass to
+// the middle (LeCun et al. 1998, "Gradient-based learning applied to document recognition", III.A).
 // Lines are flat lists of points, x0, y0, x1, y1, ...; a pixel's ink follows from its distance to
 // the nearest line, so nothing is resampled and the pen is always as thick as in the data.
 

@@ -13,7 +13,9 @@ class Twin {
     this.names = names;
     this.settings = settings;
     this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.others = new Classes(element("others"), names, generator.shape, (label) => this.correct(label));
+    this.others = new Classes(element("others"), names, generator.shape, (label) => {
+      this.correct(label);
+    });
     element("adopt").addEventListener("click", () => whenAdopted(this.best.z, this.best.label));
     this.forget();
   }
@@ -36,6 +38,7 @@ class Twin {
     stopTask("twin");
     this.target = target;
     paint(element("given"), target, this.generator.shape);
+    this.say("Looking for it.", 0);
     this.waiting = setTimeout(() => startTask("twin", () => this.search(label)), PATIENCE);
   }
 
@@ -45,9 +48,9 @@ class Twin {
   }
 
   *search(label) {
-    this.say("Looking for it.", 0);
+    const {generator, target, shelf, settings} = this;
     let steps = 0;
-    for (const {best, share} of inversion(this.generator, this.target, this.shelf, label, this.settings)) {
+    for (const {best, share} of inversion(generator, target, shelf, label, settings)) {
       element("progress").value = share;
       this.best = best;
       if (best && steps % EVERY === 0 && !this.still) yield* this.show();
@@ -67,10 +70,12 @@ class Twin {
 
   words() {
     const {label, error, nearest} = this.best;
-    const name = this.names.length ? `It reads your picture as \u201c${this.names[label]}\u201d. ` : "";
-    const wrong = this.names.length ? " If it reads it wrongly, press the right one below." : "";
-    return `${name}Twin and picture differ by ${error.toFixed(2)} (root mean square, on a scale from ` +
-      `\u22121 to 1); the nearest of ${this.shelf.latents.length} random pictures by ${nearest.toFixed(2)}.${wrong}`;
+    const numbers = `Twin and picture differ by ${error.toFixed(2)} (root mean square, on a ` +
+      `scale from \u22121 to 1); the nearest of ${this.shelf.latents.length} random pictures by ` +
+      `${nearest.toFixed(2)}.`;
+    if (!this.names.length) return numbers;
+    return `It reads your picture as \u201c${this.names[label]}\u201d. ${numbers} If it reads it ` +
+      "wrongly, choose the right one below.";
   }
 
   say(words, share) {
