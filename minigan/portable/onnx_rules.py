@@ -23,6 +23,14 @@ END = np.iinfo(np.int64).max
 Axes = tuple[int, ...]
 Rule = Callable[..., str]  # (writer, *names of inputs, **settings) -> name of the result
 
+RULES: dict[str, Rule] = {}  # by the name of the op
+ALIKE = {  # ops that ONNX has, too
+    "abs": "Abs", "add": "Add", "divide": "Div", "exp": "Exp", "log": "Log", "maximum": "Max",
+    "minimum": "Min", "multiply": "Mul", "negative": "Neg", "power": "Pow", "scale": "Mul",
+    "sigmoid": "Sigmoid", "sign": "Sign", "softplus": "Softplus", "sqrt": "Sqrt",
+    "subtract": "Sub", "tanh": "Tanh", "to": "Identity",
+}
+
 
 def add_call(writer: Writer, call: Call) -> None:
     """The nodes of one call.
@@ -30,75 +38,85 @@ def add_call(writer: Writer, call: Call) -> None:
     Raises:
         ValueError: its op has no counterpart.
     """
-    rule = RULES.get(call.op)
-    if rule is None:
-        raise _no_counterpart(call)
     writer.call = call
     inputs = [writer.result(x) for x in call.inputs]
-    writer.aliases[call.output] = rule(writer, *inputs, **call.settings)
+    if call.op in ALIKE:
+        output = writer.node(ALIKE[call.op], *inputs)
+    elif call.op in RULES:
+        output = RULES[call.op](writer, *inputs, **call.settings)
+    else:
+        raise _no_counterpart(call)
+    writer.aliases[call.output] = output
 
 
 def _no_counterpart(call: Call) -> ValueError:
     return ValueError(f"export: {call.op} in {call.layer} has no counterpart in ONNX")
 
 
+def rule(op: str) -> Callable[[Rule], Rule]:
+    """Decorates the rule of an op. op: its name in `engine.OPS`."""
+    def keep(function: Rule) -> Rule:
+        RULES[op] = function
+        return function
+    return keep
+
+
 # ---------------------------------------------------------------- elements
 
-def alike(kind: str) -> Rule:
-    """The rule of an op that ONNX has, too."""
-    def rule(writer: Writer, *inputs: str) -> str:
-        return writer.node(kind, *inputs)
-    return rule
-
-
+@rule("leaky_relu")
 def _leaky_relu(writer: Writer, x: str, slope: float) -> str:
     if slope == 0:
         return writer.node("Relu", x)
     return writer.node("LeakyRelu", x, alpha=float(slope))
 
 
+@rule("bias_leaky_relu")
 def _bias_leaky_relu(writer: Writer, x: str, b: str, slope: float) -> str:
     y = writer.node("Add", x, b)
     return _leaky_relu(writer, y, slope)
 
 
+@rule("square")
 def _square(writer: Writer, x: str) -> str:
     return writer.node("Mul", x, x)
 
 
+@rule("log1p")
 def _log1p(writer: Writer, x: str) -> str:
     above = writer.node("Add", x, writer.result(1))
     return writer.node("Log", above)
 
 
+@rule("clip")
 def _clip(writer: Writer, x: str, low: float, high: float) -> str:
     return writer.node("Clip", x, writer.result(low), writer.result(high))
 
 
+@rule("where")
 def _where(writer: Writer, condition: str, a: str, b: str) -> str:
     chosen = writer.cast(condition, bool)
     return writer.node("Where", chosen, a, b)
 
 
+@rule("keep")
 def _keep(writer: Writer, x: str, mask: str) -> str:
     return _where(writer, mask, x, writer.result(0))
 
 
+@rule("is_zero")
 def _is_zero(writer: Writer, x: str) -> str:
     equal = writer.node("Equal", x, writer.result(0))
     return writer.cast(equal, np.float32)
 
 
+@rule("astype")
 def _astype(writer: Writer, x: str, dtype: Any) -> str:
     return writer.cast(x, dtype)
 
 
-def _to(writer: Writer, x: str, device: str) -> str:
-    return writer.node("Identity", x)
-
-
 # ---------------------------------------------------------------- products and convolutions
 
+@rule("matmul")
 def _matmul(writer: Writer, a: str, b: str, ta: bool, tb: bool) -> str:
     *rest, rows, columns = range(len(writer.call.shape))
     swapped = (*rest, columns, rows)
@@ -109,15 +127,18 @@ def _matmul(writer: Writer, a: str, b: str, ta: bool, tb: bool) -> str:
     return writer.node("MatMul", a, b)
 
 
+@rule("affine")
 def _affine(writer: Writer, x: str, w: str, b: str) -> str:
     product = writer.node("MatMul", x, w)
     return writer.node("Add", product, b)
 
 
+@rule("conv2d")
 def _conv2d(writer: Writer, x: str, w: str, **geometry: Any) -> str:
     return _convolved("Conv", writer, x, w, Geometry(**geometry))
 
 
+@rule("conv_transpose2d")
 def _conv_transpose2d(writer: Writer, y: str, w: str, **geometry: Any) -> str:
     """`output_padding` is what is left of the size that the convolution maps to y's."""
     g = Geometry(**geometry)
@@ -141,10 +162,12 @@ def _convolved(kind: str, writer: Writer, x: str, w: str, g: Geometry, **more: A
 
 # ---------------------------------------------------------------- shapes
 
+@rule("reshape")
 def _reshape(writer: Writer, x: str, shape: Sizes) -> str:
     return writer.reshape(x, shape)
 
 
+@rule("broadcast_to")
 def _broadcast_to(writer: Writer, x: str, shape: Sizes) -> str:
     """A size of 1 keeps the size that is there; a constant is given the number of images."""
     y = writer.node("Expand", x, writer.integers(numbers(shape, 1)))
@@ -158,18 +181,22 @@ def _broadcast_to(writer: Writer, x: str, shape: Sizes) -> str:
     return writer.node("Expand", y, sizes)
 
 
+@rule("transpose")
 def _transpose(writer: Writer, x: str, axes: Axes) -> str:
     return writer.node("Transpose", x, perm=axes)
 
 
+@rule("concatenate")
 def _concatenate(writer: Writer, *inputs: str, axis: int) -> str:
     return writer.node("Concat", *inputs, axis=axis)
 
 
+@rule("gather")
 def _gather(writer: Writer, table: str, rows: str) -> str:
     return writer.node("Gather", table, rows, axis=0)
 
 
+@rule("slice")
 def _cut(writer: Writer, x: str, index: tuple[Any, ...]) -> str:
     """An int is a slice of one element, whose axis the last reshape drops, and adds those of None.
 
@@ -195,6 +222,7 @@ def _bounds(entry: slice | int) -> tuple[int, int, int]:
     return start, stop, step
 
 
+@rule("scatter_add")
 def _put(writer: Writer, x: str, index: tuple[Any, ...], shape: Sizes, repeats: bool) -> str:
     """Zeros around x: what `ops.pad` does.
 
@@ -214,57 +242,55 @@ def _put(writer: Writer, x: str, index: tuple[Any, ...], shape: Sizes, repeats: 
 
 # ---------------------------------------------------------------- sums
 
+@rule("sum")
 def _sum(writer: Writer, x: str, axis: Axes, keepdims: bool) -> str:
     return writer.node("ReduceSum", x, writer.integers(axis), keepdims=int(keepdims))
 
 
+@rule("mean")
 def _mean(writer: Writer, x: str, axes: Axes, keepdims: bool, count: int) -> str:
     return writer.node("ReduceMean", x, axes=axes, keepdims=int(keepdims))
 
 
-def extreme(kind: str, keepdims: int = 0) -> Rule:
-    """The rule of the largest or the smallest."""
-    def rule(writer: Writer, x: str, axes: Axes) -> str:
-        return writer.node(kind, x, axes=axes, keepdims=keepdims)
-    return rule
+@rule("max")
+def _max(writer: Writer, x: str, axes: Axes) -> str:
+    return writer.node("ReduceMax", x, axes=axes, keepdims=0)
 
 
+@rule("min")
+def _min(writer: Writer, x: str, axes: Axes) -> str:
+    return writer.node("ReduceMin", x, axes=axes, keepdims=0)
+
+
+@rule("shift")
+def _shift(writer: Writer, x: str, axes: Axes) -> str:
+    return writer.node("ReduceMax", x, axes=axes, keepdims=1)
+
+
+@rule("dot")
 def _dot(writer: Writer, a: str, b: str, axes: Axes) -> str:
     product = writer.node("Mul", a, b)
     return _sum(writer, product, axes, True)
 
 
+@rule("squares")
 def _squares(writer: Writer, x: str, axes: Axes) -> str:
     return _dot(writer, x, x, axes)
 
 
+@rule("variance")
 def _variance(writer: Writer, x: str, mean: str, axes: Axes) -> str:
     away = writer.node("Sub", x, mean)
-    return writer.node("ReduceMean", _square(writer, away), axes=axes, keepdims=1)
+    square = writer.node("Mul", away, away)
+    return writer.node("ReduceMean", square, axes=axes, keepdims=1)
 
 
+@rule("standardize")
 def _standardize(writer: Writer, x: str, gamma: str, beta: str, mean: str, var: str, eps: float
                  ) -> str:
     above = writer.node("Add", var, writer.result(eps))
-    scale = writer.node("Div", gamma, writer.node("Sqrt", above))
+    deviation = writer.node("Sqrt", above)
+    scale = writer.node("Div", gamma, deviation)
     away = writer.node("Sub", x, mean)
-    return writer.node("Add", writer.node("Mul", away, scale), beta)
-
-
-ALIKE = {
-    "abs": "Abs", "add": "Add", "divide": "Div", "exp": "Exp", "log": "Log", "maximum": "Max",
-    "minimum": "Min", "multiply": "Mul", "negative": "Neg", "power": "Pow", "scale": "Mul",
-    "sigmoid": "Sigmoid", "sign": "Sign", "softplus": "Softplus", "sqrt": "Sqrt",
-    "subtract": "Sub", "tanh": "Tanh",
-}
-RULES: dict[str, Rule] = {op: alike(kind) for op, kind in ALIKE.items()} | {
-    "leaky_relu": _leaky_relu, "bias_leaky_relu": _bias_leaky_relu, "square": _square,
-    "log1p": _log1p, "clip": _clip, "where": _where, "keep": _keep, "is_zero": _is_zero,
-    "astype": _astype, "to": _to,
-    "matmul": _matmul, "affine": _affine, "conv2d": _conv2d, "conv_transpose2d": _conv_transpose2d,
-    "reshape": _reshape, "broadcast_to": _broadcast_to, "transpose": _transpose,
-    "concatenate": _concatenate, "gather": _gather, "slice": _cut, "scatter_add": _put,
-    "sum": _sum, "mean": _mean, "max": extreme("ReduceMax"), "min": extreme("ReduceMin"),
-    "shift": extreme("ReduceMax", 1), "dot": _dot, "squares": _squares, "variance": _variance,
-    "standardize": _standardize,
-}
+    scaled = writer.node("Mul", away, scale)
+    return writer.node("Add", scaled, beta)

@@ -59,7 +59,8 @@ class Writer:
 
     def cast(self, x: str, dtype: Any) -> str:
         """x in another dtype."""
-        return self.node("Cast", x, to=self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.node("Cast", x, to=kind)
 
     def reshape(self, x: str, shape: Sizes) -> str:
         """x in another shape."""
@@ -68,7 +69,8 @@ class Writer:
     def batch(self) -> str:
         """The name of a vector with one number: how many images there are."""
         start = next(iter(self.traced.inputs))
-        return self.node("Slice", self.node("Shape", start), self.integers([0]), self.integers([1]))
+        shape = self.node("Shape", start)
+        return self.node("Slice", shape, self.integers([0]), self.integers([1]))
 
     def kernel(self, w: str) -> str:
         """A kernel (KH, KW, C_in, C_out) as ONNX's (C_out, C_in, KH, KW)."""
