@@ -197,7 +197,7 @@ def test_a_picture_is_inverted_by_a_captured_step():
     for device in ("numpy", "emulated"):
         with mg.use(device):
             model = CGAN("paper", latent_size=6)  # its latents are limited, in the step as well
-            found.append(invert(model, pictures, [1, 2], steps=5, draws=4, learning_rate=2.0))
+            found.append(invert(model, pictures, [1, 2], steps=5, draws=4))
     here, there = found
     np.testing.assert_allclose(here.z, there.z, atol=1e-3)
-    assert 0.9 < np.abs(there.z).max() <= 1
+    assert np.abs(there.error - there.nearest).min() > 0  # it moved
