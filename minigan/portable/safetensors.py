@@ -10,6 +10,7 @@ Source: Hugging Face, "Safetensors", https://huggingface.co/docs/safetensors.
 
 from __future__ import annotations
 
+import json
 from typing import Mapping
 
 import numpy as np
@@ -20,11 +21,13 @@ from minigan.portable.packages import safetensors_package
 def safetensors_file(arrays: Mapping[str, np.ndarray], facts: Mapping[str, str]) -> bytes:
     """The content of a safetensors file.
 
-    arrays: by name. facts: what the file says about itself, by name, as texts.
+    arrays: by name. facts: what the file says about itself, by name, as texts. They are one entry
+    of its metadata, "minigan", in JSON: the package writes several in a different order in every
+    process, and the same generator should give the same bytes.
 
     Raises:
         RuntimeError: the package safetensors cannot be imported.
     """
     package = safetensors_package()
     in_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    return package.save(in_order, metadata=dict(facts))
+    return package.save(in_order, metadata={"minigan": json.dumps(facts)})

@@ -5,6 +5,8 @@ That it does is tested by the page that says how, see `tests/house/test_pages.py
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -28,11 +30,22 @@ def test_arrays_come_back_as_they_are():
         np.testing.assert_array_equal(read[name], array)
 
 
+def test_the_same_bytes_in_every_process():
+    """The package's own order of several entries follows the process's random hashes."""
+    code = ("import hashlib; from minigan.portable import safetensors_file; "
+            "import numpy as np; facts = {name: name for name in 'abcdefgh'}; "
+            "arrays = {name: np.zeros(3, 'f4') for name in 'hgfedcba'}; "
+            "print(hashlib.sha256(safetensors_file(arrays, facts)).hexdigest())")
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            for _ in range(2)]
+    assert runs[0].stdout == runs[1].stdout
+
+
 def test_an_exported_generator_and_what_its_file_says(tmp_path):
     path = mg.load().export(tmp_path / "there" / "digits.safetensors")
     weights = mg.load().model.generator.state_dict()
     with package.safe_open(path, "numpy") as file:
-        facts = file.metadata()
+        facts = json.loads(file.metadata()["minigan"])
         assert set(file.keys()) == set(weights)
         for name, value in weights.items():
             np.testing.assert_array_equal(file.get_tensor(name), value)
