@@ -28,7 +28,7 @@ BROWSER = Path(__file__).with_name("browser")
 SCRIPTS = ("arrays", "convolution", "ops", "generator", "latents", "tasks", "attributes",
            "inversion", "canvas", "strokes", "reading", "state", "pad", "sliders", "classes",
            "field", "twin", "page")
-DRAWS = 500       # pictures that a search begins with, over all labels
+DRAWS = 2000      # pictures to compare with, over all labels; a quarter is enough to begin
 LOOKED_AT = 64    # pictures that are drawn to see whether they show strokes
 
 

@@ -267,7 +267,7 @@ def seen(tmp_path_factory):
     """What four browsers saw, side by side."""
     trained = mg.load(None)
     text = page(trained, Directions.load(SHIPPED))
-    text = text.replace('"draws":500', '"draws":100')            # a shorter search
+    text = text.replace('"draws":2000', '"draws":200')            # a shorter search
     cases = {name: Case(*model) for name, model in MODELS.items()}
     asked = json.dumps({name: case.asked() for name, case in cases.items()})
     colour = lively(DCGAN("small", (16, 12, 3), width=4, latent_size=8))

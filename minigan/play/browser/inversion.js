@@ -19,9 +19,9 @@ class Shelf {
     this.pictures = labels.map(() => []);
   }
 
-  // Draws what is missing, a picture at a time.
-  *fill() {
-    for (let i = 0; i < this.latents.length; i++) {
+  // Draws what is missing of the first `count` latents, a picture at a time.
+  *fill(count = this.latents.length) {
+    for (let i = 0; i < count; i++) {
       for (let k = 0; k < this.labels.length; k++) {
         if (i < this.pictures[k].length) continue;
         this.pictures[k].push(toBytes(this.generator.draw(this.latents[i], this.labels[k])));
@@ -30,9 +30,15 @@ class Shelf {
     }
   }
 
-  // How many pictures are not drawn yet.
+  // So many latents are enough to begin with; more of them make a better beginning.
+  get enough() {
+    return Math.ceil(this.latents.length / 4);
+  }
+
+  // How many pictures must be drawn before a search can begin.
   missing() {
-    return this.pictures.reduce((total, drawn) => total + this.latents.length - drawn.length, 0);
+    const needed = this.pictures.map((drawn) => Math.max(0, this.enough - drawn.length));
+    return needed.reduce((total, each) => total + each, 0);
   }
 
   // The latent whose picture is nearest, under a label, and its RMS error.
@@ -101,11 +107,11 @@ class Descent {
 // Yields {best, share} after every step: the best descent so far, null before there is one, and
 // which share of the work is done. target: numbers in [-1, 1]. label: null to look for the best.
 function* inversion(generator, target, shelf, label, settings) {
-  const rounds = label === null ? ROUNDS : [{labels: 1, steps: 200}];
+  const rounds = label === null ? ROUNDS : ROUNDS.slice(-1);
   let total = shelf.missing() * DRAW;
   for (const {labels, steps} of rounds) total += Math.min(labels, shelf.labels.length) * steps;
   let done = 0;
-  for (const _ of shelf.fill()) {
+  for (const _ of shelf.fill(shelf.enough)) {
     done += DRAW;
     yield {best: null, share: done / total};
   }

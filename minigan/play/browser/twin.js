@@ -70,8 +70,9 @@ class Twin {
 
   words() {
     const {label, error, nearest} = this.best;
+    const drawn = this.shelf.pictures[0].length;
     const numbers = `Twin and picture differ by ${error.toFixed(2)} (root mean square, on a ` +
-      `scale from \u22121 to 1); the nearest of ${this.shelf.latents.length} random pictures by ` +
+      `scale from \u22121 to 1); the nearest of ${drawn} random pictures by ` +
       `${nearest.toFixed(2)}.`;
     if (!this.names.length) return numbers;
     return `It reads your picture as \u201c${this.names[label]}\u201d. ${numbers} If it reads it ` +
