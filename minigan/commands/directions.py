@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
     from minigan.editing.picture import directions_picture
     from minigan.editing.table import table
     from minigan.runs import load
+    from minigan.system.paths import check_writable
     from minigan.system.threads import use_threads
     use_threads()
     if options.backend:
@@ -70,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
                          f"also {str(options.run_folder)!r}")
     source = None if options.pretrained else run_of(options)
     out = _place(source, options.out)
+    check_writable(out)
     trained = load(source)
     before = _earlier(out, trained)
 

@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     if options.backend:
         minigan.use(options.backend)
     source, places = _source(options)
-    _check_out(options.out)
+    _check_out(options.out, source)
     trained = load(source)
     changes = _changes(trained, options)
     originals = Originals(trained.model, options.as_is).read_all(places)
@@ -180,9 +180,10 @@ def _source(options: argparse.Namespace) -> tuple[Path | None, list[Path]]:
         raise FileNotFoundError(f"{error}, or add --pretrained") from None
 
 
-def _check_out(out: Path | None) -> None:
-    """Refuse a file that would be overwritten, before anything is computed."""
-    from minigan.system.paths import exists
+def _check_out(out: Path | None, source: Path | None) -> None:
+    """Refuse a file that would be overwritten or cannot be made, before anything is computed."""
+    from minigan.system.paths import check_writable, exists
+    check_writable(out or _free(source))
     if out is None:
         return
     if out.suffix.lower() != ".png":
@@ -254,8 +255,14 @@ def _changed(edit: Edit, changes: Changes) -> Edit:
 def _write(edit: Edit, source: Path | None, out: Path | None) -> tuple[Path, Path]:
     """Write the latents and the grid; returns the paths of the grid and of the latents."""
     from minigan import plot
-    picture = out or _free(source)
-    latents = edit.save(picture.with_suffix(".npz"))
+    while True:
+        picture = out or _free(source)
+        try:
+            latents = edit.save(picture.with_suffix(".npz"))
+            break
+        except FileExistsError:  # another edit took the number meanwhile
+            if out is not None:
+                raise
     plot.save(edit.grid(), picture)
     return picture, latents
 

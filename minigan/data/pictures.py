@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = {".bmp", ".gif", ".jpg", ".jpeg", ".png", ".pbm", ".pgm", ".ppm", ".pnm", ".tif",
             ".tiff", ".webp"}
+ANIMATED = {"GIF", "PNG", "WEBP"}  # a JPEG or TIFF may hold its own thumbnail
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
 MOST_PIXELS = 1 << 25       # of a picture
 MOST_JPEG_PIXELS = 1 << 27  # which is decoded at a fraction of its size
@@ -47,6 +48,7 @@ class Header(NamedTuple):
     height: int
     grey: bool  # whether it has only grey values
     transparent: bool  # whether parts of it may be transparent
+    animated: bool  # whether it is the first of several
 
 
 def look(path: Path) -> Header:
@@ -56,7 +58,8 @@ def look(path: Path) -> Header:
         Unusable: it is not a picture, or a broken one.
     """
     with _opened(path) as image:
-        return Header(image.width, image.height, image.mode in GREY, image.has_transparency_data)
+        return Header(image.width, image.height, image.mode in GREY, image.has_transparency_data,
+                      _is_animated(image))
 
 
 def decode(path: Path, size: int) -> NDArray[np.uint8]:
@@ -152,6 +155,14 @@ def _opened(path: Path) -> Iterator[Any]:
         raise Unusable("that cannot be read") from None
     except Exception:  # damage can make a reader fail in any way
         raise Unusable("broken") from None
+
+
+def _is_animated(image: Image) -> bool:
+    """Whether there are more frames; not whether all of them are whole."""
+    try:
+        return image.format in ANIMATED and bool(getattr(image, "is_animated", False))
+    except Exception:  # what a damaged frame raises; the first may be whole
+        return False
 
 
 def _upright(image: Image, size: int, ground: str = "white") -> Image:

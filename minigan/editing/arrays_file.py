@@ -9,7 +9,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from minigan.system.paths import is_file, naming
+from minigan.system.paths import exists, is_file, naming
 
 MOST = 1 << 30     # bytes that a file may unpack to
 
@@ -26,9 +26,11 @@ def unpacked(path: Path, what: str, writer: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, or not an npz; or its entries declare more than a GB.
+        ValueError: it is damaged, not a file, or not an npz; or its entries declare more than a GB.
     """
-    if not is_file(path):
+    if exists(path) and not is_file(path):
+        raise ValueError(f"{what}: {path} is not a file, but a folder or a device")
+    if not exists(path):
         raise FileNotFoundError(f"{what}: {path} does not exist; `{writer}` writes it")
     with naming(path), open(path, "rb") as file:
         try:

@@ -24,6 +24,7 @@ from minigan.editing.drawing import Drawing
 from minigan.editing.inversion import Inversion, rms_error
 from minigan.editing.latent import slerp
 from minigan.editing.latents_file import Latents
+from minigan.errors import shown
 from minigan.models.model import Model
 from minigan.system.notebook import or_text
 from minigan.system.paths import user_path
@@ -35,6 +36,7 @@ Known = Union[Directions, Callable[[], Union[Directions, None]], None]
 
 WIDTH = 72     # screen pixels of an image in a grid, at least
 ROWS = 50      # of a grid, at most
+FAR = 1000     # a move, at most: latents have lengths of about 10
 
 
 class Edit:
@@ -58,6 +60,8 @@ class Edit:
     def __init__(self, model: Model, z: np.ndarray, labels: Any = None,
                  originals: np.ndarray | None = None, directions: Known = None,
                  class_names: Sequence[str] = ()) -> None:
+        if originals is not None:
+            originals = np.asarray(originals)
         latents = Latents(np.asarray(z), labels, originals)
         latents_file.check("edit", latents, model)
         self.model = model
@@ -110,8 +114,8 @@ class Edit:
         An amount of 1 is a distance of 1 in z, whose numbers are usually standard normal.
 
         Raises:
-            ValueError: a direction is unknown, or none were measured; or an amount is not a finite
-                number.
+            ValueError: a direction is unknown, or none were measured; or an amount is not a number
+                from -1000 to 1000.
         """
         z = self.z.astype(np.float64)
         directions = self.directions
@@ -134,12 +138,14 @@ class Edit:
         The first k are the first latent under each label, so one hand writes k digits.
 
         Raises:
-            ValueError: the model takes no labels, or one of them is not a class.
+            ValueError: the model takes no labels, one of them is not a class, or there are none.
         """
         if self.labels is None:
             raise ValueError(f"relabel: {self.model.name} takes no labels")
         wanted = np.arange(self.model.n_classes) if labels is None else np.asarray(list(labels))
         k = len(wanted)
+        if not k:
+            raise ValueError("relabel: give one label or more, got none")
         wanted = self.model.checked_labels(wanted, k).numpy()
         originals = None if self.originals is None else self.originals.repeat(k, axis=0)
         result = self._next(self.z.repeat(k, axis=0), np.tile(wanted, len(self)), originals)
@@ -189,7 +195,11 @@ class Edit:
         """A row for each picture: the original, as it was found, as it was edited.
 
         rows: how many of them, at most.
+
+        Raises:
+            ValueError: rows is not a whole number of 1 or more.
         """
+        rows = checks.whole("grid: rows", rows)
         columns = self._columns()
         shown = min(rows, len(columns[0][1]))
         sheet = np.stack([images[:shown] for _, images in columns], axis=1)
@@ -242,12 +252,13 @@ def check_moves(directions: Directions | None, amounts: Mapping[str, float]) -> 
     """Check that one can move along all of these directions, by these amounts.
 
     Raises:
-        ValueError: a direction is unknown, or none were measured; or an amount is not a finite
-            number.
+        ValueError: a direction is unknown, or none were measured; or an amount is not a number from
+            -1000 to 1000.
     """
     for name, amount in amounts.items():
-        if not checks.is_number(amount) or not math.isfinite(amount):
-            raise ValueError(f"move: {name} must be a finite number, got {amount!r}")
+        if not checks.is_number(amount) or not -FAR <= amount <= FAR:  # nor NaN
+            raise ValueError(f"move: {name} must be a number from {-FAR} to {FAR}, got "
+                             f"{shown(amount)}")
         if directions is None:
             raise ValueError(f"move: no directions were measured for this generator, so {name!r} "
                              f"is unknown; `minigan directions RUN` measures them (in Python, "

@@ -116,7 +116,8 @@ class Originals:
                              f"have {channels}; give arrays of uint8 in Python")
         size = max(height, width)
         pixels = decode(path, size)
-        done = [*_cut(header, size), *_coloured(pixels, channels), *_transparent(header)]
+        done = [*_first(header), *_cut(header, size), *_coloured(pixels, channels),
+                *_transparent(header)]
         pixels = _with_channels(_middle(pixels, height, width), channels)
         if channels == 1 and not self.as_is and self.layout is not None:
             return self._from_paper(path, header, pixels, done)
@@ -131,13 +132,15 @@ class Originals:
         if paper.fits(pixels, layout):
             return Original(path, pixels, tuple(done))
         if (header.width, header.height) == (width, height) and not header.transparent:
+            if pixels.min() == pixels.max():
+                raise Unusable(BLANK)
             if paper.is_dark_on_light(pixels):
                 pixels = 255 - pixels
                 done.append("inverted, as it is dark on light")
             return Original(path, pixels, tuple(done))
 
         whole = self._whole(path, header)
-        done = [f"resized from {header.width}x{header.height}",
+        done = [*_first(header), f"resized from {header.width}x{header.height}",
                 *(word for word in done if word == IN_GREY), *_transparent(header)]
         if paper.is_dark_on_light(whole):
             done.append("inverted, as it is dark on light")
@@ -158,6 +161,11 @@ class Originals:
 
 
 IN_GREY = "turned to grey"
+
+
+def _first(header: Header) -> list[str]:
+    """What is said of a picture that moves."""
+    return ["the first picture of an animation"] if header.animated else []
 
 
 def _cut(header: Header, size: int) -> list[str]:

@@ -14,6 +14,7 @@ from minigan.editing.edit import Edit
 from minigan.editing.fingerprint import check_same, fingerprint
 from minigan.editing.latents_file import Latents
 from minigan.editing.originals import Originals
+from minigan.errors import shown
 from minigan.models.model import Model
 from minigan.runs.classes import label_numbers
 from minigan.system.paths import user_path
@@ -83,11 +84,24 @@ def latents_of(latents: Any, model: Model) -> Latents:
             check_same("latents: the edit", fingerprint(latents.model), model)
         found = Latents(latents.z, latents.labels, latents.originals)
     else:
-        z = np.asarray(latents, np.float32)
+        z = _numbers(latents)
         labels = np.arange(len(z)) % model.n_classes if model.conditional and z.ndim else None
         found = Latents(z, labels, None)
     latents_file.check("latents", found, model)
     return found
+
+
+def _numbers(latents: Any) -> np.ndarray:
+    """Latents as float32.
+
+    Raises:
+        ValueError: they are no array of numbers.
+    """
+    try:
+        return np.asarray(latents, np.float32)
+    except (TypeError, ValueError):
+        raise ValueError(f"latents: expected an Edit, the path of a file, or numbers (n, "
+                         f"latent_size), got {shown(latents)}") from None
 
 
 def _is_path(value: Any) -> bool:

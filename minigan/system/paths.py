@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import contextmanager
@@ -49,6 +50,23 @@ def is_file(path: Path) -> bool:
     """
     mode = _mode(path)
     return mode is not None and stat.S_ISREG(mode)
+
+
+def check_writable(path: Path) -> None:
+    """Check that a new file can be made there, before what it shall hold is computed.
+
+    Its folder may not exist yet. Writing can fail all the same: a disk may be full.
+
+    Raises:
+        OSError: no file can be made there.
+    """
+    folder = path.absolute().parent
+    while not exists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 @contextmanager

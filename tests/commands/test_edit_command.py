@@ -163,6 +163,26 @@ def test_directions_of_a_run(run, faces, pictures, tmp_path):
         run("edit", "--pretrained", "seven.png", "--directions", "other.npz"))
 
 
+@pytest.mark.parametrize("name", ["edit", "directions"])
+def test_a_place_that_cannot_be_written_is_refused_at_once(run, pictures, faces, monkeypatch,
+                                                           name):
+    words = {"edit": ["seven.png", *FAST], "directions": ["--by", "pca", "--n", "200"]}[name]
+    monkeypatch.setattr("minigan.system.paths.os.access", lambda path, mode: False)
+    monkeypatch.setattr("minigan.runs.load", lambda source: pytest.fail("it was loaded"))
+    assert "permission denied" in refusal(run(name, faces, *words))
+    monkeypatch.undo()
+
+
+def test_two_edits_at_once_take_two_numbers(run, pictures, monkeypatch):
+    assert run("edit", "--pretrained", "seven.png", *FAST)[0] == 0
+    kept = Path("pretrained-edit-001.npz").read_bytes()
+    names = [Path(f"pretrained-edit-00{i}.png") for i in (1, 1, 2)]  # as if the 001 came meanwhile
+    monkeypatch.setattr(command, "_free", lambda source: names.pop(0))
+    assert run("edit", "--pretrained", "scan.jpg", *FAST)[0] == 0
+    assert Path("pretrained-edit-002.npz").exists() and Path("pretrained-edit-002.png").exists()
+    assert Path("pretrained-edit-001.npz").read_bytes() == kept
+
+
 # Latents in other commands.
 
 def test_latents_are_drawn_by_sample(run, pictures):
@@ -201,6 +221,9 @@ def test_latents_that_do_not_fit(run, faces, pictures):
     edit = mg.load().edit("seven.png", 7, steps=2, draws=5)
     with pytest.raises(ValueError, match="latents: the edit belongs to another generator"):
         mg.load(faces).sample(latents=edit)
+    for wrong in ("ab", b"x"), [["a"]], [[1, 2], [3]], {1: 2}:
+        with pytest.raises(ValueError, match="latents: expected an Edit, the path of a file, or"):
+            mg.load(faces).sample(latents=wrong)
     with pytest.raises(ValueError, match="latents: z must be float32"):
         mg.load(faces).sample(latents=np.zeros((2, 3)))
 
@@ -231,6 +254,9 @@ def refusal(result):
     (["--mix", "seven.png", "several"], "expected two files, got folders with 3 pictures"),
     (["seven.png", "--out", "x.gif"], "--out must end in .png"),
     (["seven.png", "--out", "seven.png"], "--out: seven.png exists; choose another name"),
+    (["seven.png", "--out", "broken.png/x.png"], "broken.png: not a directory"),
+    (["seven.png", "--slant", "1e9"], "slant must be a number from -1000 to 1000"),
+    (["seven.png", "--directions", "empty"], "directions: empty is not a file, but a folder"),
     (["seven.png", "--slnt", "2"], "unrecognized arguments: --slnt"),
     (["seven.png", "--steps", "0"], "must be 1 or more"),
 ])

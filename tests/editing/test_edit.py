@@ -109,9 +109,13 @@ def test_names_of_classes_are_captions(model, z):
 
 @pytest.mark.parametrize("wrong, said", [
     (lambda e: e.move(slnt=1), "move: 'slnt' is not a direction; known are slant, boldness"),
-    (lambda e: e.move(slant=float("nan")), "move: slant must be a finite number, got nan"),
+    (lambda e: e.move(slant=float("nan")), "must be a number from -1000 to 1000, got nan"),
+    (lambda e: e.move(slant=1e300), r"must be a number from -1000 to 1000, got 1e\+300"),
+    (lambda e: e.move(slant=-10 ** 400), "move: slant must be a number from -1000 to 1000"),
     (lambda e: e.move(slant="1"), "got '1'"),
     (lambda e: e.relabel([3, 10]), "labels must be from 0 to 9"),
+    (lambda e: e.relabel([]), "relabel: give one label or more"),
+    (lambda e: e.grid(0), "grid: rows must be a whole number of 1 or more, got 0"),
     (lambda e: e.relabel(["three"]), "labels must be 1 integers"),
     (lambda e: e.mix(0, 3), "mix: b must be a number from 0 to 2, got 3"),
     (lambda e: e.mix(0.5, 1), "mix: a must be a number from 0 to 2, got 0.5"),
@@ -121,6 +125,7 @@ def test_names_of_classes_are_captions(model, z):
     (lambda e: Edit(e.model, e.z[:0], []), "z must be float32"),
     (lambda e: Edit(e.model, e.z / 0, [1, 2, 3]), "numbers that are not finite"),
     (lambda e: Edit(e.model, e.z, [1, 2, 3], e.images[:2]), "originals must be uint8"),
+    (lambda e: Edit(e.model, e.z, [1, 2, 3], list(e.images[:2])), "originals must be uint8"),
 ])
 def test_edits_that_cannot_be(edit, wrong, said):
     with np.errstate(all="ignore"), pytest.raises(ValueError, match=said):
@@ -155,6 +160,7 @@ def test_a_fingerprint_survives_rounding_and_tells_generators_apart(tmp_path, mo
     gan = small("gan", "seed")
     assert fingerprint(gan).shape == (8, 8, 8, 1) and not is_same(own, fingerprint(gan))
     assert is_same(fingerprint(gan), fingerprint(gan))
+    assert not is_same(own.astype(str), own) and not is_same(own * np.nan, own)
     assert fingerprint(small("gan", "seed", shape=(70, 99, 3))).shape == (8, 35, 50, 3)
     with pytest.raises(ValueError, match="pix2pix starts from images"):
         fingerprint(small("pix2pix", "edges"))
@@ -186,6 +192,8 @@ def test_files_that_are_not_latents(edit, tmp_path, monkeypatch):
             latents_file.read(tmp_path / "x.npz", model)
     with pytest.raises(FileNotFoundError, match="latents: .*gone.npz does not exist"):
         latents_file.read(tmp_path / "gone.npz", model)
+    with pytest.raises(ValueError, match="latents: .* is not a file, but a folder"):
+        latents_file.read(tmp_path, model)
     np.savez("other.npz", a=1)
     with pytest.raises(ValueError, match="is not a file that `minigan edit` writes"):
         latents_file.read(tmp_path / "other.npz", model)

@@ -65,6 +65,22 @@ def test_a_drawing_on_paper_becomes_light_on_dark(digits, tmp_path, make, done):
     assert alike(read.pixels, digit()) > 0.8
 
 
+def test_of_an_animation_the_first_picture_is_read_and_it_is_said(digits, tmp_path):
+    frames = [digit(), Image.new("L", (28, 28), 9)]
+    for name in ("moving.gif", "moving.png"):
+        frames[0].save(name, save_all=True, append_images=frames[1:])
+        read = digits.read(tmp_path / name)
+        assert np.array_equal(read.pixels[..., 0], np.asarray(digit()))
+        assert read.done[0] == "the first picture of an animation"
+    whole = (tmp_path / "moving.gif").read_bytes()
+    frames[0].save("still.gif")
+    begins = len((tmp_path / "still.gif").read_bytes())
+    (tmp_path / "cut.gif").write_bytes(whole[:begins + 2])
+    for name in ("cut.gif", "still.gif"):
+        assert digits.read(tmp_path / name).pixels.any()
+    assert digits.read(tmp_path / "still.gif").done == ()
+
+
 def test_as_it_is(tmp_path):
     plain = Originals(mg.load().model, as_is=True)
     read = plain.read(scan(tmp_path))
@@ -110,8 +126,10 @@ def test_a_folder(digits, tmp_path):
     (lambda folder: folder / "empty", "there is no picture in the folder .*empty"),
     (lambda folder: broken(folder / "empty").parent,
      r"none of the 1 in .*empty can be used, such as broken.png"),
-    (lambda folder: _blank(folder),
+    (lambda folder: _blank(folder, 50, 240),
      "blank.png cannot be used .blank: its pixels are all alike.; --as-is"),
+    (lambda folder: _blank(folder, 28, 255), "blank.png cannot be used .blank"),
+    (lambda folder: _blank(folder, 28, 0), "blank.png cannot be used .blank"),
 ])
 def test_pictures_that_cannot_be_used(digits, tmp_path, make, said):
     (tmp_path / "empty").mkdir()
@@ -124,6 +142,6 @@ def _text(folder):
     return folder / "words.txt"
 
 
-def _blank(folder):
-    Image.new("L", (50, 50), 240).save(folder / "blank.png")
+def _blank(folder, size, level):
+    Image.new("L", (size, size), level).save(folder / "blank.png")
     return folder / "blank.png"
