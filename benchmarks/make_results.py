@@ -393,9 +393,8 @@ def editing() -> list[str]:
         *prose("""What changes in these digits along directions of attributes, from an amount of -2
                to 2; in brackets the same in standard deviations of drawn digits:"""),
         *_moves_table([row for row in rows if row["what"] == "move"]), "",
-        *prose(f"""{found['n']} digits took {found['processor_seconds']:.0f} s of processor time on
-               {found['threads']} threads; by the clock {found['seconds']:.0f} s, while others used
-               the machine."""),
+        *prose(f"""{found['n']} digits took {found['seconds']:.0f} s on {found['threads']} threads,
+               {found['processor_seconds']:.0f} s of processor time."""),
         "`python benchmarks/editing.py`, with MNIST in `MINIGAN_DATA`", "",
         *prose(_machine([{**row["environment"], "date": row["date"]} for row in rows]))]
 
