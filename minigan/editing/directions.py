@@ -142,7 +142,7 @@ class Directions:
             arrays[name] = tuple(str(text) for text in arrays[name])
         found = cls(**arrays)
         if model is not None:
-            check_same(f"directions: {path}", found.fingerprint, model)
+            check_same(f"directions: {path}", found.fingerprint, model, "minigan directions RUN")
         return found
 
 

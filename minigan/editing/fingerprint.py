@@ -45,14 +45,14 @@ def is_same(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(apart.mean() < APART)
 
 
-def check_same(what: str, given: np.ndarray, model: Model) -> None:
+def check_same(what: str, given: np.ndarray, model: Model, writer: str = "minigan edit") -> None:
     """Check that a file belongs to this model. what: names the file in the error.
 
-    given: the fingerprint in the file.
+    given: the fingerprint in the file. writer: the command that makes such a file.
 
     Raises:
         ValueError: it belongs to another generator.
     """
     if not is_same(given, fingerprint(model)):
         raise ValueError(f"{what} belongs to another generator, or to this run before it was "
-                         f"trained on; for this one it has to be made again")
+                         f"trained on; `{writer}` makes one for it as it is now")

@@ -13,8 +13,10 @@ from minigan import data, plot
 from minigan.backend import default
 from minigan.data import Images
 from minigan.editing.directions import Directions, directions_path
+from minigan.editing.fingerprint import check_same
 from minigan.editing.latent import slerp
 from minigan.engine import Tensor
+from minigan.errors import shown
 from minigan.models.model import Model
 from minigan.runs.classes import class_names, label_numbers
 from minigan.runs.exporting import ENDINGS, export
@@ -201,7 +203,9 @@ class Loaded:
         `minigan directions` keeps them beside the run, see `editing.directions_path`.
 
         Raises:
-            ValueError: the file is damaged, or of this run before it was trained on.
+            TypeError: what is set is something else.
+            ValueError: the file is damaged, or of this run before it was trained on; or what is set
+                is another generator's.
         """
         if self._directions is None:
             path = directions_path(self.path)
@@ -211,6 +215,12 @@ class Loaded:
 
     @directions.setter
     def directions(self, directions: Directions | None) -> None:
+        if directions is not None:
+            if not isinstance(directions, Directions):
+                raise TypeError(f"directions must be Directions, as find_directions returns them, "
+                                f"or None, got {shown(directions)}")
+            check_same("directions: what was given", directions.fingerprint, self.model,
+                       "minigan.editing.find_directions")
         self._directions = directions
 
     def edit(self, images: Any, labels: Labels | int = None, *, as_is: bool = False,

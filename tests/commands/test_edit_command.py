@@ -158,7 +158,16 @@ def test_directions_of_a_run(run, faces, pictures, tmp_path):
         assert mg.load(copy).directions.names == found.names  # the same generator, rounded
     finally:
         (faces / "directions.npz").unlink()
-    assert mg.load(faces).directions is None
+    loaded = mg.load(faces)
+    assert loaded.directions is None
+    loaded.directions = found
+    assert loaded.directions is found
+    for wrong, kind, said in ((mg.load().directions, ValueError, "belongs to another generator"),
+                              (3, TypeError, "directions must be Directions")):
+        with pytest.raises(kind, match=said):
+            loaded.directions = wrong
+    assert "`minigan directions RUN` makes one" in refusal(
+        run("edit", "--pretrained", "seven.png", "--directions", "other.npz"))
     assert "belongs to another generator" in refusal(
         run("edit", "--pretrained", "seven.png", "--directions", "other.npz"))
 
