@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minigan.commands.options import (add_backend, add_json, add_quiet, add_run, count, natural,
-                                      path, print_json, run_of)
+from minigan.commands.options import (add_backend, add_json, add_pretrained, add_quiet, add_run,
+                                      count, natural, path, print_json, source_of)
 from minigan.system.console import remark
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ HELP = "find directions in a generator's latent space, such as slant"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and how to look."""
     add_run(parser, "a run folder, a checkpoint or an exported file")
-    parser.add_argument(
-        "--pretrained", action="store_true",
-        help="in place of RUN: the small generator of digits that comes with minigan")
+    add_pretrained(parser)
     parser.add_argument(
         "--by", choices=("attributes", "pca", "weights"),
         help="how: attributes measures boldness, slant, width and height of strokes; pca takes the "
@@ -66,10 +64,7 @@ def run(options: argparse.Namespace) -> int:
     use_threads()
     if options.backend:
         minigan.use(options.backend)
-    if options.pretrained and options.run_folder is not None:
-        raise ValueError(f"--pretrained: it takes the place of RUN, so give one of the two, not "
-                         f"also {str(options.run_folder)!r}")
-    source = None if options.pretrained else run_of(options)
+    source = source_of(options)
     out = _place(source, options.out)
     check_writable(out)
     trained = load(source)

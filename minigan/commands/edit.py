@@ -8,8 +8,8 @@ from itertools import count as counted
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minigan.commands.options import (add_backend, add_json, add_quiet, add_run, count, labels,
-                                      natural, number, path, print_json, run_of)
+from minigan.commands.options import (add_backend, add_json, add_pretrained, add_quiet, add_run,
+                                      count, labels, natural, number, path, print_json, source_of)
 from minigan.system.console import plural, say
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="files, or folders of them. They are cut to a square, resized, and turned to grey if "
              "the run's images are; where these are light on dark, a drawing on paper is inverted, "
              "and its strokes get their size and place. It is said what was done")
-    parser.add_argument(
-        "--pretrained", action="store_true",
-        help="in place of RUN: the small generator of digits that comes with minigan")
+    add_pretrained(parser)
     parser.add_argument(
         "--as-is", action="store_true",
         help="only cut and resize the pictures, and turn them to grey")
@@ -172,10 +170,8 @@ def _source(options: argparse.Namespace) -> tuple[Path | None, list[Path]]:
     if not places:
         raise ValueError("PICTURE: give one or more files or folders, as in `minigan edit RUN "
                          "my.png`, or two files to --mix")
-    if options.pretrained:
-        return None, places
     try:
-        return run_of(options), places
+        return source_of(options), places
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}, or add --pretrained") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from minigan.commands.options import add_run, path, run_of
+from minigan.commands.options import add_pretrained, add_run, path, source_of
 
 HELP = "write a run's generator alone, to a small file, also for other programs"
 BESIDE = Path()  # what stands for a file beside the run, as no file has that name
@@ -16,10 +16,7 @@ FORMATS = {"onnx": "an ONNX file, which onnxruntime and other programs draw with
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to."""
     add_run(parser, "a run folder, a checkpoint or an exported file")
-    parser.add_argument(
-        "--pretrained", action="store_true",
-        help="in place of RUN: the small generator of digits that comes with minigan; its files go "
-             "to this folder")
+    add_pretrained(parser, "; its files go to this folder")
     for name, what in FORMATS.items():
         parser.add_argument(
             f"--{name}", metavar="FILE", type=path, nargs="?", const=BESIDE,
@@ -40,11 +37,8 @@ def run(options: argparse.Namespace) -> int:
     """
     from minigan.portable import check_package
     from minigan.runs import load
-    if options.pretrained and options.run_folder is not None:
-        raise ValueError(f"--pretrained: it takes the place of RUN, so give one of the two, not "
-                         f"also {str(options.run_folder)!r}")
     _check_endings(options)
-    source = None if options.pretrained else run_of(options)
+    source = source_of(options)
     outs = _outs(options, source)
     for out in outs:
         if out.exists():

@@ -86,6 +86,28 @@ def run_of(options: argparse.Namespace) -> Path:
     return newest_run().path if given is None else given
 
 
+def add_pretrained(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """--pretrained. more: what else it means."""
+    parser.add_argument(
+        "--pretrained", action="store_true",
+        help=f"in place of RUN: the small generator of digits that comes with minigan{more}")
+
+
+def source_of(options: argparse.Namespace) -> Path | None:
+    """What `runs.load` takes: `run_of`, or None for the generator in the package.
+
+    Raises:
+        FileNotFoundError: no RUN was given, and there is none in runs/.
+        ValueError: RUN and --pretrained are both given.
+    """
+    if not options.pretrained:
+        return run_of(options)
+    if options.run_folder is not None:
+        raise ValueError(f"--pretrained: it takes the place of RUN, so give one of the two, not "
+                         f"also {str(options.run_folder)!r}")
+    return None
+
+
 def count(text: str) -> int:
     """A whole number of 1 or more."""
     return _whole(text, 1)

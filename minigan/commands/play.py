@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minigan.commands.options import add_quiet, add_run, path, run_of
+from minigan.commands.options import add_pretrained, add_quiet, add_run, path, source_of
 from minigan.system.console import remark
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ HELP = "make a page to play with, in one HTML file"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, and where to write the page."""
     add_run(parser, "a run folder, a checkpoint or an exported file")
-    parser.add_argument(
-        "--pretrained", action="store_true",
-        help="in place of RUN: the small generator of digits that comes with minigan")
+    add_pretrained(parser)
     parser.add_argument(
         "--open", action="store_true", help="open the page in a browser of this machine")
     add_quiet(parser, "the name of the page")
@@ -40,10 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from minigan.play.page import page
     from minigan.play.writing import check_place, write_page
     from minigan.runs import load
-    if options.pretrained and options.run_folder is not None:
-        raise ValueError(f"--pretrained: it takes the place of RUN, so give one of the two, not "
-                         f"also {str(options.run_folder)!r}")
-    source = None if options.pretrained else run_of(options)
+    source = source_of(options)
     out = options.out or _usual(source)
     check_place("--out", out)
     trained = load(source)

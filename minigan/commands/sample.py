@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minigan.commands.options import (add_backend, add_quiet, add_run, count, labels, natural, path,
-                                      run_of)
+from minigan.commands.options import (add_backend, add_pretrained, add_quiet, add_run, count,
+                                      labels, natural, path, source_of)
 from minigan.system.console import plural, remark
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ UNLABELLED = 8  # images in a row, if there are no classes
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which run, which images, and where to write them."""
     add_run(parser, "a run folder, a checkpoint or an exported file")
-    parser.add_argument(
-        "--pretrained", action="store_true",
-        help="in place of RUN: the small generator of digits that comes with minigan")
+    add_pretrained(parser)
     parser.add_argument(
         "--n", type=count,
         help="how many images, or walks (default: as many as --labels; else 64 images or 8 walks, "
@@ -73,10 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from minigan.runs.preview import PAIRED
     if options.backend:
         minigan.use(options.backend)
-    if options.pretrained and options.run_folder is not None:
-        raise ValueError(f"--pretrained: it takes the place of RUN, so give one of the two, not "
-                         f"also {str(options.run_folder)!r}")
-    source = None if options.pretrained else run_of(options)
+    source = source_of(options)
     trained = load(source)
     if options.labels and not trained.model.conditional:
         raise ValueError(f"--labels: {trained.model.name} is not conditional")
