@@ -1,7 +1,7 @@
 """What a handwritten picture is like, measured from its pixels: boldness, slant, width, height.
 
-The notions are those of Castro et al. 2019, "Morpho-MNIST", section 3.1, https://arxiv.org/abs/
-1809.10780. Slant is theirs, from second moments; width and height are the sides of their bounding
+The notions are those of Castro et al. 2019, "Morpho-MNIST", https://arxiv.org/abs/1809.10780.
+Slant is theirs, from second moments; width and height are the sides of their bounding
 parallelogram, which leans as the picture does and leaves out one percent of the ink at each end.
 Boldness is their thickness, the mean width of the strokes, and not the amount of ink, which a wider
 digit has more of as well. They measure it along a skeleton of the picture made four times as large

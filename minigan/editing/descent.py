@@ -23,7 +23,7 @@ BETAS = (0.9, 0.9)
 
 
 class Objective:
-    """What an inversion minimises for each picture x (Zhu et al. 2016, section 3.1):
+    """What an inversion minimises for each picture x (after Zhu et al. 2016, see `inversion`):
 
         mean over pixels of (G(z, y) - x)^2  +  prior * (q - 1)^2,  q = ||z||^2 / its due size
 

@@ -1,7 +1,8 @@
 """Inversion: which latent vector makes the generator draw this picture?
 
 Zhu et al. 2016, "Generative Visual Manipulation on the Natural Image Manifold",
-https://arxiv.org/abs/1609.03552, section 3.1: the nearest of many draws, then descent.
+https://arxiv.org/abs/1609.03552, "Projecting an Image onto the Manifold". The paper descends from
+several draws and keeps the best end; here descent begins at the nearest of many draws.
 """
 
 from __future__ import annotations

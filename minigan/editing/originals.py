@@ -22,6 +22,7 @@ DRAWS = 64       # that show what the model's pictures look like
 FINE = 8         # times the model's size: what drawings on paper are looked at in
 NAMED = 3        # files that a warning names
 BLANK = "blank: its pixels are all alike"
+IN_GREY = "turned to grey"
 GREY = np.array([0.299, 0.587, 0.114])   # luma of R, G and B, ITU-R BT.601
 
 
@@ -152,15 +153,14 @@ class Originals:
         return Original(path, paper.placed(ink, layout, height, width), tuple(done))
 
     def _whole(self, path: Path, header: Header) -> np.ndarray:
-        """The whole picture in grey, larger than the model's; on what shows more, if transparent.
+        """The whole picture in grey, larger than the model's pictures.
+
+        A transparent one stands on white or on black, whichever shows more of it.
         """
         longest = FINE * max(self.model.shape[:2])
         grounds = ("white", "black") if header.transparent else ("white",)
         seen = [decode_whole(path, longest, ground) for ground in grounds]
         return max(seen, key=np.std)
-
-
-IN_GREY = "turned to grey"
 
 
 def _first(header: Header) -> list[str]:

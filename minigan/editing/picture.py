@@ -25,8 +25,8 @@ LABEL = 3                          # of the latent, where there are labels: a di
 def directions_picture(model: Model, directions: Directions, seed: int = 0) -> Figure:
     """A row for each direction and a column for each amount from -3 to 3, of one latent.
 
-    seed: of the latent. At 3 the latent is as far from
-    where it was as three of its numbers are wide: further on, the generator has seen little.
+    seed: of the latent. An amount of 3 is three standard deviations of a latent's number: further
+    on, the generator has seen little.
     """
     drawing = Drawing(model)
     z = drawing.latents(Stream(seed, "directions picture"), 1).numpy()   # (1, d)

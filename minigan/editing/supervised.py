@@ -62,9 +62,9 @@ def regressed(z: np.ndarray, values: np.ndarray, labels: np.ndarray, classes: in
 def conditional(weights: np.ndarray) -> np.ndarray:
     """Unit directions (a, d), each of which leaves the other attributes where they are.
 
-    Conditional manipulation, section 2.2 of the paper: from a direction its projection
-    onto the subspace that all others span is subtracted. The others are the columns of `weights`
-    (d, a), so that their predictions do not change by one number along it.
+    Conditional manipulation, section 2.2 of the paper: from each column of `weights` (d, a) its
+    projection onto the space that the other columns span is subtracted. So what the regression
+    predicts of the other attributes does not change along it.
 
     Raises:
         ValueError: nothing is left of a direction: there are more attributes than numbers in a

@@ -3,8 +3,8 @@
 pca       GANSpace: Härkönen et al. 2020, https://arxiv.org/abs/2004.02546, section 2.2: principal
           components of what a layer computes, and the latents that go with each.
 weights   SeFa: Shen and Zhou 2021, "Closed-Form Factorization of Latent Semantics in GANs",
-          https://arxiv.org/abs/2007.06600, eq. 5: eigenvectors of A^T A, the first layer being
-          A z + b. They are the right singular vectors of A.
+          https://arxiv.org/abs/2007.06600, section 2.2: eigenvectors of A^T A, the first layer
+          being A z + b. They are the right singular vectors of A.
 
 Of the layer's output A z + b itself, for normal z, the components would be those of SeFa: its
 covariance is A A^T. So GANSpace looks behind the activation here, where the two differ.
