@@ -57,12 +57,17 @@ def why_not(images: np.ndarray) -> str:
     channels = images.shape[3]
     if channels != 1:
         return f"its pictures have {channels} channels, strokes are grey"
-    frame = [images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]]  # (n, side, 1) each
-    ground = float(np.median(np.concatenate(frame, axis=1)))
+    ground = float(np.median(border(images)))
     if ground > DARK:
         return (f"its pictures have a ground of grey level {ground:.0f} at their borders, strokes "
                 f"are light on a dark one, of {DARK} at most")
     return ""
+
+
+def border(images: np.ndarray) -> np.ndarray:
+    """The outermost pixels of images (n, H, W, C), in one row."""
+    edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
+    return np.concatenate([edge.ravel() for edge in edges])
 
 
 def _of_ink(ink: np.ndarray) -> np.ndarray:

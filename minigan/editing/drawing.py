@@ -43,7 +43,7 @@ class Drawing:
             raise ValueError(f"edit: {model.name} starts from images, so there is no latent vector "
                              f"to look for; models that start from latents can be edited")
         self.model = model
-        self.network = model.generator if model.ema is None else model.ema.network
+        self.network = model.drawing_network()
         self.shape = model.shape
         some = self.latents(Stream(0, "edit"), LOOKED_AT).numpy()
         if some.ndim != 2:
@@ -72,6 +72,11 @@ class Drawing:
     def latents(self, stream: Stream, n: int) -> Tensor:
         """n latents (n, d), as the model draws them."""
         return self.model.latent_from(stream, n)
+
+    def some(self, stream: Stream, n: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """n latents, float32 (n, d), and all labels in turn, int64 (n,); None without labels."""
+        labels = np.arange(n) % self.model.n_classes if self.model.conditional else None
+        return self.latents(stream, n).numpy(), labels
 
     def labels(self, labels: Any, n: int) -> Tensor | None:
         """n labels as a tensor, int64 (n,), checked; None for models without labels.

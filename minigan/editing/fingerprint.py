@@ -27,9 +27,7 @@ def fingerprint(model: Model) -> np.ndarray:
         ValueError: the model starts from images.
     """
     drawing = Drawing(model)
-    z = drawing.latents(Stream(0, "fingerprint"), PICTURES).numpy()
-    labels = np.arange(PICTURES) % model.n_classes if model.conditional else None
-    images = drawing.pixels(z, labels)
+    images = drawing.pixels(*drawing.some(Stream(0, "fingerprint"), PICTURES))
     k = max(1, min(images.shape[1:3]) // SIDE)
     return np.ascontiguousarray(images[:, ::k, ::k])
 

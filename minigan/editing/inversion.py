@@ -105,8 +105,7 @@ def floor(model: Model, n: int = 50, *, seed: int = 0, **settings: Any) -> Inver
     """
     drawing = Drawing(model)
     n = checks.whole("n", n)
-    labels = np.arange(n) % model.n_classes if model.conditional else None
-    z = drawing.latents(Stream(seed, "floor"), n).numpy()
+    z, labels = drawing.some(Stream(seed, "floor"), n)
     return invert(model, drawing.pixels(z, labels), labels, seed=seed, **settings)
 
 

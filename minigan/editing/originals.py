@@ -49,9 +49,7 @@ class Originals:
     def layout(self) -> paper.Layout | None:
         """How strokes lie in the model's pictures; None unless they are light on dark."""
         drawing = Drawing(self.model)
-        z = drawing.latents(Stream(0, "originals"), DRAWS).numpy()
-        labels = np.arange(DRAWS) % self.model.n_classes if self.model.conditional else None
-        return paper.layout_of(drawing.pixels(z, labels))
+        return paper.layout_of(drawing.pixels(*drawing.some(Stream(0, "originals"), DRAWS)))
 
     def read_all(self, places: Iterable[str | os.PathLike[str]]) -> list[Original]:
         """The pictures of files and folders. Of a folder, those that can be used, with a warning.

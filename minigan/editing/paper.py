@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minigan.data.pictures import resize
+from minigan.editing.attributes import DARK, border, why_not
 
-DARK = 25            # the level that a dark ground is under
 STROKE = 64          # the level that strokes are above
 CONTRAST = 0.1       # of black to white that strokes must differ from the ground
 NOISE = 3.0          # deviations of the ground that do not count as ink
@@ -41,7 +41,7 @@ def layout_of(images: np.ndarray) -> Layout | None:
 
     None if they have colours, or no dark ground.
     """
-    if images.shape[3] != 1 or np.median(border(images)) > DARK:
+    if why_not(images):
         return None
     layouts = [_layout(image[..., 0]) for image in images if image.max() > STROKE]
     if not layouts:
@@ -56,12 +56,6 @@ def _layout(picture: np.ndarray) -> Layout:
     height = np.ptp(rows) + 1
     width = np.ptp(columns) + 1
     return Layout(max(height, width), *centre(picture))
-
-
-def border(images: np.ndarray) -> np.ndarray:
-    """The outermost pixels of pictures (N, H, W, C), in one row."""
-    edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
-    return np.concatenate([edge.ravel() for edge in edges])
 
 
 def centre(picture: np.ndarray) -> tuple[float, float]:

@@ -244,6 +244,13 @@ class Model:
             networks.append(self.ema.network)
         return [tensor for network in networks for _, tensor in network.named_tensors()]
 
+    def drawing_network(self, raw: bool = False) -> Module:
+        """The network that draws samples: the generator's moving average, where one is kept.
+
+        raw: the generator itself all the same.
+        """
+        return self.generator if raw or self.ema is None else self.ema.network
+
     def latent(self, n: int) -> Tensor:
         """n latent vectors from the training stream."""
         return self.latent_from(self.streams["latent"], n)
@@ -264,7 +271,7 @@ class Model:
         inputs = [z]
         if self.conditional:
             inputs.append(self.checked_labels(labels, len(z)))
-        network = self.generator if raw or self.ema is None else self.ema.network
+        network = self.drawing_network(raw)
         with self.turn, no_grad(), evaluation_mode():
             return network(*inputs)
 

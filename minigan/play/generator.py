@@ -15,7 +15,7 @@ import numpy as np
 from minigan.models.model import Model
 from minigan.portable.calls import BATCH, Call, Sizes, Traced
 from minigan.portable.simplify import simplified
-from minigan.portable.trace import drawing_network, traced
+from minigan.portable.trace import traced
 from minigan.runs.exporting import rounded
 
 ELEMENTWISE = {"add", "subtract", "multiply", "divide", "maximum", "minimum", "bias_leaky_relu",
@@ -55,7 +55,7 @@ def described(model: Model) -> tuple[dict[str, Any], bytes]:
 def with_rounded_weights(generator: Traced, model: Model) -> Traced:
     """The same calls, simplified, with the weights that `export` writes."""
     constants = dict(generator.constants)
-    for name in drawing_network(model).state_dict():
+    for name in model.drawing_network().state_dict():
         constants[name] = rounded(constants[name]).astype(constants[name].dtype)
     return simplified(replace(generator, constants=constants))
 

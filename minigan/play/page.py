@@ -13,8 +13,6 @@ import string
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from minigan.editing.attributes import ATTRIBUTES, why_not
 from minigan.editing.directions import Directions
 from minigan.editing.drawing import Drawing
@@ -81,9 +79,7 @@ def _file(name: str) -> str:
 
 def _shows_strokes(drawing: Drawing) -> bool:
     """Whether what the model draws are light strokes on a dark ground, as a pen makes them."""
-    z = drawing.latents(Stream(0, "play"), LOOKED_AT).numpy()
-    labels = np.arange(LOOKED_AT) % drawing.model.n_classes
-    return not why_not(drawing.pixels(z, labels if drawing.model.conditional else None))
+    return not why_not(drawing.pixels(*drawing.some(Stream(0, "play"), LOOKED_AT)))
 
 
 def _class_names(trained: Loaded) -> list[str]:

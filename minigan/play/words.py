@@ -71,7 +71,6 @@ def _facts(trained: Loaded) -> str:
     """One or two sentences about the generator."""
     model = trained.model
     config = trained.config
-    network = model.generator if model.ema is None else model.ema.network
-    count = sum(parameter.size for parameter in network.parameters())
+    count = sum(parameter.size for parameter in model.drawing_network().parameters())
     return (f"The generator is minigan's {config.model} {config.preset}, trained on "
             f"{last_part(config.data)} for {config['step']:,} steps, with {count:,} weights.")

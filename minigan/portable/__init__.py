@@ -11,7 +11,7 @@ from minigan.portable.onnx import onnx_file
 from minigan.portable.packages import check_package
 from minigan.portable.safetensors import safetensors_file
 from minigan.portable.simplify import simplified
-from minigan.portable.trace import drawing_network, traced
+from minigan.portable.trace import traced
 
-__all__ = ["Call", "Traced", "about", "check_package", "drawing_network", "onnx_file", "run",
-           "safetensors_file", "simplified", "traced"]
+__all__ = ["Call", "Traced", "about", "check_package", "onnx_file", "run", "safetensors_file",
+           "simplified", "traced"]

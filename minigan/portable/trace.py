@@ -46,11 +46,6 @@ def traced(model: Model) -> Traced:
     return Traced(inputs, first.constants, calls, first.output)
 
 
-def drawing_network(model: Model) -> Module:
-    """The network that draws a model's samples: the moving average, if the model keeps one."""
-    return model.generator if model.ema is None else model.ema.network
-
-
 # ---------------------------------------------------------------- one list of calls
 
 @dataclass
@@ -133,7 +128,7 @@ class Recording:
 
 def _drawn(model: Model, n: int) -> Recording:
     """What drawing n images did."""
-    network = drawing_network(model)
+    network = model.drawing_network()
     modules = network.named_modules()
     recording = Recording({id(module): _label(path, module) for path, module in modules})
     for name, tensor in network.named_tensors():

@@ -51,8 +51,7 @@ def export(model: Model, config: RunConfig, path: Path) -> None:
 
 
 def _export_npz(model: Model, config: RunConfig, path: Path) -> None:
-    from minigan.portable import drawing_network
-    weights = drawing_network(model).state_dict()
+    weights = model.drawing_network().state_dict()
     arrays = {f"generator/{name}": rounded(value) for name, value in weights.items()}
     checkpoint.save(path, arrays, _kept(model, config), compress=True)
 
@@ -67,8 +66,8 @@ def _onnx(model: Model, config: RunConfig) -> bytes:
 
 
 def _safetensors(model: Model, config: RunConfig) -> bytes:
-    from minigan.portable import drawing_network, safetensors_file
-    return safetensors_file(drawing_network(model).state_dict(), _facts(model, config))
+    from minigan.portable import safetensors_file
+    return safetensors_file(model.drawing_network().state_dict(), _facts(model, config))
 
 
 def _facts(model: Model, config: RunConfig) -> dict[str, str]:

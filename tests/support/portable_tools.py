@@ -10,7 +10,7 @@ from model_tools import PRESETS, build, small
 import minigan as mg
 from minigan.models.model import Model
 from minigan.nn import Dense, Module
-from minigan.portable import Traced, drawing_network, traced
+from minigan.portable import Traced, traced
 from minigan.streams import Stream
 
 # At any size of images.
@@ -21,7 +21,7 @@ NARROW = [row for row in PRESETS if row not in WIDE]
 def stirred(model: Model) -> Model:
     """The model with weights and running statistics that no initializer gives."""
     rng = np.random.default_rng(5)
-    for name, tensor in drawing_network(model).named_tensors():
+    for name, tensor in model.drawing_network().named_tensors():
         into = tensor.size / tensor.shape[-2] if tensor.ndim == 4 else len(tensor)
         values = rng.normal(0, 1, tensor.shape) / (into if tensor.ndim > 1 else 9) ** 0.5
         if name.endswith(("running_var", "gamma")):
