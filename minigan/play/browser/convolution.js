@@ -20,26 +20,29 @@ function meetings(i, axis, g) {
   return pairs;
 }
 
-// x += the transposed convolution of y. Four channels of x at a time share what is read of y.
-function convTranspose2d(x, y, w, g) {
+// Calls visit(pixel of x, tap, pixel of y), flat numbers, wherever a tap connects two pixels.
+function connect(g, visit) {
   const [H, W] = g.in_size;
   const OW = g.out_size[1];
   const KW = g.kernel[1];
-  const C = x.length / (H * W);
-  const O = y.length / (g.out_size[0] * OW);
   for (let i = 0; i < H; i++) {
     const rows = meetings(i, 0, g);
     for (let j = 0; j < W; j++) {
       const columns = meetings(j, 1, g);
       for (let r = 0; r < rows.length; r += 2) {
         for (let s = 0; s < columns.length; s += 2) {
-          const tap = (rows[r] * KW + columns[s]) * C * O;
-          const from = (rows[r + 1] * OW + columns[s + 1]) * O;
-          addProducts(x, (i * W + j) * C, C, w, tap, y, from, O);
+          visit(i * W + j, rows[r] * KW + columns[s], rows[r + 1] * OW + columns[s + 1]);
         }
       }
     }
   }
+}
+
+// x += the transposed convolution of y. Four channels of x at a time share what is read of y.
+function convTranspose2d(x, y, w, g) {
+  const C = x.length / product(g.in_size);
+  const O = y.length / product(g.out_size);
+  connect(g, (i, tap, p) => addProducts(x, i * C, C, w, tap * C * O, y, p * O, O));
 }
 
 // to[c] += the product of row c of w with `from`: a matrix of C rows times a vector of O numbers.
@@ -91,24 +94,9 @@ function findNonzero(from, start, size) {
 
 // y += the convolution of x.
 function conv2d(x, y, w, g) {
-  const [H, W] = g.in_size;
-  const OW = g.out_size[1];
-  const KW = g.kernel[1];
-  const C = x.length / (H * W);
-  const O = y.length / (g.out_size[0] * OW);
-  for (let i = 0; i < H; i++) {
-    const rows = meetings(i, 0, g);
-    for (let j = 0; j < W; j++) {
-      const columns = meetings(j, 1, g);
-      for (let r = 0; r < rows.length; r += 2) {
-        for (let s = 0; s < columns.length; s += 2) {
-          const tap = (rows[r] * KW + columns[s]) * C * O;
-          const to = (rows[r + 1] * OW + columns[s + 1]) * O;
-          addRows(y, to, O, w, tap, x, (i * W + j) * C, C);
-        }
-      }
-    }
-  }
+  const C = x.length / product(g.in_size);
+  const O = y.length / product(g.out_size);
+  connect(g, (i, tap, p) => addRows(y, p * O, O, w, tap * C * O, x, i * C, C));
 }
 
 // to += the rows of w, each times its number in `from`: a vector of C numbers times a matrix.
