@@ -10,7 +10,6 @@
     previous.npz     the checkpoint before that
     directions.npz   directions in latent space, if `minigan directions` measured them
     directions.png   a row of pictures for each of them
-    directions.npz   and directions.png: what `minigan directions` found in the latent space
     edits/           001.png, 001.npz, ...: what `minigan edit` made of real pictures
     damaged*         what could not be read, kept for a person to look at
 
