@@ -92,7 +92,8 @@ def test_pictures_are_found_and_drawn_again(run, pictures):
 
 def test_changes_and_their_record(run, pictures):
     status, out, err = run("edit", "--pretrained", "seven.png", "--label", "7", "--as", "1,2",
-                           "--bolder", "2", "--move", "slant=-1", "--json", *FAST)
+                           "--bolder", "2", "--slant", "0.5", "--move", "slant=-1.5", "--json",
+                           *FAST)
     assert status == 0 and err == ""
     record = json.loads(out)
     assert record["moves"] == {"boldness": 2, "slant": -1} and record["as"] == ["1", "2"]

@@ -128,8 +128,16 @@ for (const [name, asked] of Object.entries(ASKED)) {
   });
 }
 const [height, width] = shape;
+const four = [[1, 0], [0, 2], [-3, 0], [0, -4]].map((corner) => Float32Array.from(corner));
+const long = randomLatent(randomNumbers(1), data.latent, data.limit).map((x) => 2 * x);
+const start = {label: 3, z: long, error: 0};
+const search = {...data.search, limit: data.limit};
+const descent = new Descent(generator, generator.draw(long, 3).slice(), start, search);
+for (let step = 0; step < 20; step++) descent.step(1);
 return {
   answers,
+  corners: [[0, 0], [1, 0], [0, 1], [1, 1]].map((place) => [...between(four, ...place)]),
+  lengths: [Math.hypot(...long), Math.hypot(...descent.z)],
   measured: answers.pretrained.slice(0, 20).map(({bytes}) => measure(bytes, [height, width])),
   walk: [0, 0.3, 1].map((t) => [...slerp(Float32Array.of(1, 2), Float32Array.of(-2, 1), t)]),
 };
@@ -166,7 +174,7 @@ log.seven = pixels(picture).join() === pixels(element("labels").children[7].firs
 log.spokenPicture = picture.getAttribute("aria-label");
 
 element("pad").focus();
-press("ArrowRight");
+for (const key of ["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowDown"]) press(key);
 press("ArrowUp", {shiftKey: true});
 log.dot = [state.across, state.down, element("pad").getAttribute("aria-valuetext")];
 drag("pad", [[0.5, 0.5], [0.9, 2]]);
@@ -312,6 +320,13 @@ def test_attributes_and_walks_are_numpys(seen):
     ends = np.array([[1, 2], [-2, 1]], np.float32)
     walk = [slerp(*ends, t) for t in (0, 0.3, 1)]
     assert np.allclose(seen.numbers["walk"], walk, atol=1e-5)
+    four = [[1, 0], [0, 2], [-3, 0], [0, -4]]
+    assert np.allclose(seen.numbers["corners"], four, atol=1e-5)
+
+
+def test_a_latent_that_is_too_long_is_made_shorter_though_its_picture_fits(seen):
+    before, after = seen.numbers["lengths"]
+    assert after < 0.95 * before
 
 
 # What is moved and pressed.
@@ -333,8 +348,8 @@ def test_a_label_draws_the_same_latent_as_another_digit(seen):
 
 def test_the_pad_follows_keys_and_pointer(seen):
     across, down, words = seen.touches["dot"]
-    assert (round(across, 2), round(down, 2)) == (0.55, 0.25)
-    assert words == "55 percent to the right, 25 percent down"
+    assert (round(across, 2), round(down, 2)) == (0.55, 0.3)
+    assert words == "55 percent to the right, 30 percent down"
     assert seen.touches["dragged"] == [pytest.approx(0.9, abs=0.01), 1, "90%", "100%"]
     assert seen.touches["map"] == [7 * 28, True]
     assert seen.touches["fresh"] == [0.5, True]
