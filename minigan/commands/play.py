@@ -45,12 +45,15 @@ def run(options: argparse.Namespace) -> int:
     text = page(trained, _directions(trained))
     write_page(out, text)
     print(f"{len(text.encode()):,} bytes: {out.as_posix()}")
-    if options.open:
-        import webbrowser
-        webbrowser.open(out.resolve().as_uri())
-    else:
+    if not (options.open and _opened(out)):
         remark("open it in a browser: it needs no network and no server")
     return 0
+
+
+def _opened(out: Path) -> bool:
+    """Whether a browser was found here, which shows the page now."""
+    import webbrowser
+    return webbrowser.open(out.resolve().as_uri())
 
 
 def _usual(source: Path | None) -> Path:

@@ -68,11 +68,13 @@ def test_a_page_without_directions_says_why(exported, capsys, monkeypatch):
     assert directions_in(exported.with_name("mine-play.html")) == []
 
 
-def test_open_asks_the_browser(alone, monkeypatch):
+@pytest.mark.parametrize("there_is_one", [True, False])
+def test_open_asks_the_browser(alone, capsys, monkeypatch, there_is_one):
     opened = []
-    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or there_is_one)
     assert main(["play", "--pretrained", "--open"]) == 0
     assert opened == [(alone / "pretrained-play.html").as_uri()]
+    assert ("open it in a browser" in capsys.readouterr().out) != there_is_one
 
 
 @pytest.mark.parametrize("arguments, words", [
