@@ -1,4 +1,4 @@
-"""Write minigan/editing/pretrained-directions.npz: directions of the generator in the package.
+"""Write pretrained-directions.npz, in minigan/editing/directions, of the generator in the package.
 
     python benchmarks/make_directions.py
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import minigan as mg
 from minigan.editing import find_directions
-from minigan.editing.directions import SHIPPED
-from minigan.editing.table import table
+from minigan.editing.directions.record import SHIPPED
+from minigan.editing.directions.table import table
 
 DRAWS = 10_000
 COUNT = 4   # of pca and of weights

@@ -10,7 +10,7 @@ import numpy as np
 
 import minigan as mg
 from minigan import editing, metrics, plot
-from minigan.editing import unsupervised
+from minigan.editing.directions import unsupervised
 
 G = editing.Drawing(mg.load().model)        # z and labels to pictures; or of a run of yours
 NAMES = editing.ATTRIBUTES                  # boldness, slant, width, height

@@ -55,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
     """
     import minigan
     from minigan import plot
-    from minigan.editing.finding import find_directions
-    from minigan.editing.picture import directions_picture
-    from minigan.editing.table import table
+    from minigan.editing.directions.finding import find_directions
+    from minigan.editing.directions.picture import directions_picture
+    from minigan.editing.directions.table import table
     from minigan.runs import load
     from minigan.system.paths import check_writable
     from minigan.system.threads import use_threads
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _place(source: Path | None, out: Path | None) -> Path:
     """The file to write."""
-    from minigan.editing.directions import directions_path
+    from minigan.editing.directions.record import directions_path
     if out is None:
         return Path("pretrained-directions.npz") if source is None else directions_path(source)
     if out.suffix != ".npz":
@@ -122,7 +122,7 @@ def _earlier(out: Path, trained: Loaded) -> Directions | None:
 def _document(found: Directions, trained: Loaded, options: argparse.Namespace, files: list[str]
               ) -> dict[str, Any]:
     """What --json prints."""
-    from minigan.editing.effects import AMOUNTS
+    from minigan.editing.directions.effects import AMOUNTS
     from minigan.version import __version__
     config = trained.config
     entries = []

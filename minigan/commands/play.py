@@ -10,7 +10,7 @@ from minigan.commands.options import add_pretrained, add_quiet, add_run, path, s
 from minigan.system.console import remark
 
 if TYPE_CHECKING:
-    from minigan.editing.directions import Directions
+    from minigan.editing.directions.record import Directions
     from minigan.runs import Loaded
 
 HELP = "make a page to play with, in one HTML file"
@@ -67,7 +67,7 @@ def _usual(source: Path | None) -> Path:
 
 def _directions(trained: Loaded) -> Directions | None:
     """The directions that were measured, else new ones; None where there are none to find."""
-    from minigan.editing.finding import find_directions
+    from minigan.editing.directions.finding import find_directions
     try:
         if trained.directions is not None:
             return trained.directions

@@ -7,9 +7,7 @@ to).
 
 Picture files: `paper` (a drawing becomes light on dark), `originals` (a file fits the model).
 
-Directions: `attributes` (what is measured), `supervised`, `first_layer` and `unsupervised` (three
-papers), `effects` (what moves), `directions` (what is kept), `finding` (all of it together),
-`table` and `picture` (to look at).
+`directions/`: finding what to change, and what else changes with it.
 """
 
 from typing import TYPE_CHECKING
@@ -19,24 +17,24 @@ from minigan.editing.latent import slerp
 from minigan.system.first_use import attributes
 
 if TYPE_CHECKING:
-    from minigan.editing.attributes import ATTRIBUTES, measure
-    from minigan.editing.directions import Directions, directions_path
+    from minigan.editing.directions.attributes import ATTRIBUTES, measure
+    from minigan.editing.directions.finding import find_directions
+    from minigan.editing.directions.record import Directions, directions_path
     from minigan.editing.drawing import Drawing
     from minigan.editing.edit import Edit
-    from minigan.editing.finding import find_directions
     from minigan.editing.inversion import Inversion, floor, invert
 else:
     __getattr__, __dir__ = attributes(__name__, {
-        "ATTRIBUTES": "minigan.editing.attributes:ATTRIBUTES",
-        "Directions": "minigan.editing.directions:Directions",
+        "ATTRIBUTES": "minigan.editing.directions.attributes:ATTRIBUTES",
+        "Directions": "minigan.editing.directions.record:Directions",
         "Drawing": "minigan.editing.drawing:Drawing",
         "Edit": "minigan.editing.edit:Edit",
         "Inversion": "minigan.editing.inversion:Inversion",
-        "directions_path": "minigan.editing.directions:directions_path",
-        "find_directions": "minigan.editing.finding:find_directions",
+        "directions_path": "minigan.editing.directions.record:directions_path",
+        "find_directions": "minigan.editing.directions.finding:find_directions",
         "floor": "minigan.editing.inversion:floor",
         "invert": "minigan.editing.inversion:invert",
-        "measure": "minigan.editing.attributes:measure",
+        "measure": "minigan.editing.directions.attributes:measure",
     })
 
 __all__ = ["ATTRIBUTES", "Directions", "Drawing", "Edit", "Inversion", "check_same",

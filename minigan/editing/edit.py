@@ -19,7 +19,7 @@ import numpy as np
 from minigan import checks, plot
 from minigan.data import to_model
 from minigan.editing import latents_file
-from minigan.editing.directions import Directions
+from minigan.editing.directions.record import Directions
 from minigan.editing.drawing import Drawing
 from minigan.editing.inversion import Inversion, rms_error
 from minigan.editing.latent import slerp

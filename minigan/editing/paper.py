@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minigan.data.pictures import resize
-from minigan.editing.attributes import DARK, border, why_not
+from minigan.editing.directions.attributes import DARK, border, why_not
 
 STROKE = 64          # the level that strokes are above
 CONTRAST = 0.1       # of black to white that strokes must differ from the ground

@@ -13,8 +13,8 @@ import string
 from pathlib import Path
 from typing import Any
 
-from minigan.editing.attributes import ATTRIBUTES, why_not
-from minigan.editing.directions import Directions
+from minigan.editing.directions.attributes import ATTRIBUTES, why_not
+from minigan.editing.directions.record import Directions
 from minigan.editing.drawing import Drawing
 from minigan.editing.inversion import LEARNING_RATE, PRIOR
 from minigan.play.generator import described

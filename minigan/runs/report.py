@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from minigan.data.places import last_part
-from minigan.editing.directions import Directions, directions_path
-from minigan.editing.table import table
+from minigan.editing.directions.record import Directions, directions_path
+from minigan.editing.directions.table import table
 from minigan.models.model import Model
 from minigan.runs.classes import class_names, columns
 from minigan.runs.folder import RunFolder

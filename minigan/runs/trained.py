@@ -12,7 +12,7 @@ import numpy as np
 from minigan import data, plot
 from minigan.backend import default
 from minigan.data import Images
-from minigan.editing.directions import Directions, directions_path
+from minigan.editing.directions.record import Directions, directions_path
 from minigan.editing.fingerprint import check_same
 from minigan.editing.latent import slerp
 from minigan.engine import Tensor

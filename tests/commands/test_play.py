@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from minigan.cli import main
-from minigan.editing import finding
-from minigan.editing.directions import SHIPPED, Directions
+from minigan.editing.directions import finding
+from minigan.editing.directions.record import SHIPPED, Directions
 from minigan.runs.exporting import PRETRAINED
 
 MEASURED = ["boldness", "slant", "width", "height"]

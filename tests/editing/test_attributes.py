@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan.editing import ATTRIBUTES, attributes, measure
+from minigan.editing import ATTRIBUTES, measure
+from minigan.editing.directions import attributes
 
 SIDE = 28
 

@@ -14,13 +14,14 @@ import minigan as mg
 from minigan import nn
 from minigan.cli import main
 from minigan.editing import (ATTRIBUTES, Directions, Drawing, directions_path, find_directions,
-                             finding, measure)
-from minigan.editing.effects import AMOUNTS, effects, moved
-from minigan.editing.first_layer import activations, linear_map
-from minigan.editing.picture import directions_picture
-from minigan.editing.supervised import conditional, regressed
-from minigan.editing.table import table
-from minigan.editing.unsupervised import by_pca, by_weights
+                             measure)
+from minigan.editing.directions import finding
+from minigan.editing.directions.effects import AMOUNTS, effects, moved
+from minigan.editing.directions.first_layer import activations, linear_map
+from minigan.editing.directions.picture import directions_picture
+from minigan.editing.directions.supervised import conditional, regressed
+from minigan.editing.directions.table import table
+from minigan.editing.directions.unsupervised import by_pca, by_weights
 from minigan.models import pix2pix
 from minigan.models.catalog import find
 

@@ -11,10 +11,10 @@ from browser import all_seen, needs_chromium
 import minigan as mg
 from minigan import nn, ops
 from minigan.data import to_bytes
-from minigan.editing.attributes import measure
-from minigan.editing.directions import SHIPPED, Directions
+from minigan.editing.directions.attributes import measure
+from minigan.editing.directions.finding import find_directions
+from minigan.editing.directions.record import SHIPPED, Directions
 from minigan.editing.drawing import Drawing
-from minigan.editing.finding import find_directions
 from minigan.editing.latent import slerp
 from minigan.engine import Tensor, grad
 from minigan.models.cgan import CGAN

@@ -11,7 +11,7 @@ from project import HOUSE
 
 import minigan as mg
 from minigan import nn, ops
-from minigan.editing.directions import SHIPPED, Directions
+from minigan.editing.directions.record import SHIPPED, Directions
 from minigan.models.cgan import CGAN
 from minigan.models.dcgan import DCGAN
 from minigan.models.gan import GAN

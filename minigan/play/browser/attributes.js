@@ -1,5 +1,5 @@
-// What a handwritten picture is like: minigan's `measure` (editing/attributes.py), after Castro et
-// al. 2019, "Morpho-MNIST". Its docstring says what each number means.
+// What a handwritten picture is like: minigan's `measure` (editing/directions/attributes.py), after
+// Castro et al. 2019, "Morpho-MNIST". Its docstring says what each number means.
 
 "use strict";
 

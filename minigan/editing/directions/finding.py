@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from minigan import checks
-from minigan.editing.attributes import ATTRIBUTES, measure, why_not
-from minigan.editing.directions import Directions
+from minigan.editing.directions.attributes import ATTRIBUTES, measure, why_not
+from minigan.editing.directions.effects import Effects, effects
+from minigan.editing.directions.record import Directions
+from minigan.editing.directions.supervised import conditional, regressed
+from minigan.editing.directions.unsupervised import by_pca, by_weights
 from minigan.editing.drawing import Drawing
-from minigan.editing.effects import Effects, effects
 from minigan.editing.fingerprint import fingerprint
-from minigan.editing.supervised import conditional, regressed
-from minigan.editing.unsupervised import by_pca, by_weights
 from minigan.models.model import Model
 from minigan.streams import Stream
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigan.editing.arrays_file import packed, unpacked
-from minigan.editing.effects import AMOUNTS
+from minigan.editing.directions.effects import AMOUNTS
 from minigan.editing.fingerprint import check_same
 from minigan.models.model import Model
 from minigan.system import files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigan.editing.directions import Directions
+from minigan.editing.directions.record import Directions
 
 FOUND = {"attributes": "r", "pca": "variance", "weights": "value"}  # what `strength` is
 UNITS = {"boldness": " pixels", "slant": "", "width": " pixels", "height": " pixels"}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigan.editing.attributes import ATTRIBUTES, measure
+from minigan.editing.directions.attributes import ATTRIBUTES, measure
 from minigan.editing.drawing import Drawing
 
 AMOUNTS = (-2, -1, 0, 1, 2)  # at which directions are measured

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigan.editing.directions.first_layer import activations, linear_map
 from minigan.editing.drawing import Drawing
-from minigan.editing.first_layer import activations, linear_map
 
 FLAT = 1e-6  # of the largest singular value or variance: what is below is rounding
 

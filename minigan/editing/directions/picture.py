@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigan import plot
-from minigan.editing.directions import Directions
+from minigan.editing.directions.effects import moved
+from minigan.editing.directions.record import Directions
 from minigan.editing.drawing import Drawing
-from minigan.editing.effects import moved
 from minigan.models.model import Model
 from minigan.streams import Stream
 
