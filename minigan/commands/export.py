@@ -69,7 +69,8 @@ def _outs(options: argparse.Namespace, source: Path | None) -> list[Path]:
     outs = []
     for name in FORMATS:
         given = getattr(options, name)
-        if given is not None:
+        named = options.out is not None and options.out.suffix == f".{name}"
+        if given is not None and not (given == BESIDE and named):  # --out says where it goes
             outs.append(beside.with_suffix(f".{name}") if given == BESIDE else given)
     if options.out or not outs:
         outs.insert(0, options.out or beside.with_suffix(".npz"))

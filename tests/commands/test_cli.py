@@ -285,6 +285,8 @@ def test_export_for_other_programs(run, trained):
     assert not Path("new.npz").exists() and Path("there/g.onnx").read_bytes() == before
     assert run("export", "g.npz", "--out", "a.onnx")[1].endswith("bytes: a.onnx\n")
     assert Path("a.onnx").read_bytes() == before
+    assert run("export", "g.npz", "--onnx", "--out", "b.onnx")[1].endswith("bytes: b.onnx\n")
+    assert not Path("generator.onnx").exists()
     assert "--onnx: the file must end in .onnx, got 'run'; RUN stands before" in refusal(
         run("export", "--onnx", "run"))
     assert run("export", "--pretrained", "--onnx")[1].endswith("bytes: generator.onnx\n")
