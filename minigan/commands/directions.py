@@ -82,6 +82,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(table(found)))
         print(f"see {files[1]}; kept in {files[0]}")
+        if source is not None and source.is_dir() and options.out is None:
+            print(f"`minigan report {source.as_posix()}` shows them in the report")
     return 0
 
 

@@ -24,9 +24,9 @@ from minigan.models.model import Model
 from minigan.streams import Stream
 from minigan.system.progress import Progress
 
-# How closely z keeps to the length that normal vectors have. Measured on 200 digits of MNIST and
-# the generator in the package, whose latents should have the length 8; "named": both judges see the
-# digit that was asked for when a latent is drawn with the ten labels.
+# How closely z keeps to the length that normal vectors have. Measured with the generator in the
+# package, whose latents should have the length 8, on 200 digits of MNIST, others than RESULTS.md's;
+# "named": both judges see the digit that was asked for when a latent is drawn with the ten labels.
 #
 #     prior    error    ||z||             named
 #     0        0.100    12.5, up to 21    0.949

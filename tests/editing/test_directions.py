@@ -466,6 +466,7 @@ def test_a_report_shows_directions_of_its_step(tmp_path, capsys):
     page = tmp_path / "run" / "report.html"
     assert "Directions" not in page.read_text("utf-8")
     assert main(["directions", str(tmp_path / "run"), "--n", "200", "--by", "weights"]) == 0
+    assert f"minigan report {(tmp_path / 'run').as_posix()}" in capsys.readouterr().out
     assert main(["report", str(tmp_path / "run")]) == 0
     text = page.read_text("utf-8")
     assert "Directions in latent space" in text and "weight1" in text

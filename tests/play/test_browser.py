@@ -264,6 +264,11 @@ return log;
 """
 
 
+OLD = """
+return {lack: document.getElementById("lack").textContent};
+"""
+
+
 def loaded(model, **entries):
     """A model as `load` returns it, of no run."""
     return Loaded(model, RunConfig.from_json({"model": model.name, "preset": model.preset,
@@ -272,18 +277,21 @@ def loaded(model, **entries):
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """What four browsers saw, side by side."""
+    """What five browsers saw, side by side."""
     trained = mg.load(None)
     text = page(trained, Directions.load(SHIPPED))
     text = text.replace('"draws":2000', '"draws":200')            # a shorter search
     cases = {name: Case(*model) for name, model in MODELS.items()}
     asked = json.dumps({name: case.asked() for name, case in cases.items()})
     colour = lively(DCGAN("small", (16, 12, 3), width=4, latent_size=8))
+    old = text.replace("<noscript>", "<script>delete window.PointerEvent;</script><noscript>")
+    assert old != text
     plain = page(loaded(colour, data="./<b>faces"), find_directions(colour, "pca", n=100))
 
     results = all_seen(
         tmp_path_factory.mktemp("browsers"), numbers=(text, f"const ASKED = {asked};\n{NUMBERS}"),
-        touches=(text, TOUCHES), files=(text, FILES, (360, 740)), plain=(plain, PLAIN))
+        touches=(text, TOUCHES), files=(text, FILES, (360, 740)), plain=(plain, PLAIN),
+        old=(old, OLD))
     return SimpleNamespace(cases=cases, **results)
 
 
@@ -405,3 +413,7 @@ def test_colours_without_labels(seen):
     assert log["pen"] is None                        # only strokes can be drawn
     assert log["twin"] == [0, True]
     assert "reads" not in log["words"]
+
+
+def test_a_browser_that_lacks_something_is_told_so(seen):
+    assert "no pointer events" in seen.old["lack"] and "browser" in seen.old["lack"]

@@ -2,6 +2,8 @@
 
 "use strict";
 
+if (!window.PointerEvent) throw new Error("no pointer events");  // to drag, to draw
+
 const data = JSON.parse(element("data").textContent);
 const generator = new Generator(data.generator, bytesOf(element("weights").textContent));
 const {shape} = generator;
