@@ -33,8 +33,9 @@ def run(options: argparse.Namespace) -> int:
     """Write the page; returns the exit status.
 
     Raises:
-        ValueError: RUN and --pretrained are both given.
+        ValueError: RUN and --pretrained are both given, or the model starts from images.
     """
+    from minigan.play.generator import check_latents
     from minigan.play.page import page
     from minigan.play.writing import check_place, write_page
     from minigan.runs import load
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or _usual(source)
     check_place("--out", out)
     trained = load(source)
+    check_latents(trained.model)
     text = page(trained, _directions(trained))
     write_page(out, text)
     print(f"{len(text.encode()):,} bytes: {out.as_posix()}")

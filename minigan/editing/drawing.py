@@ -37,17 +37,17 @@ class Drawing:
 
     def __init__(self, model: Model) -> None:
         if not isinstance(model, Model):
-            raise TypeError(f"edit: model must be a minigan model, as minigan.load(run).model is, "
+            raise TypeError("model must be a minigan model, as minigan.load(run).model is, "
                             f"got {shown(model)}")
         if model.starts_from_images():
-            raise ValueError(f"edit: {model.name} starts from images, so there is no latent vector "
-                             f"to look for; models that start from latents can be edited")
+            raise ValueError(f"model: {model.name} starts from images, so there is no latent "
+                             f"vector to look for; models that start from latents can be edited")
         self.model = model
         self.network = model.drawing_network()
         self.shape = model.shape
         some = self.latents(Stream(0, "edit"), LOOKED_AT).numpy()
         if some.ndim != 2:
-            raise ValueError(f"edit: latents must be vectors, (n, d); those of {model.name} are "
+            raise ValueError(f"model: latents must be vectors, (n, d); those of {model.name} are "
                              f"{some.shape}")
         self.latent_size = some.shape[1]
         self.size = _size(some)
@@ -65,7 +65,7 @@ class Drawing:
         with evaluation_mode():
             images = self.network(*inputs)
         if images.shape != (len(z), *self.shape):
-            raise ValueError(f"edit: {self.model.name} draws {images.shape}, not images "
+            raise ValueError(f"model: {self.model.name} draws {images.shape}, not images "
                              f"{(len(z), *self.shape)}")
         return images
 

@@ -37,9 +37,7 @@ def described(model: Model) -> tuple[dict[str, Any], bytes]:
         ValueError: the model starts from images; or its generator has an op that the page does not
             know, or uses one in another way.
     """
-    if model.starts_from_images():
-        raise ValueError(f"play: {model.name} starts from images, so there is no latent vector to "
-                         f"play with; models that start from latents have a page")
+    check_latents(model)
     generator = with_rounded_weights(traced(model), model)
     names = generator.constants
     calls = [_described(call, generator) for call in generator.calls]
@@ -50,6 +48,17 @@ def described(model: Model) -> tuple[dict[str, Any], bytes]:
     description = {"inputs": inputs, "constants": constants, "calls": calls,
                    "output": generator.output}
     return description, b"".join([array.tobytes() for array in encoded])
+
+
+def check_latents(model: Model) -> None:
+    """Make sure that a model has latents to play with.
+
+    Raises:
+        ValueError: it starts from images.
+    """
+    if model.starts_from_images():
+        raise ValueError(f"play: {model.name} starts from images, so there is no latent vector to "
+                         f"play with; models that start from latents have a page")
 
 
 def with_rounded_weights(generator: Traced, model: Model) -> Traced:

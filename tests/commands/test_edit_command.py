@@ -292,6 +292,8 @@ def test_models_that_cannot_edit(run, faces, pictures, tmp_path):
     images = mg.data.Images(np.zeros((8, 28, 28, 1), np.uint8))
     train(find("pix2pix")(width=2), images, "pix")
     assert "pix2pix starts from images" in refusal(run("edit", "pix", "seven.png"))
+    assert "pix2pix starts from images" in refusal(run("directions", "pix"))
+    assert refusal(run("play", "pix")).startswith("play: pix2pix starts from images")
     assert "there is no run folder of minigan in runs; name one, or add --pretrained" in refusal(
         run("edit", "seven.png"))
 
