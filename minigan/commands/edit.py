@@ -283,10 +283,11 @@ def _free(source: Path | None) -> Path:
 def _record(trained: Loaded, originals: list[Original], edit: Edit, floor: np.ndarray,
             changes: Changes) -> dict[str, Any]:
     """The numbers, as --json prints them."""
+    from minigan.runs.classes import names_of_all
     from minigan.version import __version__
     found = edit.inversion
     assert found is not None
-    names = trained.class_names or [str(label) for label in range(trained.model.n_classes)]
+    names = names_of_all(trained.class_names, trained.model.n_classes)
     pictures = []
     for i, original in enumerate(originals):
         picture: dict[str, Any] = {

@@ -45,7 +45,7 @@ class Edit:
     z: float32 (n, latent_size). labels: int64 (n,), of a conditional model, else None.
     originals: uint8 (n, H, W, C), the pictures that were inverted, if any.
     directions: what `move` moves along, or a function that finds them when they are asked for.
-    class_names: in the order of the labels, for captions.
+    class_names: in the order of the labels, for captions; a label without a name is its number.
 
     inversion: how the latents were found, if they were looked for, see `invert`. notes: what was
     done to each picture before that, in words.
@@ -187,7 +187,7 @@ class Edit:
         return result
 
     def _class(self, label: int) -> str:
-        return self.class_names[label] if self.class_names else str(label)
+        return self.class_names[label] if label < len(self.class_names) else str(label)
 
     # What is shown and kept.
 

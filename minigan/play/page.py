@@ -19,6 +19,7 @@ from minigan.editing.drawing import Drawing
 from minigan.editing.inversion import LEARNING_RATE, PRIOR
 from minigan.play.generator import described
 from minigan.play.words import words
+from minigan.runs.classes import names_of_all
 from minigan.runs.trained import Loaded
 from minigan.streams import Stream
 
@@ -86,8 +87,7 @@ def _class_names(trained: Loaded) -> list[str]:
     """A name for each label; [] for a model without labels."""
     if not trained.model.conditional:
         return []
-    known = trained.class_names
-    return list(known) + [str(i) for i in range(len(known), trained.model.n_classes)]
+    return names_of_all(trained.class_names, trained.model.n_classes)
 
 
 def _as_list(directions: Directions | None) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from minigan.system import files
-from minigan.system.paths import exists
+from minigan.system.paths import check_writable, exists
 
 MARK = b'<meta name="generator" content="minigan play">'  # near the beginning of every page
 BEGINNING = 1000  # bytes, in which the mark is
@@ -17,7 +17,9 @@ def check_place(option: str, path: Path) -> None:
     Raises:
         ValueError: the path does not end in .html.
         FileExistsError: something else than such a page is there.
+        OSError: no file can be made there.
     """
+    check_writable(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{option}: the page must end in .html, got {str(path)!r}")
     if exists(path) and not _is_page(path):

@@ -87,11 +87,16 @@ def _quoted(name: str) -> str:
     return f'"{inner}"'
 
 
+def names_of_all(names: Sequence[str], n_classes: int) -> list[str]:
+    """A name for each label: its number, where the class has no name."""
+    unnamed = map(str, range(len(names), n_classes))
+    return [*names, *unnamed][:n_classes]
+
+
 def columns(names: Sequence[str], n_classes: int) -> str:
     """What the columns of a conditional model's sample grids show, in words."""
     shown = min(n_classes, COLUMNS)
-    unnamed = map(str, range(len(names), shown))
-    labels = listed([*names, *unnamed][:shown])
+    labels = listed(names_of_all(names, shown))
     if shown == n_classes:
         return labels
     return f"the first {shown} of {n_classes:,} classes: {labels}"

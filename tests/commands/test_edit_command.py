@@ -173,10 +173,11 @@ def test_directions_of_a_run(run, faces, pictures, tmp_path):
         run("edit", "--pretrained", "seven.png", "--directions", "other.npz"))
 
 
-@pytest.mark.parametrize("name", ["edit", "directions"])
+@pytest.mark.parametrize("name", ["edit", "directions", "play"])
 def test_a_place_that_cannot_be_written_is_refused_at_once(run, pictures, faces, monkeypatch,
                                                            name):
-    words = {"edit": ["seven.png", *FAST], "directions": ["--by", "pca", "--n", "200"]}[name]
+    words = {"edit": ["seven.png", *FAST], "directions": ["--by", "pca", "--n", "200"],
+             "play": []}[name]
     monkeypatch.setattr("minigan.system.paths.os.access", lambda path, mode: False)
     monkeypatch.setattr("minigan.runs.load", lambda source: pytest.fail("it was loaded"))
     assert "permission denied" in refusal(run(name, faces, *words))
@@ -296,6 +297,16 @@ def test_models_that_cannot_edit(run, faces, pictures, tmp_path):
     assert refusal(run("play", "pix")).startswith("play: pix2pix starts from images")
     assert "there is no run folder of minigan in runs; name one, or add --pretrained" in refusal(
         run("edit", "seven.png"))
+
+
+def test_a_label_without_a_name_is_its_number(run, pictures):
+    """A model may know more classes than its data set has names."""
+    digits = mg.data.load("digits")
+    train(find("cgan")("mlp", n_classes=12), digits, "twelve")
+    assert len(mg.load("twelve").class_names) == 10
+    status, out, _ = run("edit", "twelve", "seven.png", "--as", "3,11", *FAST, "--json")
+    assert status == 0 and json.loads(out)["as"] == ["3", "11"]
+    assert list(json.loads(out)["pictures"][0]["labels"]) == [str(i) for i in range(12)]
 
 
 def test_pictures_of_python(faces):
